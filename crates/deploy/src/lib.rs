@@ -1,0 +1,1 @@
+//! skink-deploy
