@@ -1,1 +1,46 @@
-fn main() {}
+//! The project's own chores: `cargo xtask test`, `check-deps` and `crash`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
+
+mod check_deps;
+mod drills;
+mod shell;
+mod sizes;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the Skink workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what the tests need, then run every check and every test.
+    Test(test::Options),
+    /// Hold the walls between the crates, and the sizes of files and functions.
+    CheckDeps,
+    /// Run many drills that kill the server at random moments.
+    Crash(drills::CrashOptions),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().chore {
+        Chore::Test(options) => test::run(&options),
+        Chore::CheckDeps => check_deps::run(),
+        Chore::Crash(options) => drills::crash(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

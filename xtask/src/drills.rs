@@ -1,0 +1,162 @@
+//! Drills as a check: run the real binary, read its JSON, believe nothing that it does not show.
+
+mod verdict;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::Value;
+
+use crate::shell;
+
+/// One run of `skink drill --json`.
+#[derive(Clone, Debug)]
+pub(crate) struct Drill {
+    /// Servers, and as many clients.
+    pub(crate) endpoints: u32,
+    pub(crate) seed: u64,
+    pub(crate) crash: bool,
+    /// Wall time that the whole command may take.
+    pub(crate) within: Duration,
+    /// From declaration to the last gate.
+    pub(crate) recovered_within: Option<Duration>,
+}
+
+impl Drill {
+    /// A stolen issuing key; 20 + 20 are done in 50 s and recover in 10 s on two cores.
+    pub(crate) const fn theft(endpoints: u32, seed: u64) -> Self {
+        Self {
+            endpoints,
+            seed,
+            crash: false,
+            within: Duration::from_secs(50),
+            recovered_within: Some(Duration::from_secs(10)),
+        }
+    }
+
+    /// The same, while the server is killed again and again.
+    pub(crate) const fn crash(endpoints: u32, seed: u64) -> Self {
+        Self {
+            endpoints,
+            seed,
+            crash: true,
+            within: Duration::from_mins(1),
+            recovered_within: None,
+        }
+    }
+
+    fn command(&self, binary: &Path) -> Command {
+        let mut command = shell::command(binary, ["drill", "--json"]);
+        let size = self.endpoints.to_string();
+        command.args(["--endpoints", &size, "--clients", &size]);
+        command.args(["--seed", &self.seed.to_string()]);
+        if self.crash {
+            command.arg("--crash");
+        }
+        command
+    }
+
+    fn name(&self) -> String {
+        let crash = if self.crash { " with crashes" } else { "" };
+        format!("{0} + {0}{crash}, seed {1}", self.endpoints, self.seed)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct CrashOptions {
+    /// How many drills, each with a seed of its own.
+    #[arg(long, default_value_t = 100)]
+    runs: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Endpoints, and as many clients.
+    #[arg(long, default_value_t = 8)]
+    endpoints: u32,
+}
+
+/// `cargo xtask crash`.
+pub(crate) fn crash(options: &CrashOptions) -> Result<()> {
+    let seeds = options.seed..options.seed.saturating_add(options.runs);
+    let drills: Vec<Drill> = seeds.map(|seed| Drill::crash(options.endpoints, seed)).collect();
+    run_all(&drills)
+}
+
+/// Runs every drill, also after one has failed, and says which seeds to look at.
+pub(crate) fn run_all(drills: &[Drill]) -> Result<()> {
+    let binary = release_binary()?;
+    let mut failed = Vec::new();
+    for drill in drills {
+        match run(&binary, drill) {
+            Ok(line) => println!("ok      {}: {line}", drill.name()),
+            Err(error) => {
+                println!("FAILED  {}: {error:#}", drill.name());
+                failed.push(drill.seed.to_string());
+            }
+        }
+    }
+    if !failed.is_empty() {
+        let (lost, all) = (failed.len(), drills.len());
+        bail!("{lost} of {all} drills failed; seeds {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn release_binary() -> Result<PathBuf> {
+    shell::run(&mut shell::cargo(["build", "--release", "--locked", "--package", "skink"]))?;
+    Ok(shell::target_dir().join("release").join(format!("skink{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Runs one drill and judges it; gives its figures in a line.
+fn run(binary: &Path, drill: &Drill) -> Result<String> {
+    let began = Instant::now();
+    let mut child = drill
+        .command(binary)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", binary.display()))?;
+    let mut stdout = child.stdout.take().context("no standard output")?;
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    let status = wait(&mut child, drill.within.saturating_mul(3))?;
+    let took = began.elapsed();
+    let text = reader.join().ok().context("the reader of the drill's output died")??;
+    let mut problems = Vec::new();
+    if !status.success() {
+        problems.push(format!("ended with {status}"));
+    }
+    if took > drill.within {
+        problems.push(format!("took {:.1} s of wall time", took.as_secs_f64()));
+    }
+    let figures: Value = serde_json::from_str(text.trim()).with_context(|| {
+        format!("{}: not one JSON object on standard output", problems.join("; "))
+    })?;
+    problems.extend(verdict::problems(&figures, drill));
+    if problems.is_empty() {
+        return Ok(verdict::line(&figures, took));
+    }
+    bail!("{}", problems.join("; "))
+}
+
+fn wait(child: &mut Child, limit: Duration) -> Result<std::process::ExitStatus> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!("was still running after {} s", limit.as_secs());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,126 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::drills::{self, Drill};
+use crate::tools::Tools;
+use crate::{check_deps, shell};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run only these steps; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Step>,
+}
+
+/// One part of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Step {
+    Fmt,
+    Clippy,
+    CheckDeps,
+    Deny,
+    Advisories,
+    Test,
+    DocTest,
+    Drill,
+    Crash,
+}
+
+const STEPS: [Step; 9] = [
+    Step::Fmt,
+    Step::CheckDeps,
+    Step::Deny,
+    Step::Advisories,
+    Step::Clippy,
+    Step::Test,
+    Step::DocTest,
+    Step::Drill,
+    Step::Crash,
+];
+
+/// How a step went.
+enum Outcome {
+    Passed,
+    Skipped(&'static str),
+    Failed(anyhow::Error),
+}
+
+/// Installs the tools, runs every step even after a failure, prints a summary.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let tools = Tools::install()?;
+    let mut lines = Vec::new();
+    let mut failed = 0;
+    for step in STEPS {
+        if !options.only.is_empty() && !options.only.contains(&step) {
+            continue;
+        }
+        println!("── {step:?}");
+        let began = Instant::now();
+        let outcome = perform(step, &tools).unwrap_or_else(Outcome::Failed);
+        let took = began.elapsed();
+        failed += usize::from(matches!(outcome, Outcome::Failed(_)));
+        lines.push(summary_line(step, &outcome, took));
+    }
+    println!("── summary");
+    for line in lines {
+        println!("{line}");
+    }
+    if failed > 0 {
+        bail!("{failed} steps failed");
+    }
+    Ok(())
+}
+
+fn summary_line(step: Step, outcome: &Outcome, took: Duration) -> String {
+    let (word, detail) = match outcome {
+        Outcome::Passed => ("ok", String::new()),
+        Outcome::Skipped(why) => ("skipped", (*why).to_owned()),
+        Outcome::Failed(error) => ("FAILED", format!("{error:#}")),
+    };
+    let name = format!("{step:?}");
+    format!("{name:<12}{word:<9}{:>7.1} s  {detail}", took.as_secs_f64())
+}
+
+fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
+    match step {
+        Step::Fmt => shell::run(&mut tools.cargo(["fmt", "--all", "--check"]))?,
+        Step::Clippy => clippy(tools)?,
+        Step::CheckDeps => check_deps::run()?,
+        Step::Deny => {
+            let checks = ["deny", "--locked", "check", "bans", "licenses", "sources"];
+            shell::run(&mut tools.cargo(checks))?;
+        }
+        Step::Advisories => return advisories(tools),
+        Step::Test => {
+            let args = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
+            shell::run(&mut tools.cargo(args))?;
+        }
+        Step::DocTest => {
+            shell::run(&mut tools.cargo(["test", "--doc", "--workspace", "--locked"]))?;
+        }
+        Step::Drill => drills::run_all(&[Drill::theft(20, 1)])?,
+        Step::Crash => {
+            let seeds: Vec<Drill> = (1..=5).map(|seed| Drill::crash(8, seed)).collect();
+            drills::run_all(&seeds)?;
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+fn clippy(tools: &Tools) -> Result<()> {
+    let args = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    shell::run(&mut tools.cargo(args))
+}
+
+/// The advisory database lives in a git repository that not every network reaches.
+fn advisories(tools: &Tools) -> Result<Outcome> {
+    if !shell::succeeds(&mut tools.cargo(["deny", "--locked", "fetch", "db"])) {
+        return Ok(Outcome::Skipped("the advisory database cannot be fetched from here"));
+    }
+    shell::run(&mut tools.cargo(["deny", "--locked", "check", "advisories"]))?;
+    Ok(Outcome::Passed)
+}

