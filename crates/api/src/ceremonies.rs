@@ -1,0 +1,49 @@
+//! The file exchange with the offline root.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Asks for the file to carry to the offline root.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCeremony {
+    /// Issuers that get a further generation, each as a standby.
+    #[serde(default)]
+    pub standby_for: Vec<String>,
+    /// Key algorithm of new generations; as their predecessors' unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_algorithm: Option<String>,
+}
+
+/// A ceremony's request, ready to be written to a file.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CeremonyRequest {
+    /// Its id.
+    pub id: String,
+    /// The file's contents, to be stored exactly as they are.
+    pub file: String,
+}
+
+/// What importing a response did.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CeremonyImported {
+    /// The request that it answers.
+    pub id: String,
+    /// Generations that are prepared now.
+    pub prepared: Vec<String>,
+    /// Root CRLs that are published now, as `scope number`.
+    pub crls: Vec<String>,
+}
+
+/// A ceremony as it is remembered.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Ceremony {
+    /// Its id.
+    pub id: String,
+    /// When the request was made.
+    pub created_at_ms: i64,
+    /// Who made it.
+    pub created_by: String,
+    /// When the response came back.
+    pub imported_at_ms: Option<i64>,
+}
