@@ -1,1 +1,30 @@
-//! skink-signer
+//! The only way to a signature: a ledger that is asked first, tickets that are spent once, and key
+//! providers that never let a private key out.
+//!
+//! [`Ledger::ask`] → [`Ticket`] → [`Signer::sign`] → settled. One ticket is one provider call; the
+//! provider's signature is verified with the public key before anybody sees it; an outcome that
+//! nobody can know is recorded as unknown and never retried.
+#![warn(missing_docs)]
+
+pub mod chain;
+pub mod conformance;
+mod credential;
+mod ledger;
+mod provider;
+mod purpose;
+pub mod sealed;
+mod signer;
+mod software;
+mod uri;
+mod verify;
+
+pub use credential::Credential;
+pub use ledger::{
+    Ask, AskError, AttemptId, FileLedger, Ledger, LedgerError, MemoryLedger, Outcome, Settlement,
+    SignatureRequest, Ticket,
+};
+pub use provider::{KeyProvider, KeyState, ProviderError, ToSign};
+pub use purpose::AttemptPurpose;
+pub use signer::{SignError, Signed, Signer};
+pub use software::{EnablingCredential, SoftwareProvider};
+pub use uri::{BadKeyUri, KeyUri};

@@ -1,0 +1,163 @@
+//! A ledger in a file, for a signer without a database: the offline root.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, AttemptId, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket};
+use crate::chain::{Chain, ChainError};
+
+/// Attempts in an append-only, hash-chained file. Attempts found open when it is opened were cut
+/// off by a crash: they become unknown.
+pub struct FileLedger(Mutex<State>);
+
+struct State {
+    chain: Chain,
+    open: BTreeSet<AttemptId>,
+    settled: usize,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase", deny_unknown_fields)]
+enum Event {
+    Asked { attempt: AttemptId, authority: String, key: String, purpose: String, subject: String },
+    Settled { attempt: AttemptId, outcome: String, code: Option<String> },
+}
+
+impl FileLedger {
+    /// Opens or begins the ledger in the file at `path`.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let (chain, events) = Chain::open(path).map_err(unusable)?;
+        let mut state = State { chain, open: BTreeSet::new(), settled: 0 };
+        for event in events {
+            match serde_json::from_value(event).map_err(|e| LedgerError::Altered(e.to_string()))? {
+                Event::Asked { attempt, .. } => {
+                    state.open.insert(attempt);
+                }
+                Event::Settled { attempt, .. } => state.close(&attempt)?,
+            }
+        }
+        let cut_off: Vec<AttemptId> = state.open.iter().cloned().collect();
+        for attempt in cut_off {
+            let outcome = Outcome::Unknown { code: "crash".to_owned() };
+            state.settle(Settlement { attempt, outcome })?;
+        }
+        Ok(Self(Mutex::new(state)))
+    }
+
+    /// How many attempts were settled.
+    pub fn settled(&self) -> usize {
+        self.state().settled
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for FileLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileLedger").finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn append(&mut self, event: &Event) -> Result<(), LedgerError> {
+        let value =
+            serde_json::to_value(event).map_err(|e| LedgerError::Unavailable(Box::new(e)))?;
+        self.chain.append(value).map(|_| ()).map_err(unusable)
+    }
+
+    fn settle(&mut self, settlement: Settlement) -> Result<(), LedgerError> {
+        let Settlement { attempt, outcome } = settlement;
+        if !self.open.contains(&attempt) {
+            return Err(LedgerError::NotOpen(attempt));
+        }
+        self.append(&Event::Settled {
+            attempt: attempt.clone(),
+            outcome: outcome.as_str().to_owned(),
+            code: outcome.code().map(str::to_owned),
+        })?;
+        self.close(&attempt)
+    }
+
+    fn close(&mut self, attempt: &AttemptId) -> Result<(), LedgerError> {
+        self.settled += 1;
+        if self.open.remove(attempt) { Ok(()) } else { Err(LedgerError::NotOpen(attempt.clone())) }
+    }
+}
+
+fn unusable(error: ChainError) -> LedgerError {
+    match error {
+        ChainError::Altered { .. } => LedgerError::Altered(error.to_string()),
+        _ => LedgerError::Unavailable(Box::new(error)),
+    }
+}
+
+#[async_trait]
+impl Ledger for FileLedger {
+    async fn ask(&self, requests: Vec<SignatureRequest>) -> Result<Vec<Ask>, LedgerError> {
+        let mut state = self.state();
+        let mut tickets = Vec::with_capacity(requests.len());
+        for request in requests {
+            let attempt = AttemptId::random()?;
+            state.append(&Event::Asked {
+                attempt: attempt.clone(),
+                authority: request.authority.to_string(),
+                key: request.key.to_string(),
+                purpose: request.purpose.as_str().to_owned(),
+                subject: request.subject.clone(),
+            })?;
+            state.open.insert(attempt.clone());
+            tickets.push(Ok(Ticket::issue(attempt, request)));
+        }
+        Ok(tickets)
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), LedgerError> {
+        let mut state = self.state();
+        settlements.into_iter().try_for_each(|settlement| state.settle(settlement))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::tests::request;
+
+    #[tokio::test]
+    async fn an_attempt_open_at_a_crash_becomes_unknown_and_cannot_be_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("signatures.log");
+        let ledger = FileLedger::open(&path).unwrap();
+        let mut tickets = ledger.ask(vec![request("a"), request("b")]).await.unwrap();
+        let lost = tickets.pop().unwrap().unwrap();
+        let done = tickets.pop().unwrap().unwrap();
+        let signed = Settlement { attempt: done.attempt().clone(), outcome: Outcome::Signed };
+        ledger.settle(vec![signed.clone()]).await.unwrap();
+        assert!(ledger.settle(vec![signed]).await.is_err(), "settled twice");
+        drop(ledger);
+
+        let reopened = FileLedger::open(&path).unwrap();
+        assert_eq!(reopened.settled(), 2);
+        let late = Settlement { attempt: lost.attempt().clone(), outcome: Outcome::Signed };
+        assert!(matches!(reopened.settle(vec![late]).await, Err(LedgerError::NotOpen(_))));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"unknown\""), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_altered_ledger_does_not_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("signatures.log");
+        let ledger = FileLedger::open(&path).unwrap();
+        drop(ledger.ask(vec![request("first"), request("second")]).await.unwrap());
+        drop(ledger);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("first", "other")).unwrap();
+        assert!(matches!(FileLedger::open(&path), Err(LedgerError::Altered(_))));
+    }
+}

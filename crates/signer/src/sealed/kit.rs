@@ -1,0 +1,236 @@
+//! Sealed for several custodians, any two of whom open it together.
+//!
+//! The contents are encrypted under a random key. For every pair of custodians that key is split in
+//! two by exclusive or: either half alone is random bytes. Each custodian's halves lie in a box
+//! under a passphrase of their own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::SealError;
+use super::cipher::{Base64, decrypt, encrypt, random};
+use super::passphrase::SealedBox;
+
+/// A person who keeps a share.
+#[derive(Clone)]
+pub struct Custodian {
+    /// Their name, as the kit will show it.
+    pub name: String,
+    /// What opens their share.
+    pub passphrase: SecretString,
+}
+
+impl fmt::Debug for Custodian {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Custodian").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Sealed contents with the custodians' shares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KitSeal {
+    version: u32,
+    /// Tells this sealing from every other; shares of different kits do not mix.
+    id: String,
+    context: String,
+    shares: BTreeMap<String, SealedBox>,
+    contents: Base64,
+}
+
+/// One custodian's opened share.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    kit: String,
+    custodian: String,
+    /// This custodian's half of the key, by the other custodian of the pair.
+    halves: BTreeMap<String, Base64>,
+}
+
+impl Share {
+    /// Whose share it is.
+    pub fn custodian(&self) -> &str {
+        &self.custodian
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.halves.values_mut().for_each(|half| half.0.zeroize());
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Share").field("custodian", &self.custodian).finish_non_exhaustive()
+    }
+}
+
+impl KitSeal {
+    /// Seals `contents` so that any two of `custodians` can open it.
+    pub fn seal(
+        contents: &[u8],
+        custodians: &[Custodian],
+        context: &str,
+    ) -> Result<Self, SealError> {
+        let id = hex::encode(random::<16>()?);
+        let key = Zeroizing::new(random::<32>()?);
+        let mut shares = blank_shares(&id, custodians)?;
+        let names: Vec<String> = shares.keys().cloned().collect();
+        for (at, one) in names.iter().enumerate() {
+            for other in names.iter().skip(at + 1) {
+                let half = random::<32>()?;
+                let rest = xor(&key, &half);
+                give(&mut shares, one, other, half.to_vec());
+                give(&mut shares, other, one, rest.to_vec());
+            }
+        }
+        let mut sealed = BTreeMap::new();
+        for custodian in custodians {
+            let share = shares.get(&custodian.name).ok_or(SealError::TooFewCustodians)?;
+            let text = serde_json::to_vec(share).map(Zeroizing::new);
+            let text = text.map_err(|_| SealError::Malformed("a share"))?;
+            let bound = share_context(&id, context, &custodian.name);
+            let opened = SealedBox::seal(&text, &custodian.passphrase, &bound)?;
+            sealed.insert(custodian.name.clone(), opened);
+        }
+        let contents = encrypt(&key, contents_context(&id, context).as_bytes(), contents)?;
+        Ok(Self { version: 1, id, context: context.to_owned(), shares: sealed, contents })
+    }
+
+    /// What the kit was sealed for.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// Tells this sealing from every other.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The custodians' names.
+    pub fn custodians(&self) -> impl Iterator<Item = &str> {
+        self.shares.keys().map(String::as_str)
+    }
+
+    /// Opens one custodian's share.
+    pub fn open_share(
+        &self,
+        custodian: &str,
+        passphrase: &SecretString,
+    ) -> Result<Share, SealError> {
+        if self.version != 1 {
+            return Err(SealError::Malformed("a kit of an unknown version"));
+        }
+        let sealed = self
+            .shares
+            .get(custodian)
+            .ok_or_else(|| SealError::NotACustodian(custodian.to_owned()))?;
+        let text = sealed.open(passphrase, &share_context(&self.id, &self.context, custodian))?;
+        serde_json::from_slice(&text).map_err(|_| SealError::Malformed("a share"))
+    }
+
+    /// Opens the contents with the shares of two different custodians.
+    pub fn combine(&self, one: &Share, other: &Share) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let ours = one.kit == self.id && other.kit == self.id;
+        if !ours || one.custodian == other.custodian {
+            return Err(SealError::SharesDoNotMatch);
+        }
+        let half = |mine: &Share, theirs: &Share| {
+            mine.halves
+                .get(&theirs.custodian)
+                .and_then(|half| <[u8; 32]>::try_from(half.0.as_slice()).ok())
+                .map(Zeroizing::new)
+                .ok_or(SealError::SharesDoNotMatch)
+        };
+        let key = xor(&*half(one, other)?, &*half(other, one)?);
+        decrypt(&key, contents_context(&self.id, &self.context).as_bytes(), &self.contents)
+    }
+}
+
+fn blank_shares(id: &str, custodians: &[Custodian]) -> Result<BTreeMap<String, Share>, SealError> {
+    let shares: BTreeMap<String, Share> = custodians
+        .iter()
+        .map(|custodian| {
+            let custodian = custodian.name.clone();
+            let share =
+                Share { kit: id.to_owned(), custodian: custodian.clone(), halves: BTreeMap::new() };
+            (custodian, share)
+        })
+        .collect();
+    let enough = shares.len() >= 2 && shares.len() == custodians.len();
+    if enough { Ok(shares) } else { Err(SealError::TooFewCustodians) }
+}
+
+fn give(shares: &mut BTreeMap<String, Share>, to: &str, with: &str, half: Vec<u8>) {
+    if let Some(share) = shares.get_mut(to) {
+        share.halves.insert(with.to_owned(), Base64(half));
+    }
+}
+
+fn xor(one: &[u8; 32], other: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(std::array::from_fn(|at| one[at] ^ other[at]))
+}
+
+fn share_context(id: &str, context: &str, custodian: &str) -> String {
+    format!("skink kit share 1\n{id}\n{context}\n{custodian}")
+}
+
+fn contents_context(id: &str, context: &str) -> String {
+    format!("skink kit contents 1\n{id}\n{context}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn custodian(name: &str) -> Custodian {
+        Custodian { name: name.to_owned(), passphrase: format!("passphrase of {name}").into() }
+    }
+
+    #[test]
+    fn any_two_custodians_open_it_and_no_one_alone() {
+        let people = [custodian("ada"), custodian("bob"), custodian("eve")];
+        let kit = KitSeal::seal(b"contents", &people, "workloads-g1").unwrap();
+        let kit: KitSeal = serde_json::from_str(&serde_json::to_string(&kit).unwrap()).unwrap();
+        let share = |person: &Custodian| kit.open_share(&person.name, &person.passphrase).unwrap();
+        for (one, other) in [(0, 1), (1, 2), (2, 0)] {
+            let opened = kit.combine(&share(&people[one]), &share(&people[other])).unwrap();
+            assert_eq!(opened.as_slice(), b"contents");
+        }
+        assert_eq!(
+            kit.combine(&share(&people[0]), &share(&people[0])),
+            Err(SealError::SharesDoNotMatch)
+        );
+        assert_eq!(
+            kit.open_share("ada", &people[1].passphrase).err(),
+            Some(SealError::DoesNotOpen)
+        );
+        assert!(matches!(
+            kit.open_share("mallory", &people[1].passphrase),
+            Err(SealError::NotACustodian(_))
+        ));
+    }
+
+    #[test]
+    fn shares_of_another_kit_do_not_mix() {
+        let people = [custodian("ada"), custodian("bob")];
+        let one = KitSeal::seal(b"1", &people, "workloads-g1").unwrap();
+        let two = KitSeal::seal(b"2", &people, "workloads-g1").unwrap();
+        let ada = one.open_share("ada", &people[0].passphrase).unwrap();
+        let bob = two.open_share("bob", &people[1].passphrase).unwrap();
+        assert_eq!(one.combine(&ada, &bob), Err(SealError::SharesDoNotMatch));
+    }
+
+    #[test]
+    fn one_person_under_one_name_is_not_two() {
+        for people in [vec![custodian("ada")], vec![custodian("ada"), custodian("ada")]] {
+            assert_eq!(KitSeal::seal(b"1", &people, "k").err(), Some(SealError::TooFewCustodians));
+        }
+    }
+}

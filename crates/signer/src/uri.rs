@@ -1,0 +1,96 @@
+//! Keys are named by URI: the provider's scheme, then the name the provider knows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A key behind a provider: `software:workloads-g1`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyUri {
+    text: String,
+    colon: usize,
+}
+
+/// Why a text names no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} names no key: write SCHEME:NAME, for example software:workloads-g1")]
+pub struct BadKeyUri(pub String);
+
+impl KeyUri {
+    /// The key `name` of the provider of `scheme`.
+    pub fn new(scheme: &str, name: &str) -> Result<Self, BadKeyUri> {
+        format!("{scheme}:{name}").parse()
+    }
+
+    /// The provider's name: what stands before the first colon.
+    pub fn scheme(&self) -> &str {
+        self.text.get(..self.colon).unwrap_or_default()
+    }
+
+    /// The key's name within its provider.
+    pub fn name(&self) -> &str {
+        self.text.get(self.colon + 1..).unwrap_or_default()
+    }
+
+    /// The whole URI.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for KeyUri {
+    type Err = BadKeyUri;
+
+    fn from_str(text: &str) -> Result<Self, BadKeyUri> {
+        let bad = || BadKeyUri(text.to_owned());
+        let colon = text.find(':').ok_or_else(bad)?;
+        let (scheme, rest) = text.split_at(colon);
+        let name = rest.trim_start_matches(':');
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let printable = |b: u8| b.is_ascii_graphic();
+        let well_formed = !scheme.is_empty()
+            && scheme.bytes().all(plain)
+            && !name.is_empty()
+            && rest.len() == name.len() + 1
+            && name.len() <= 512
+            && name.bytes().all(printable);
+        if well_formed { Ok(Self { text: text.to_owned(), colon }) } else { Err(bad()) }
+    }
+}
+
+impl TryFrom<String> for KeyUri {
+    type Error = BadKeyUri;
+
+    fn try_from(text: String) -> Result<Self, BadKeyUri> {
+        text.parse()
+    }
+}
+
+impl From<KeyUri> for String {
+    fn from(uri: KeyUri) -> Self {
+        uri.text
+    }
+}
+
+impl fmt::Display for KeyUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_a_scheme_and_a_name() {
+        let uri: KeyUri = "software:workloads-g1".parse().unwrap();
+        assert_eq!((uri.scheme(), uri.name()), ("software", "workloads-g1"));
+        assert_eq!(KeyUri::new("pkcs11", "token=a;object=b").unwrap().name(), "token=a;object=b");
+        for bad in ["", "software", "software:", ":a", "Soft:a", "software:a b", "software::a"] {
+            assert!(bad.parse::<KeyUri>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Verification with a parsed public key, over messages and digests.
+
+use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
+
+use crate::provider::ToSign;
+
+/// A public key, parsed once for one signature algorithm.
+pub(crate) struct VerifyingKey {
+    parsed: ParsedPublicKey,
+    algorithm: SignatureAlgorithm,
+}
+
+/// The signature is not one of this key over this message.
+#[derive(Debug)]
+pub(crate) struct NotVerified;
+
+impl VerifyingKey {
+    pub(crate) fn new(key: &PublicKey, algorithm: SignatureAlgorithm) -> Result<Self, NotVerified> {
+        let verification = verification(key.algorithm(), algorithm).ok_or(NotVerified)?;
+        let parsed = ParsedPublicKey::new(verification, key.spki_der()).map_err(|_| NotVerified)?;
+        Ok(Self { parsed, algorithm })
+    }
+
+    pub(crate) fn verify(&self, signed: ToSign<'_>, signature: &[u8]) -> Result<(), NotVerified> {
+        match signed {
+            ToSign::Message(message) => self.parsed.verify_sig(message, signature),
+            ToSign::Digest(bytes) => {
+                let digest = imported(self.algorithm, bytes).ok_or(NotVerified)?;
+                self.parsed.verify_digest_sig(&digest, signature)
+            }
+        }
+        .map_err(|_| NotVerified)
+    }
+}
+
+/// `bytes` as a digest for `algorithm`; `None` where the length is wrong or there is no such form.
+pub(crate) fn imported(algorithm: SignatureAlgorithm, bytes: &[u8]) -> Option<Digest> {
+    Digest::import_less_safe(bytes, hash(algorithm)?).ok()
+}
+
+fn hash(algorithm: SignatureAlgorithm) -> Option<&'static digest::Algorithm> {
+    use SignatureAlgorithm as S;
+    match algorithm {
+        S::EcdsaSha256 | S::RsaPkcs1Sha256 => Some(&digest::SHA256),
+        S::EcdsaSha384 | S::RsaPkcs1Sha384 => Some(&digest::SHA384),
+        S::EcdsaSha512 | S::RsaPkcs1Sha512 => Some(&digest::SHA512),
+        _ => None,
+    }
+}
+
+fn verification(
+    key: KeyAlgorithm,
+    algorithm: SignatureAlgorithm,
+) -> Option<&'static dyn VerificationAlgorithm> {
+    use KeyAlgorithm as K;
+    use SignatureAlgorithm as S;
+    Some(match (key, algorithm) {
+        (K::EcP256, S::EcdsaSha256) => &signature::ECDSA_P256_SHA256_ASN1,
+        (K::EcP384, S::EcdsaSha384) => &signature::ECDSA_P384_SHA384_ASN1,
+        (K::EcP521, S::EcdsaSha512) => &signature::ECDSA_P521_SHA512_ASN1,
+        (K::Ed25519, S::Ed25519) => &signature::ED25519,
+        (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPkcs1Sha256) => {
+            &signature::RSA_PKCS1_2048_8192_SHA256
+        }
+        (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPkcs1Sha384) => {
+            &signature::RSA_PKCS1_2048_8192_SHA384
+        }
+        (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPkcs1Sha512) => {
+            &signature::RSA_PKCS1_2048_8192_SHA512
+        }
+        _ => return None,
+    })
+}
