@@ -326,7 +326,7 @@ fn read_serial(serial: AnyRef<'_>, rules: &mut Rules) -> Result<Serial, ParseErr
         .header()
         .tag()
         .assert_eq(Tag::Integer)
-        .map_err(|error| ParseError::der("the serial number")(error.into()))?;
+        .map_err(|error| ParseError::der("the serial number")(error))?;
     let content = serial.value();
     if let Some(rule) = serial_rule(content) {
         rules.broken(ParseError::rule("the serial number", rule))?;

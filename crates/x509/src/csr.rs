@@ -180,7 +180,7 @@ impl Csr {
 fn requested_extensions(attributes: AnyRef<'_>) -> Result<Vec<Extension>, ParseError> {
     let malformed = || ParseError::der("the request's attributes");
     let tag = attributes.header().tag();
-    tag.assert_eq(tlv::context(0, true)).map_err(|error| malformed()(error.into()))?;
+    tag.assert_eq(tlv::context(0, true)).map_err(|error| malformed()(error))?;
     let mut extensions = Vec::new();
     for attribute in tlv::members(attributes.value()).map_err(malformed())? {
         let fields = tlv::members(attribute.value()).map_err(malformed())?;

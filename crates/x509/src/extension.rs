@@ -276,7 +276,7 @@ impl Known {
         let malformed = || ParseError::der("the authority information access");
         let content = tlv::content(value, Tag::Sequence).map_err(malformed())?;
         for member in tlv::members(content).map_err(malformed())? {
-            member.header().tag().assert_eq(Tag::Sequence).map_err(|e| malformed()(e.into()))?;
+            member.header().tag().assert_eq(Tag::Sequence).map_err(|e| malformed()(e))?;
             let pair = tlv::members(member.value()).map_err(malformed())?;
             let [method, location] = &pair[..] else {
                 return Err(ParseError::rule("the authority information access", "holds no pair"));

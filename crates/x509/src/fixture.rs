@@ -75,7 +75,8 @@ pub(crate) fn root_spec(key: &PublicKey) -> CertificateSpec {
     spec.extensions = Extensions::new()
         .ca(None)
         .key_usage(KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN)
-        .subject_key_id(&key.key_id());
+        .subject_key_id(&key.key_id())
+        .crl_distribution_points(&["http://pki.example/crl/root/root.crl"]);
     spec
 }
 

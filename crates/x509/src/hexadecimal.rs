@@ -35,7 +35,7 @@ pub(crate) fn parse_exact<const N: usize>(text: &str) -> Result<[u8; N], BadHex>
 }
 
 pub(crate) fn parse(text: &str) -> Result<Vec<u8>, BadHex> {
-    let padded = if text.len() % 2 == 0 { text.to_owned() } else { format!("0{text}") };
+    let padded = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
     padded
         .as_bytes()
         .chunks_exact(2)

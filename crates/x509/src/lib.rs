@@ -7,6 +7,7 @@
 mod algorithm;
 mod certificate;
 mod certificate_spec;
+pub mod crl;
 mod csr;
 mod digest;
 mod error;

@@ -91,14 +91,17 @@ impl Name {
     /// The first value of an attribute, where it is a string.
     pub fn attribute(&self, oid: ObjectIdentifier) -> Option<String> {
         let rdns = self.rdns();
-        let mut attributes = rdns.iter().flat_map(|rdn| rdn.iter());
+        let mut attributes = rdns.iter().flat_map(x509_cert::name::RelativeDistinguishedName::iter);
         attributes.find(|attribute| attribute.oid == oid).and_then(|a| text(&a.value))
     }
 
     /// Every attribute in order, with its text where it has one.
     pub fn attributes(&self) -> Vec<(ObjectIdentifier, Option<String>)> {
         let rdns = self.rdns();
-        rdns.iter().flat_map(|rdn| rdn.iter()).map(|a| (a.oid, text(&a.value))).collect()
+        rdns.iter()
+            .flat_map(x509_cert::name::RelativeDistinguishedName::iter)
+            .map(|a| (a.oid, text(&a.value)))
+            .collect()
     }
 
     fn rdns(&self) -> RdnSequence {

@@ -128,7 +128,7 @@ oids! {
     SHA1_WITH_RSA = "1.2.840.113549.1.1.5";
     /// ecdsa-with-SHA1: known in order to be refused.
     ECDSA_WITH_SHA1 = "1.2.840.10045.4.1";
-    /// id-sha1: the hash of most OCSP CertIDs.
+    /// id-sha1: the hash of most OCSP certificate ids.
     SHA1 = "1.3.14.3.2.26";
     /// id-sha256.
     SHA256 = "2.16.840.1.101.3.4.2.1";

@@ -28,7 +28,7 @@ pub(crate) fn decode_all(label: &'static str, text: &str) -> Result<Vec<Vec<u8>>
             return Err(ParseError::Pem { label, source: None });
         };
         let stop = start + length + end.len();
-        let (_, der) = pem::decode_vec(rest[start..stop].as_bytes())
+        let (_, der) = pem::decode_vec(&rest.as_bytes()[start..stop])
             .map_err(|source| ParseError::Pem { label, source: Some(source) })?;
         blocks.push(der);
         rest = &rest[stop..];

@@ -31,7 +31,7 @@ pub(crate) fn context(number: u32, constructed: bool) -> Tag {
 }
 
 /// The members of a `SEQUENCE OF` or `SET OF`, each as its tag and content.
-pub(crate) fn members<'a>(content: &'a [u8]) -> Result<Vec<AnyRef<'a>>, der::Error> {
+pub(crate) fn members(content: &[u8]) -> Result<Vec<AnyRef<'_>>, der::Error> {
     let mut reader = SliceReader::new(content)?;
     let mut members = Vec::new();
     while !reader.is_finished() {
