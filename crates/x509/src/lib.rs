@@ -19,6 +19,7 @@ mod hexadecimal;
 mod key;
 mod key_usage;
 mod name;
+pub mod ocsp;
 pub mod oid;
 mod pem;
 mod raw_sequence;
