@@ -15,6 +15,7 @@ mod purpose;
 pub mod sealed;
 mod signer;
 mod software;
+pub mod throwaway;
 mod uri;
 mod verify;
 
