@@ -1,1 +1,37 @@
-fn main() {}
+//! Skink: server, agent, offline root, drill and command line in one program.
+#![expect(clippy::print_stderr, reason = "a command-line tool talks")]
+
+use std::process::ExitCode;
+
+use skink_cli::{Cli, Command, Exit};
+
+fn main() -> ExitCode {
+    let cli = match skink_cli::parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let done = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(perform(cli)));
+    match done {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => skink_cli::report(&error).into(),
+    }
+}
+
+/// Help and version are no errors; everything else that the parser says is.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed pipe is the reader's choice.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+async fn perform(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Client(command) => skink_cli::run(command, &cli.global).await,
+        Command::Init(_) | Command::Serve(_) | Command::Agent(_) | Command::Drill(_) => {
+            eprintln!("this part is not built in yet");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `skink init`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{Failure, PassphraseArgs};
+
+pub(crate) const LONG: &str = "Make a hierarchy, a server's folder and the first operators.\n\n\
+    For a first try everything is made at once: an offline root in a folder of its own beside the \
+    server's, below it the control, trust and first issuing authorities, a recovery kit, and one \
+    operator file each for a PKI lead, a CISO and an operator.\n\n\
+    Until the root's folder is moved to a machine without network, `skink status` says so. The \
+    kit's two shares are sealed with the custodians' passphrases; give them to two people.";
+
+pub(crate) const EXAMPLES: &str = "Examples:\n  \
+    skink init                                 ./skink for the server, ./skink-root for the root\n  \
+    skink init --dir /var/lib/skink --root-dir /media/usb/skink-root --domain corp.example \\\n    \
+      --public-url http://pki.corp.example    where CRLs will be fetched from\n  \
+    skink init --issuer servers --issuer clients";
+
+/// Arguments of `init`.
+#[derive(Clone, Debug, Args)]
+pub struct InitArgs {
+    /// Folder of the server; must not exist or be empty.
+    #[arg(long, default_value = "skink", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Folder of the offline root; must not exist or be empty [default: beside the server's, with
+    /// -root at the end]
+    #[arg(long, value_name = "DIR")]
+    pub root_dir: Option<PathBuf>,
+    /// The trust domain's name: what packages and certificates belong to.
+    #[arg(long, default_value = "skink.internal", value_name = "NAME")]
+    pub domain: String,
+    /// An issuer to make; may be given several times.
+    #[arg(long = "issuer", value_name = "NAME", default_value = "workloads")]
+    pub issuers: Vec<String>,
+    /// Address for operators, HTTPS.
+    #[arg(long, default_value = "127.0.0.1:8440", value_name = "HOST:PORT")]
+    pub api: String,
+    /// Address for agents, HTTPS.
+    #[arg(long, default_value = "127.0.0.1:8441", value_name = "HOST:PORT")]
+    pub agents: String,
+    /// Address for everybody, plain HTTP: CRLs, OCSP, authorities' certificates, trust package.
+    #[arg(long, default_value = "127.0.0.1:8442", value_name = "HOST:PORT")]
+    pub public: String,
+    /// URL under which everybody reaches that last address; it is written into certificates
+    /// [default: http:// and the address]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// A custodian of the recovery kit; give two or more.
+    #[arg(long = "custodian", value_name = "NAME", default_values = ["first", "second"])]
+    pub custodians: Vec<String>,
+    /// Say what would be made, make nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the passphrases come from.
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+}
+
+/// Arguments of `init` that fit together.
+#[derive(Clone, Debug)]
+pub struct ResolvedInit {
+    /// As given.
+    pub args: InitArgs,
+    /// Folder of the offline root.
+    pub root_dir: PathBuf,
+    /// URL of the plain listener.
+    pub public_url: String,
+}
+
+impl InitArgs {
+    /// Fills in what follows from the rest and refuses what cannot work.
+    pub fn resolve(self) -> Result<ResolvedInit> {
+        let root_dir = self.root_dir.clone().unwrap_or_else(|| beside(&self.dir));
+        if root_dir == self.dir
+            || root_dir.starts_with(&self.dir)
+            || self.dir.starts_with(&root_dir)
+        {
+            bail!(Failure::Usage {
+                what: "the root's folder and the server's lie in one another".into(),
+                hint: "give --root-dir a folder of its own, best on another medium".into(),
+            });
+        }
+        let mut people = self.custodians.clone();
+        people.sort();
+        people.dedup();
+        if people.len() < 2 || people.len() != self.custodians.len() {
+            bail!(Failure::Usage {
+                what: "a recovery kit needs two different custodians".into(),
+                hint: "give --custodian twice, with two names".into(),
+            });
+        }
+        let public_url =
+            self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.public));
+        if !public_url.starts_with("http://") {
+            bail!(Failure::Usage {
+                what: format!("{public_url} is no plain HTTP URL"),
+                hint: "CRLs are fetched over plain HTTP: a CRL must not need a CRL (RFC 5280 §8)"
+                    .into(),
+            });
+        }
+        Ok(ResolvedInit { root_dir, public_url, args: self })
+    }
+}
+
+fn beside(dir: &Path) -> PathBuf {
+    let mut name = dir.file_name().unwrap_or_else(|| "skink".as_ref()).to_owned();
+    name.push("-root");
+    dir.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{Cli, Command};
+
+    fn resolve(args: &[&str]) -> Result<ResolvedInit> {
+        let words = ["skink", "init"].iter().chain(args);
+        let Command::Init(args) = Cli::try_parse_from(words).unwrap().command else {
+            unreachable!("init was asked for")
+        };
+        args.resolve()
+    }
+
+    #[test]
+    fn the_root_stands_beside_the_server() {
+        let resolved = resolve(&["--dir", "/srv/pki"]).unwrap();
+        assert_eq!(resolved.root_dir, Path::new("/srv/pki-root"));
+        assert_eq!(resolved.public_url, "http://127.0.0.1:8442");
+        assert_eq!(resolved.args.issuers, ["workloads"]);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        for args in [
+            &["--dir", "a", "--root-dir", "a/root"][..],
+            &["--custodian", "alice"],
+            &["--custodian", "alice", "--custodian", "alice"],
+            &["--public-url", "https://pki.example"],
+        ] {
+            assert!(resolve(args).is_err(), "{args:?}");
+        }
+    }
+}
