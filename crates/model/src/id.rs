@@ -81,6 +81,7 @@ id!(/** An enrolled agent. */ AgentName, "agent name");
 id!(/** A person who operates Skink. */ OperatorName, "operator name");
 id!(/** An incident, a drill or a rotation. */ IncidentId, "incident id");
 id!(/** An enrolment token, by the public half. */ TokenId, "token id");
+id!(/** One attempt at one signature: 32 hexadecimal digits. */ AttemptId, "attempt id");
 id!(/** One person's approval of one step. */ ApprovalId, "approval id");
 
 impl AuthorityId {
