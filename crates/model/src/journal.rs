@@ -289,8 +289,9 @@ mod tests {
 
     #[test]
     fn the_global_head_depends_on_every_stream() {
-        let heads: BTreeMap<_, _> =
-            [("a", 1), ("b", 2)].map(|(s, n)| (s.to_owned(), stream(n).pop().unwrap().head())).into();
+        let heads: BTreeMap<_, _> = [("a", 1), ("b", 2)]
+            .map(|(s, n)| (s.to_owned(), stream(n).pop().unwrap().head()))
+            .into();
         let mut shorter = heads.clone();
         shorter.remove("b");
         assert_ne!(global_head(&heads), global_head(&shorter));

@@ -25,7 +25,6 @@ pub mod millis_option {
     use skink_x509::Time;
 
     /// Writes milliseconds or null.
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub fn serialize<S: Serializer>(time: &Option<Time>, to: S) -> Result<S::Ok, S::Error> {
         time.map(Time::as_millis).serialize(to)
     }
@@ -66,7 +65,6 @@ pub mod text_option {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     /// Writes the text or null.
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub fn serialize<T: Display, S: Serializer>(
         value: &Option<T>,
         to: S,

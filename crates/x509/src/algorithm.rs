@@ -164,3 +164,19 @@ impl FromStr for KeyAlgorithm {
             .ok_or_else(|| UnknownKeyAlgorithm(name.to_owned()))
     }
 }
+
+/// The name is none that [`SignatureAlgorithm`] knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown signature algorithm {0:?}; ecdsa-with-SHA256 is one")]
+pub struct UnknownSignatureAlgorithm(pub String);
+
+impl FromStr for SignatureAlgorithm {
+    type Err = UnknownSignatureAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+            .ok_or_else(|| UnknownSignatureAlgorithm(name.to_owned()))
+    }
+}

@@ -27,7 +27,9 @@ mod serial;
 mod time;
 mod tlv;
 
-pub use algorithm::{KeyAlgorithm, SignatureAlgorithm, UnknownKeyAlgorithm};
+pub use algorithm::{
+    KeyAlgorithm, SignatureAlgorithm, UnknownKeyAlgorithm, UnknownSignatureAlgorithm,
+};
 pub use certificate::Certificate;
 pub use certificate_spec::CertificateSpec;
 pub use csr::{Csr, CsrSpec};
