@@ -26,6 +26,7 @@ mod raw_sequence;
 mod serial;
 mod time;
 mod tlv;
+pub mod weak;
 
 pub use algorithm::{
     KeyAlgorithm, SignatureAlgorithm, UnknownKeyAlgorithm, UnknownSignatureAlgorithm,
