@@ -18,6 +18,7 @@ mod general_name;
 mod hexadecimal;
 mod key;
 mod key_usage;
+pub mod lint;
 mod name;
 pub mod ocsp;
 pub mod oid;
