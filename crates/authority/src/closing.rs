@@ -91,7 +91,8 @@ impl Closing<'_> {
             this_update: this_update.plus(Duration::from_secs(1)),
             next_update: until.truncated_to_secs(),
         };
-        let longest = self.now.truncated_to_secs().plus(LONGEST_LIFETIME.duration());
+        let longest =
+            self.now.truncated_to_secs().minus(BACKDATE).plus(LONGEST_LIFETIME.duration());
         let responder_until = final_list
             .next_update
             .plus(Duration::from_secs(1))

@@ -9,7 +9,7 @@ use skink_x509::{
 use crate::applicant::{Applicant, Refusal, Refused};
 use crate::identity::SigningAuthority;
 use crate::locations::Locations;
-use crate::profile::{Profile, SubjectRule};
+use crate::profile::{LONGEST_LIFETIME, Profile, SubjectRule};
 use crate::to_be_signed::{FinishError, ToBeSigned};
 
 /// Who issues, where its lists are found, and when.
@@ -161,11 +161,13 @@ impl Profile {
             refusals.push(Refusal::IssuerNotValid);
         }
         let not_before = now.minus(self.backdate.duration());
+        // Back-dating counts: from end to end no certificate lives longer than this.
+        let latest = not_before.plus(LONGEST_LIFETIME.duration());
         let Some(asked) = applicant.lifetime else {
-            return (not_before, now.plus(self.lifetime.duration()).min(issuer));
+            return (not_before, now.plus(self.lifetime.duration()).min(latest).min(issuer));
         };
         let longest = self.max_lifetime.duration();
-        let not_after = now.plus(asked).truncated_to_secs();
+        let not_after = now.plus(asked).truncated_to_secs().min(latest);
         if asked > longest {
             refusals.push(Refusal::Lifetime { profile: self.name.clone(), asked, longest });
         }

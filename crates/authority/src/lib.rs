@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod applicant;
+pub mod ceremony;
 mod closing;
 #[cfg(test)]
 mod fixture;

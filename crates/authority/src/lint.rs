@@ -1,13 +1,30 @@
 //! The rules of `skink_x509`, as issuance applies them.
 
-use skink_x509::{Certificate, PublicKey};
+use std::time::Duration;
+
+use skink_x509::lint::{LintContext, Severity, lint_certificate};
+use skink_x509::{Certificate, PublicKey, weak};
 
 /// Why a key is too weak to be certified, if it is.
-pub(crate) fn weak_key(_key: &PublicKey) -> Option<String> {
-    None
+pub(crate) fn weak_key(key: &PublicKey) -> Option<String> {
+    weak::check_key(key).err().map(|weakness| weakness.to_string())
 }
 
-/// What the lints say against a certificate.
-pub(crate) fn findings(_der: &[u8], _issuer: &Certificate) -> Vec<String> {
-    Vec::new()
+/// What the lints say against an end entity's certificate.
+pub(crate) fn findings(der: &[u8], issuer: &Certificate) -> Vec<String> {
+    run(der, &LintContext::issued_by(issuer))
+}
+
+/// What the lints say against a certificate of the hierarchy: the trust key lives as long as the
+/// authorities, though it is none.
+pub(crate) fn hierarchy_findings(der: &[u8], issuer: &Certificate) -> Vec<String> {
+    let max_end_entity_life = Duration::MAX;
+    run(der, &LintContext { max_end_entity_life, ..LintContext::issued_by(issuer) })
+}
+
+fn run(der: &[u8], context: &LintContext) -> Vec<String> {
+    let serious = lint_certificate(der, context)
+        .into_iter()
+        .filter(|finding| finding.severity >= Severity::Warning);
+    serious.map(|finding| finding.to_string()).collect()
 }

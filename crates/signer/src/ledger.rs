@@ -1,13 +1,9 @@
 //! Who must be asked before anything is signed, and told what came of it.
 
-use std::fmt;
-
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use skink_model::{AuthorityId, IncidentId};
+use skink_model::{AttemptId, AttemptPurpose, AuthorityId, IncidentId};
 use skink_x509::SignatureAlgorithm;
 
-use crate::purpose::AttemptPurpose;
 use crate::uri::KeyUri;
 
 mod file;
@@ -15,36 +11,6 @@ mod memory;
 
 pub use file::FileLedger;
 pub use memory::MemoryLedger;
-
-/// One attempt at one signature.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AttemptId(String);
-
-impl AttemptId {
-    /// The id that a ledger gave.
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
-    /// A new random id.
-    pub fn random() -> Result<Self, LedgerError> {
-        let mut bytes = [0_u8; 16];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| LedgerError::NoRandomness)?;
-        Ok(Self(hex::encode(bytes)))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for AttemptId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// What is to be signed, by what, and why. The ledger knows the rest by `subject`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,6 +158,13 @@ pub enum LedgerError {
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     NoRandomness,
+}
+
+/// A new random id for an attempt.
+pub fn new_attempt() -> Result<AttemptId, LedgerError> {
+    let mut bytes = [0_u8; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| LedgerError::NoRandomness)?;
+    hex::encode(bytes).parse().map_err(|_| LedgerError::NoRandomness)
 }
 
 /// What [`Ledger::ask`] answers for one request.

@@ -11,7 +11,6 @@ pub mod conformance;
 mod credential;
 mod ledger;
 mod provider;
-mod purpose;
 pub mod sealed;
 mod signer;
 mod software;
@@ -21,11 +20,11 @@ mod verify;
 
 pub use credential::Credential;
 pub use ledger::{
-    Ask, AskError, AttemptId, FileLedger, Ledger, LedgerError, MemoryLedger, Outcome, Settlement,
-    SignatureRequest, Ticket,
+    Ask, AskError, FileLedger, Ledger, LedgerError, MemoryLedger, Outcome, Settlement,
+    SignatureRequest, Ticket, new_attempt,
 };
 pub use provider::{KeyProvider, KeyState, ProviderError, ToSign};
-pub use purpose::AttemptPurpose;
 pub use signer::{SignError, Signed, Signer};
+pub use skink_model::{AttemptId, AttemptPurpose};
 pub use software::{EnablingCredential, SoftwareProvider};
 pub use uri::{BadKeyUri, KeyUri};

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use skink_model::AttemptId;
 use skink_x509::{KeyDigest, SignatureAlgorithm};
 
-use crate::ledger::{
-    AskError, AttemptId, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket,
-};
+use crate::ledger::{AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket};
 use crate::provider::{KeyProvider, ProviderError, ToSign};
 use crate::uri::KeyUri;
 use crate::verify::VerifyingKey;

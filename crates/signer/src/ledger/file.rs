@@ -6,8 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use skink_model::AttemptId;
 
-use super::{Ask, AttemptId, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket};
+use super::{Ask, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket, new_attempt};
 use crate::chain::{Chain, ChainError};
 
 /// Attempts in an append-only, hash-chained file. Attempts found open when it is opened were cut
@@ -103,7 +104,7 @@ impl Ledger for FileLedger {
         let mut state = self.state();
         let mut tickets = Vec::with_capacity(requests.len());
         for request in requests {
-            let attempt = AttemptId::random()?;
+            let attempt = new_attempt()?;
             state.append(&Event::Asked {
                 attempt: attempt.clone(),
                 authority: request.authority.to_string(),

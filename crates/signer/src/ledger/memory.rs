@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use skink_model::AuthorityId;
+use skink_model::{AttemptId, AuthorityId};
 
 use super::{
-    Ask, AskError, AttemptId, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket,
+    Ask, AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket, new_attempt,
 };
 
 /// Attempts in memory. For tests: a crash forgets them.
@@ -46,7 +46,7 @@ impl Ledger for MemoryLedger {
                 if rows.tainted.contains(&request.authority) {
                     return Ok(Err(AskError::Tainted { authority: request.authority }));
                 }
-                let attempt = AttemptId::random()?;
+                let attempt = new_attempt()?;
                 rows.attempts.insert(attempt.clone(), (request.clone(), None));
                 Ok(Ok(Ticket::issue(attempt, request)))
             })
