@@ -1,8 +1,9 @@
-//! The project's own chores: `cargo xtask test`, `check-deps` and `crash`.
+//! The project's own chores: `cargo xtask test`, `check-deps`, `crash` and `fuzz`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
 mod check_deps;
 mod drills;
+mod fuzz;
 mod shell;
 mod sizes;
 mod test;
@@ -28,6 +29,8 @@ enum Chore {
     CheckDeps,
     /// Run many drills that kill the server at random moments.
     Crash(drills::CrashOptions),
+    /// Run each fuzz target for a short while.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::CheckDeps => check_deps::run(),
         Chore::Crash(options) => drills::crash(&options),
+        Chore::Fuzz(options) => fuzz::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

