@@ -141,7 +141,7 @@ impl Story {
         }
         let wake = next_wake(&self.state).filter(|_| self.wanted().is_empty());
         let wait = wake.map_or(Duration::from_millis(20), |at| at.since(self.now));
-        self.pass(wait.max(Duration::from_millis(20)).min(Duration::from_secs(60)));
+        self.pass(wait.max(Duration::from_millis(20)).min(Duration::from_mins(1)));
     }
 
     pub(crate) fn closed(&self) -> bool {
