@@ -12,24 +12,22 @@ use skink_model::{OperatorName, Role, Time, wire};
 pub enum ApprovalOf {
     /// Taint the authority: irreversible.
     Taint,
-    /// Open the recovery kit and activate the standby.
-    ReleaseKit,
-    /// Open the escrowed root CRL: a weapon against the authority.
-    ReleaseEscrow,
+    /// Open the recovery kit: the standby's credential, and the escrowed root CRL, which is a
+    /// weapon against the authority.
+    Kit,
     /// Dispose of the old key and close.
     Close,
 }
 
 impl ApprovalOf {
     /// All of them, in the order in which an incident asks for them.
-    pub const ALL: [Self; 4] = [Self::Taint, Self::ReleaseKit, Self::ReleaseEscrow, Self::Close];
+    pub const ALL: [Self; 3] = [Self::Taint, Self::Kit, Self::Close];
 
     /// The name that people and programs use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Taint => "taint",
-            Self::ReleaseKit => "release-kit",
-            Self::ReleaseEscrow => "release-escrow",
+            Self::Kit => "kit",
             Self::Close => "close",
         }
     }
@@ -43,7 +41,7 @@ impl fmt::Display for ApprovalOf {
 
 /// The text names no approval.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an approval: use taint, release-kit, release-escrow or close")]
+#[error("{0:?} is not an approval: use taint, kit or close")]
 pub struct UnknownApproval(String);
 
 impl FromStr for ApprovalOf {

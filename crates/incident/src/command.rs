@@ -198,13 +198,10 @@ impl State {
         let counted = self.scope().is_some();
         match approval {
             ApprovalOf::Taint if !compromise => Err("a rotation taints nothing"),
-            ApprovalOf::Taint | ApprovalOf::ReleaseKit if !counted => {
+            ApprovalOf::Taint | ApprovalOf::Kit if !counted => {
                 Err("triage has not counted what is affected")
             }
-            ApprovalOf::ReleaseEscrow if !compromise => Err("a rotation revokes nothing"),
-            ApprovalOf::ReleaseKit | ApprovalOf::ReleaseEscrow if compromise && !self.tainted() => {
-                Err("the authority is not tainted")
-            }
+            ApprovalOf::Kit if compromise && !self.tainted() => Err("the authority is not tainted"),
             ApprovalOf::Close if self.gate(Gate::Distrust).is_none() => {
                 Err("the proof that nobody accepts the old authority is missing")
             }
@@ -235,7 +232,7 @@ fn stand_down(state: &State, by: &OperatorName, reason: &str) -> Result<Event, R
     if state.approved(ApprovalOf::Taint) || state.tainted() {
         return Err(Refusal::TooLate { why: "two people have tainted the authority" });
     }
-    if state.approved(ApprovalOf::ReleaseKit) || state.successor().is_some() {
+    if state.approved(ApprovalOf::Kit) || state.successor().is_some() {
         return Err(Refusal::TooLate { why: "two people have released the recovery kit" });
     }
     Ok(Event::StoodDown { by: by.clone(), reason: reason.to_owned() })

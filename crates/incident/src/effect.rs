@@ -350,8 +350,7 @@ impl Effect {
     pub const fn needs(&self) -> Option<ApprovalOf> {
         match self {
             Self::Taint { .. } => Some(ApprovalOf::Taint),
-            Self::ActivateStandby { .. } => Some(ApprovalOf::ReleaseKit),
-            Self::ReleaseEscrow { .. } => Some(ApprovalOf::ReleaseEscrow),
+            Self::ActivateStandby { .. } | Self::ReleaseEscrow { .. } => Some(ApprovalOf::Kit),
             Self::DisposeKey { .. } => Some(ApprovalOf::Close),
             _ => None,
         }

@@ -32,19 +32,24 @@ pub struct Forecast {
     pub advice: Vec<String>,
 }
 
-/// The sizes of the waves over `endpoints`: the configured sizes first, then all the rest.
+/// More waves than this only make the journal long.
+const MOST_WAVES: u32 = 60;
+
+/// The sizes of the waves over `endpoints`: the configured sizes in turn, the last of them again
+/// and again, larger where there would be too many waves.
 pub fn waves(endpoints: u32, sizes: &[u32]) -> Vec<u32> {
     let mut left = endpoints;
     let mut waves = Vec::new();
-    for &size in sizes.iter().filter(|&&size| size > 0) {
-        if left <= size {
-            break;
+    let mut sizes = sizes.iter().copied().filter(|&size| size > 0).peekable();
+    let mut size = endpoints;
+    while left > 0 {
+        size = sizes.next().unwrap_or(size);
+        if sizes.peek().is_none() {
+            size = size.max(endpoints.div_ceil(MOST_WAVES));
         }
-        waves.push(size);
-        left -= size;
-    }
-    if left > 0 {
-        waves.push(left);
+        let wave = size.min(left);
+        waves.push(wave);
+        left -= wave;
     }
     waves
 }
@@ -82,10 +87,12 @@ mod tests {
 
     #[test]
     fn waves_take_every_endpoint_once() {
-        assert_eq!(waves(40, &[2, 10]), [2, 10, 28]);
+        assert_eq!(waves(40, &[2, 10]), [2, 10, 10, 10, 8]);
         assert_eq!(waves(2, &[2, 10]), [2]);
         assert_eq!(waves(3, &[2, 10]), [2, 1]);
-        assert_eq!(waves(5, &[0, 2]), [2, 3]);
+        assert_eq!(waves(5, &[0, 2]), [2, 2, 1]);
+        assert_eq!(waves(5, &[]), [5]);
+        assert!(waves(1_000_000, &[1, 10]).len() <= 70);
         assert!(waves(0, &[2]).is_empty());
         for endpoints in 0..200 {
             let sum: u32 = waves(endpoints, &[1, 5, 25]).into_iter().sum();

@@ -22,7 +22,7 @@ pub struct Settings {
     pub clock_offset_ms: u64,
     /// For how long nobody may have seen a legitimate peer with an old certificate, in milliseconds.
     pub quiet_ms: u64,
-    /// Sizes of the first waves of re-issue; the wave after them takes all the rest.
+    /// Sizes of the waves of re-issue; the last size repeats.
     pub wave_sizes: Vec<u32>,
     /// When policy `cutover` revokes even though the transition is not through, in milliseconds
     /// after the declaration.

@@ -136,7 +136,7 @@ fn the_report_is_whole_in_json_and_markdown() {
         assert!(!json[part].is_null(), "{part}");
     }
     assert_eq!(json["timeline"].as_array().unwrap().len(), story.events.len());
-    assert_eq!(json["approvals"].as_array().unwrap().len(), 8);
+    assert_eq!(json["approvals"].as_array().unwrap().len(), 6);
     let markdown = report.to_markdown(&english);
     for text in ["# Drill report: inc-1", "| triage | +900 s |", "w-g2", "gate distrust"] {
         assert!(markdown.to_lowercase().contains(&text.to_lowercase()), "{text}\n{markdown}");

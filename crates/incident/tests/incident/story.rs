@@ -35,7 +35,7 @@ pub(crate) fn declaration(plan: Plan, policy: Policy) -> Declaration {
         declared_by: person("ada"),
         drill: true,
         leave_out: ["mallory".to_owned()].into(),
-        settings: Settings { wave_sizes: vec![1, 4], ..Settings::default() },
+        settings: Settings { wave_sizes: vec![1, 6], ..Settings::default() },
     }
 }
 
