@@ -5,6 +5,7 @@ mod ca_basic_constraints;
 mod ca_key_usage;
 mod critical_flags;
 mod dns_names;
+mod dns_qualified;
 mod duplicate_extensions;
 mod end_entity_key_usage;
 mod extended_key_usage;
@@ -35,7 +36,7 @@ use super::{Finding, LintContext, Rule, Severity};
 use crate::certificate::Tbs;
 use crate::{Certificate, ParseError, tlv};
 
-const RULES: [Rule<Facts>; 28] = [
+const RULES: [Rule<Facts>; 29] = [
     structure::RULE,
     version::RULE,
     serial_positive::RULE,
@@ -60,6 +61,7 @@ const RULES: [Rule<Facts>; 28] = [
     trust_signer::RULE,
     server_names::RULE,
     dns_names::RULE,
+    dns_qualified::RULE,
     mailboxes::RULE,
     subject_key_id::RULE,
     authority_key_id::RULE,
