@@ -1,1 +1,66 @@
-//! skink-path
+//! Path building, validation and diagnosis (RFC 5280 §6).
+//!
+//! [`validate`] tries every candidate path, best first, under an explicit work budget, and returns
+//! either a [`VerifiedPath`], which nothing else can make, or a [`Rejection`] with all findings on
+//! the path that came closest, ranked. A chain is not a path: holding certificates proves nothing.
+//!
+//! Pure: the time comes in with the [`Options`], there is no I/O and no randomness.
+#![warn(missing_docs)]
+
+mod candidates;
+mod constraints;
+mod finding;
+mod judge;
+mod names;
+mod options;
+mod revocation;
+
+use skink_x509::Certificate;
+use skink_x509::crl::Crl;
+
+pub use finding::{Code, Finding, Rejection, Severity};
+pub use options::{Options, PeerName, Profile, Purpose, Revocation};
+
+use candidates::Search;
+
+/// A path from an end entity to an anchor that passed every check. Only [`validate`] makes one.
+#[derive(Debug, Clone)]
+pub struct VerifiedPath {
+    certificates: Vec<Certificate>,
+    notes: Vec<Finding>,
+}
+
+impl VerifiedPath {
+    /// The certificates, end entity first, anchor last.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// The end entity's certificate.
+    pub fn leaf(&self) -> &Certificate {
+        &self.certificates[0]
+    }
+
+    /// What was found and did not keep the path from being accepted.
+    pub fn notes(&self) -> &[Finding] {
+        &self.notes
+    }
+}
+
+/// Finds a path from `leaf` over `untrusted` certificates to one of the `anchors` and checks it.
+///
+/// `crls` are looked at when the options ask for revocation. Every candidate path is tried until
+/// one is accepted or the options' budget is spent; the order of `untrusted` does not matter.
+/// A denied key refuses any path on which a certificate carries it, the anchor included.
+pub fn validate(
+    leaf: &Certificate,
+    untrusted: &[Certificate],
+    anchors: &[Certificate],
+    crls: &[Crl],
+    options: &Options<'_>,
+) -> Result<VerifiedPath, Rejection> {
+    Search::new(untrusted, anchors, crls, options).run(leaf)
+}
+
+#[cfg(test)]
+mod tests;

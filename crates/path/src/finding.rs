@@ -1,0 +1,177 @@
+//! What was found, ranked by how much it says.
+
+use std::fmt;
+
+use serde::Serialize;
+use skink_x509::{Certificate, Fingerprint};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// A SHOULD that is broken.
+    Warning,
+    /// The path is refused.
+    Error,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $rank:literal, $section:literal, $fix:literal;)+) => {
+        /// What kind of finding it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[$doc])* #[serde(rename = $text)] $name),+ }
+
+        impl Code {
+            /// The code in machine-readable output.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+
+            /// How much it explains: of two rejections the one with the higher rank is told.
+            pub(crate) const fn rank(self) -> u8 {
+                match self { $(Self::$name => $rank),+ }
+            }
+
+            /// Where the rule stands.
+            pub const fn section(self) -> &'static str {
+                match self { $(Self::$name => $section),+ }
+            }
+
+            /// What to do about it.
+            pub const fn fix(self) -> &'static str {
+                match self { $(Self::$name => $fix),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No certificate at hand issued this one.
+    IssuerNotFound = "issuer-not-found", 10, "RFC 5280 §6.1", "add the missing intermediate, or trust its root";
+    /// The work budget was spent before every path was tried.
+    BudgetSpent = "budget-spent", 5, "RFC 5280 §6.1", "leave out certificates that do not belong to the chain";
+    /// More intermediates than are allowed.
+    TooLong = "path-too-long", 20, "RFC 5280 §6.1", "shorten the chain";
+    /// The signature does not verify with the issuer's key.
+    BadSignature = "bad-signature", 30, "RFC 5280 §6.1.3 (a)(1)", "replace the certificate, or its issuer of the same name";
+    /// The signature's algorithm is not accepted.
+    WeakSignature = "weak-signature-algorithm", 32, "RFC 5280 §4.1.1.2", "have the certificate issued with SHA-256 or better";
+    /// An authority's certificate is not one.
+    NotAnAuthority = "not-an-authority", 40, "RFC 5280 §6.1.4 (k)", "an end entity cannot issue: have the certificate issued by an authority";
+    /// There are more authorities below than basicConstraints allow.
+    PathLength = "path-length-exceeded", 42, "RFC 5280 §6.1.4 (m)", "an authority with path length 0 issues to end entities only";
+    /// keyUsage forbids what the key does here.
+    KeyUsage = "key-usage", 44, "RFC 5280 §4.2.1.3", "have the certificate issued with the key usage that is needed";
+    /// A critical extension is not understood.
+    UnknownCritical = "unknown-critical-extension", 46, "RFC 5280 §4.2", "have the certificate issued without it, or use software that knows it";
+    /// A name lies outside the name constraints of an authority above.
+    NameConstraint = "name-constraint", 48, "RFC 5280 §4.2.1.10", "have the certificate issued by an authority that may give this name";
+    /// Name constraints are in a form that cannot be judged.
+    UnreadableConstraint = "unreadable-name-constraint", 47, "RFC 5280 §4.2.1.10", "use constraints on DNS names, addresses, mailboxes, URIs or directory names";
+    /// The certificate is not valid yet.
+    NotYetValid = "not-yet-valid", 60, "RFC 5280 §6.1.3 (a)(2)", "check the clock; wait, or have it issued with an earlier begin";
+    /// The certificate has expired.
+    Expired = "expired", 62, "RFC 5280 §6.1.3 (a)(2)", "renew the certificate";
+    /// The extended key usage does not allow the purpose.
+    Purpose = "purpose", 64, "RFC 5280 §4.2.1.12", "use a certificate that was issued for this purpose";
+    /// No name of the certificate is the one that was asked for.
+    NameMismatch = "name-mismatch", 66, "RFC 9525 §6", "connect by a name in the certificate, or have one issued with this name";
+    /// The key is too weak.
+    WeakKey = "weak-key", 68, "NIST SP 800-131A", "make a stronger key";
+    /// There is no CRL that speaks about the certificate.
+    NoCrl = "no-crl", 70, "RFC 5280 §6.3.3", "fetch the CRL named in the certificate's distribution point";
+    /// The CRL is out of date.
+    StaleCrl = "stale-crl", 72, "RFC 5280 §6.3.3 (a)", "fetch the CRL anew; if the published one is old, its authority has stopped";
+    /// Two CRLs of one scope disagree about which is newer.
+    CrlDisagreement = "crl-number-and-date-disagree", 1, "RFC 5280 §5.2.3", "the issuer of these CRLs publishes out of order: find out why";
+    /// The certificate is revoked.
+    Revoked = "revoked", 90, "RFC 5280 §6.3.3", "replace the certificate: it stays revoked";
+    /// The key is denied.
+    DeniedKey = "denied-key", 100, "trust package", "replace everything that was issued with this key: it is in other hands";
+}
+
+/// One thing that was found about one certificate, or about the path as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind it is.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whose it is; none for the path as a whole.
+    pub certificate: Option<Fingerprint>,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl Finding {
+    pub(crate) fn error(code: Code, certificate: &Certificate, message: String) -> Self {
+        let certificate = Some(certificate.fingerprint());
+        Self { code, severity: Severity::Error, certificate, message }
+    }
+
+    pub(crate) fn note(code: Code, certificate: &Certificate, message: String) -> Self {
+        let certificate = Some(certificate.fingerprint());
+        Self { code, severity: Severity::Note, certificate, message }
+    }
+
+    pub(crate) fn of_path(code: Code, message: String) -> Self {
+        Self { code, severity: Severity::Error, certificate: None, message }
+    }
+
+    /// Where the rule stands.
+    pub const fn section(&self) -> &'static str {
+        self.code.section()
+    }
+
+    /// What to do about it.
+    pub const fn fix(&self) -> &'static str {
+        self.code.fix()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.message, self.code.as_str(), self.section())
+    }
+}
+
+/// Why no path was accepted: all findings on the path that came closest, the weightiest first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.summary())]
+pub struct Rejection {
+    findings: Vec<Finding>,
+    candidates: usize,
+}
+
+impl Rejection {
+    pub(crate) fn new(mut findings: Vec<Finding>, candidates: usize) -> Self {
+        findings.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.code.rank())));
+        Self { findings, candidates }
+    }
+
+    /// Every finding on the path that came closest, the weightiest first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many candidate paths were tried.
+    pub const fn candidates(&self) -> usize {
+        self.candidates
+    }
+
+    /// Whether a finding of this kind is among them.
+    pub fn has(&self, code: Code) -> bool {
+        self.findings.iter().any(|finding| finding.code == code)
+    }
+
+    fn summary(&self) -> String {
+        let first = self.findings.first().map_or_else(String::new, ToString::to_string);
+        match self.findings.len().saturating_sub(1) {
+            0 => first,
+            more => format!("{first} and {more} more"),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a path is to be good for.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use skink_x509::{KeyDigest, ObjectIdentifier, Time, oid};
+
+/// What the end entity's key is used for in the case at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// A TLS server.
+    Server,
+    /// A TLS client.
+    Client,
+    /// A delegated OCSP responder.
+    OcspSigning,
+    /// Signing trust packages.
+    TrustPackage,
+    /// Nothing in particular: extended key usages are not looked at.
+    Any,
+}
+
+impl Purpose {
+    pub(crate) const fn oid(self) -> Option<ObjectIdentifier> {
+        match self {
+            Self::Server => Some(oid::SERVER_AUTH),
+            Self::Client => Some(oid::CLIENT_AUTH),
+            Self::OcspSigning => Some(oid::OCSP_SIGNING),
+            Self::TrustPackage => Some(oid::SKINK_TRUST),
+            Self::Any => None,
+        }
+    }
+}
+
+/// The name that the end entity must have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum PeerName {
+    /// Any or none.
+    #[default]
+    None,
+    /// A host by its DNS name (RFC 9525).
+    Dns(String),
+    /// A host by its address.
+    Ip(IpAddr),
+    /// A mailbox.
+    Email(String),
+    /// A URI, compared exactly (SPIFFE and the like).
+    Uri(String),
+}
+
+/// How strict to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Profile {
+    /// RFC 5280 as it stands.
+    Rfc5280,
+    /// Stricter: an extended key usage is required, names come from the subjectAltName only, weak
+    /// keys are refused.
+    #[default]
+    Webpki,
+}
+
+/// Whose revocation is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Revocation {
+    /// Nobody's.
+    #[default]
+    Off,
+    /// The end entity's.
+    Leaf,
+    /// Everybody's below the anchor.
+    Chain,
+}
+
+/// How to validate.
+#[derive(Clone, Debug)]
+pub struct Options<'a> {
+    /// The instant at which everything must be valid.
+    pub time: Time,
+    /// What the end entity's key is used for.
+    pub purpose: Purpose,
+    /// The name that the end entity must have.
+    pub name: PeerName,
+    /// How strict to be.
+    pub profile: Profile,
+    /// Whose revocation is looked at.
+    pub revocation: Revocation,
+    /// Keys that no certificate on the path may carry, by digest of the normalised key.
+    pub denied: Option<&'a HashSet<KeyDigest>>,
+    /// The most intermediate certificates between end entity and anchor.
+    pub max_intermediates: usize,
+    /// The most signatures verified and candidates looked at in one call.
+    pub budget: u32,
+}
+
+impl<'a> Options<'a> {
+    /// Stands for most uses: profile `webpki`, no revocation, no denied keys, at most 8
+    /// intermediates, a budget of 256 steps.
+    pub fn new(time: Time, purpose: Purpose) -> Self {
+        Self {
+            time,
+            purpose,
+            name: PeerName::None,
+            profile: Profile::Webpki,
+            revocation: Revocation::Off,
+            denied: None,
+            max_intermediates: 8,
+            budget: 256,
+        }
+    }
+
+    /// With a name that the end entity must have.
+    pub fn named(self, name: PeerName) -> Self {
+        Self { name, ..self }
+    }
+
+    /// With keys that no certificate on the path may carry.
+    pub fn denying(self, denied: &'a HashSet<KeyDigest>) -> Self {
+        Self { denied: Some(denied), ..self }
+    }
+
+    /// With revocation.
+    pub fn checking(self, revocation: Revocation) -> Self {
+        Self { revocation, ..self }
+    }
+}
