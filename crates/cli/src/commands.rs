@@ -11,6 +11,7 @@ pub(crate) mod issuer;
 pub(crate) mod journal;
 pub(crate) mod operator;
 pub(crate) mod profile;
+pub(crate) mod root;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -38,8 +39,12 @@ impl Session {
 
 /// Performs a command.
 pub(crate) async fn run(command: ClientCommand, global: &Global) -> Result<()> {
+    if let ClientCommand::Root(command) = command {
+        return root::run(*command, Output::new(global.json)).await;
+    }
     let session = Session::open(global)?;
     match command {
+        ClientCommand::Root(_) => Ok(()),
         ClientCommand::Status => status::run(&session).await,
         ClientCommand::Issuer(command) => issuer::run(command, &session).await,
         ClientCommand::Authority(command) => authority::run(command, &session).await,

@@ -5,8 +5,10 @@
 //! here and performed by the binary, which alone knows the server.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
+mod ambient;
 mod api;
 mod commands;
+mod custodian;
 mod exit;
 mod failure;
 mod operator;
@@ -22,6 +24,7 @@ pub use commands::agent::{AgentCommand, EnrollArgs, RunArgs};
 pub use commands::drill::{DrillArgs, DrillPlan};
 pub use commands::init::{InitArgs, ResolvedInit};
 pub use commands::serve::ServeArgs;
+pub use custodian::{CustodianArg, ask_custodians};
 pub use exit::Exit;
 pub use failure::{Failure, report};
 pub use operator::OperatorFile;

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     agent, authority, certificate, drill, endpoint, incident, init, issuer, journal, operator,
-    profile, serve, status, token, trust,
+    profile, root, serve, status, token, trust,
 };
 
 /// A private PKI that survives the theft of its own signing keys.
@@ -77,6 +77,9 @@ pub enum ClientCommand {
     /// How the server is, and what needs a person
     #[command(long_about = status::LONG)]
     Status,
+    /// The offline root, in a folder of its own
+    #[command(subcommand, long_about = root::LONG)]
+    Root(Box<root::RootCommand>),
     /// Issuers: the names that profiles, agents and people refer to
     #[command(subcommand, long_about = issuer::LONG)]
     Issuer(issuer::IssuerCommand),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::custodian::{CustodianArg, check_custodians};
 use crate::{Failure, PassphraseArgs};
 
 pub(crate) const LONG: &str = "Make a hierarchy, a server's folder and the first operators.\n\n\
@@ -49,9 +50,9 @@ pub struct InitArgs {
     /// [default: http:// and the address]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// A custodian of the recovery kit; give two or more.
+    /// A custodian of the recovery kit, as NAME or `NAME=PASSPHRASE_FILE`; two or more.
     #[arg(long = "custodian", value_name = "NAME", default_values = ["first", "second"])]
-    pub custodians: Vec<String>,
+    pub custodians: Vec<CustodianArg>,
     /// Say what would be made, make nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -84,15 +85,7 @@ impl InitArgs {
                 hint: "give --root-dir a folder of its own, best on another medium".into(),
             });
         }
-        let mut people = self.custodians.clone();
-        people.sort();
-        people.dedup();
-        if people.len() < 2 || people.len() != self.custodians.len() {
-            bail!(Failure::Usage {
-                what: "a recovery kit needs two different custodians".into(),
-                hint: "give --custodian twice, with two names".into(),
-            });
-        }
+        check_custodians(&self.custodians)?;
         let public_url =
             self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.public));
         if !public_url.starts_with("http://") {

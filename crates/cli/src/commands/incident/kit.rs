@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use skink_api::{Incident, KitRelease};
-use skink_signer::sealed::KitSeal;
+use skink_authority::ceremony::KitFile;
 
 use super::{path, show};
 use crate::PassphraseArgs;
@@ -34,11 +34,11 @@ pub struct ReleaseKit {
 
 pub(super) async fn run(session: &Session, release: ReleaseKit) -> Result<()> {
     let kit = fs_err::read_to_string(&release.kit)?;
-    let seal: KitSeal = serde_json::from_str(&kit)
+    let file = KitFile::from_json(&kit)
         .with_context(|| format!("{} is no recovery kit", release.kit.display()))?;
     let whose = format!("{}'s share", release.custodian);
     let passphrase = ask_passphrase(&whose, release.passphrase.passphrase_file.as_deref())?;
-    let share = seal.open_share(&release.custodian, &passphrase)?;
+    let share = file.sealed().open_share(&release.custodian, &passphrase)?;
     let body =
         KitRelease { kit, custodian: release.custodian, share: serde_json::to_string(&share)? };
     let incident: Incident = session.api.post(&path(&release.id, "kit")?, &body).await?;

@@ -1,0 +1,27 @@
+//! The machine's own clock and randomness, for the offline root.
+
+use aws_lc_rs::rand;
+use skink_model::{Clock, Rng, Time};
+
+use crate::when;
+
+/// The machine's clock.
+#[derive(Debug)]
+pub(crate) struct MachineClock;
+
+impl Clock for MachineClock {
+    fn now(&self) -> Time {
+        Time::from_millis(when::now().as_millisecond())
+    }
+}
+
+/// The machine's randomness.
+#[derive(Debug)]
+pub(crate) struct MachineRng;
+
+impl Rng for MachineRng {
+    fn fill(&self, into: &mut [u8]) {
+        #[expect(clippy::expect_used, reason = "without randomness no serial may be made at all")]
+        rand::fill(into).expect("the system gives randomness");
+    }
+}

@@ -1,0 +1,141 @@
+//! `skink root`
+
+mod sign;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use skink_authority::ceremony::{OfflineRoot, Request, RootConfig};
+use skink_signer::Credential;
+
+use crate::ambient::{MachineClock, MachineRng};
+use crate::passphrase::{ask_new_passphrase, ask_passphrase};
+use crate::table::Facts;
+use crate::{Output, PassphraseArgs};
+
+pub(crate) const LONG: &str = "The offline root, in a folder of its own.\n\n\
+    Needs neither database nor network, and refuses to run where a server's database is. Files \
+    cross the gap: a request comes from the server, a person looks at it, the root signs it, the \
+    response goes back. Every ceremony renews the root's CRLs and leaves a recovery kit for each \
+    authority, sealed for two people, that does not belong on the server.";
+
+const INIT_EXAMPLES: &str = "Examples:\n  \
+    skink root init --dir /media/usb/skink-root --domain corp.example \\\n    \
+      --public-url http://pki.corp.example";
+
+const INSPECT_LONG: &str = "Show exactly what signing a request would sign.\n\n\
+    Certificates with their subjects, keys and lifetimes; authorities to revoke, for good; the \
+    numbers and times of every CRL; what goes into the kits. Compare the requester's key with what \
+    the server shows. Nothing is signed.";
+
+#[derive(Debug, Subcommand)]
+pub enum RootCommand {
+    /// Begin a root
+    #[command(after_long_help = INIT_EXAMPLES)]
+    Init(Init),
+    /// What may be known of the root: its certificate and how it was begun
+    Show {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show exactly what signing a request would sign
+    #[command(long_about = INSPECT_LONG)]
+    Inspect {
+        /// The request file.
+        request: PathBuf,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Sign a request, after a person has looked at it
+    #[command(long_about = sign::LONG, after_long_help = sign::EXAMPLES)]
+    Sign(sign::Sign),
+}
+
+/// Where the root is.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// The root's folder.
+    #[arg(long, default_value = "skink-root", value_name = "DIR")]
+    dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    #[command(flatten)]
+    place: Place,
+    /// The trust domain's name.
+    #[arg(long, value_name = "NAME")]
+    domain: String,
+    /// URL under which everybody will reach the server's plain listener; it is written into
+    /// certificates.
+    #[arg(long, value_name = "URL")]
+    public_url: String,
+    /// Algorithm of the root's key [default: ec-p384]
+    #[arg(long, value_name = "ALGORITHM")]
+    key_algorithm: Option<String>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+pub(crate) async fn run(command: RootCommand, out: Output) -> Result<()> {
+    match command {
+        RootCommand::Init(init) => begin(init, out).await,
+        RootCommand::Show { place } => {
+            let info = OfflineRoot::info_of(&place.dir)?;
+            out.show(&info, || {
+                Facts::default()
+                    .fact("domain", &info.config.domain)
+                    .fact("public URL", &info.config.public_url)
+                    .fact("key", &info.config.key_algorithm)
+                    .to_string()
+                    + &info.certificate
+            })
+        }
+        RootCommand::Inspect { request, place, passphrase } => {
+            let request = read_request(&request)?;
+            let root = open(&place, passphrase.passphrase_file.as_deref()).await?;
+            let text = root.plan(&request)?.to_string();
+            out.show(&serde_json::json!({ "plan": text, "request": request.body() }), || {
+                text.clone()
+            })
+        }
+        RootCommand::Sign(sign) => sign::run(sign, out).await,
+    }
+}
+
+async fn begin(init: Init, out: Output) -> Result<()> {
+    let mut config = RootConfig::new(&init.domain, &init.public_url);
+    if let Some(algorithm) = init.key_algorithm {
+        config.key_algorithm = algorithm;
+    }
+    let file = init.passphrase.passphrase_file.as_deref();
+    let credential: Credential = ask_new_passphrase("the root", file)?.into();
+    let (clock, rng) = (Arc::new(MachineClock), Arc::new(MachineRng));
+    let root = OfflineRoot::init(&init.place.dir, credential, config, clock, rng).await?;
+    let fingerprint = root.certificate().fingerprint().to_string();
+    let dir = init.place.dir.display().to_string();
+    out.show(&serde_json::json!({ "dir": dir, "fingerprint": fingerprint }), || {
+        Facts::default()
+            .fact("root", root.certificate().subject())
+            .fact("fingerprint", &fingerprint)
+            .fact("folder", &dir)
+            .to_string()
+    })
+}
+
+async fn open(place: &Place, passphrase_file: Option<&Path>) -> Result<OfflineRoot> {
+    // Said before anybody types a passphrase.
+    OfflineRoot::info_of(&place.dir)?;
+    let credential: Credential = ask_passphrase("the root", passphrase_file)?.into();
+    let (clock, rng) = (Arc::new(MachineClock), Arc::new(MachineRng));
+    Ok(OfflineRoot::open(&place.dir, credential, clock, rng).await?)
+}
+
+fn read_request(path: &Path) -> Result<Request> {
+    Request::from_json(&fs_err::read_to_string(path)?)
+        .with_context(|| format!("{} cannot be taken", path.display()))
+}

@@ -1,0 +1,55 @@
+//! The offline root's commands, over real folders.
+
+use std::path::Path;
+
+use clap::Parser as _;
+use skink_cli::{Cli, Command, Exit, Failure};
+
+async fn skink(args: &[&str]) -> anyhow::Result<()> {
+    let cli = Cli::try_parse_from(["skink", "--json"].iter().chain(args))?;
+    let Command::Client(command) = cli.command else { panic!("not a client's command: {args:?}") };
+    skink_cli::run(command, &cli.global).await
+}
+
+async fn init(dir: &Path, passphrase: &Path) -> anyhow::Result<()> {
+    let (dir, passphrase) = (dir.to_str().unwrap(), passphrase.to_str().unwrap());
+    let url = "http://pki.example";
+    let domain = ["--domain", "corp.example", "--public-url", url];
+    let args = ["root", "init", "--dir", dir, "--passphrase-file", passphrase];
+    skink(&[&args[..], &domain[..]].concat()).await
+}
+
+#[tokio::test]
+async fn a_root_is_begun_once_and_never_where_a_server_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, passphrase) = (folder.path().join("root"), folder.path().join("pass"));
+    std::fs::write(&passphrase, "correct horse\nsecond line\n").unwrap();
+
+    init(&root, &passphrase).await.unwrap();
+    skink(&["root", "show", "--dir", root.to_str().unwrap()]).await.unwrap();
+    let again = init(&root, &passphrase).await.unwrap_err();
+    assert!(format!("{again:#}").contains("already"), "{again:#}");
+
+    let server = folder.path().join("server");
+    std::fs::create_dir(&server).unwrap();
+    std::fs::write(server.join("skink.db"), "").unwrap();
+    let near = init(&server.join("root"), &passphrase).await.unwrap_err();
+    assert!(format!("{near:#}").contains("skink.db"), "{near:#}");
+}
+
+#[tokio::test]
+async fn a_ceremony_wants_two_custodians_before_anything_else() {
+    let custodian = ["--custodian", "alice", "--custodian", "alice"];
+    let args = ["root", "sign", "request.json", "--out", "o", "--kits", "k"];
+    let error = skink(&[&args[..], &custodian[..]].concat()).await.unwrap_err();
+    let failure = error.downcast_ref::<Failure>().unwrap();
+    assert_eq!(failure.exit(), Exit::Usage);
+}
+
+#[tokio::test]
+async fn without_an_operator_file_the_hint_says_where_one_comes_from() {
+    let nowhere = ["status", "--operator", "/nowhere/operator.json"];
+    let error = skink(&nowhere).await.unwrap_err();
+    let failure = error.downcast_ref::<Failure>().unwrap();
+    assert!(failure.hint().unwrap().contains("url"), "{failure}");
+}
