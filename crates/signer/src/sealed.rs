@@ -9,7 +9,7 @@ mod kit;
 mod passphrase;
 
 pub use envelope::{Envelope, OpeningKey, SealingKey};
-pub use kit::{Custodian, KitSeal, Share};
+pub use kit::{Custodian, KitSeal, PreparedCustodians, Share};
 pub use passphrase::SealedBox;
 
 /// Why something sealed did not open, or could not be sealed.

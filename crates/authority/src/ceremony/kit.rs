@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use skink_model::AuthorityId;
 use skink_signer::Credential;
-use skink_signer::sealed::{Custodian, KitSeal, SealError, Share};
+use skink_signer::sealed::{KitSeal, PreparedCustodians, SealError, Share};
 use skink_x509::Fingerprint;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -109,7 +109,7 @@ impl KitFile {
         facts: KitFacts,
         escrow: &[u8],
         standby_credential: Option<&Credential>,
-        custodians: &[Custodian],
+        custodians: &PreparedCustodians,
     ) -> Result<Self, KitError> {
         let contents = Contents {
             escrow: STANDARD.encode(escrow),
@@ -117,7 +117,8 @@ impl KitFile {
         };
         let text = serde_json::to_vec(&contents).map(Zeroizing::new);
         let text = text.map_err(KitError::Unwritable)?;
-        let seal = KitSeal::seal(&text, custodians, &facts.context()?).map_err(KitError::Seal)?;
+        let seal =
+            KitSeal::seal_for(&text, custodians, &facts.context()?).map_err(KitError::Seal)?;
         Ok(Self { version: 1, facts, seal })
     }
 

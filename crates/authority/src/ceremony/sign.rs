@@ -3,14 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use skink_model::AuthorityId;
-use skink_signer::sealed::Custodian;
+use skink_signer::sealed::{Custodian, PreparedCustodians};
 use skink_signer::{AttemptPurpose, Credential, SignatureRequest, Signed, ToSign};
 use skink_x509::crl::{Crl, Reason, RevokedEntry};
 use skink_x509::{Certificate, Fingerprint, KeyDigest};
 
 use super::document::digest_text;
 use super::escrow::{Release, check_escrow};
-use super::kit::{EscrowFacts, KitFacts, KitFile};
+use super::kit::{EscrowFacts, KitError, KitFacts, KitFile};
 use super::plan::{CeremonyPlan, CeremonyRefused, Partition, PlannedCertificate};
 use super::request::{Request, Revoke};
 use super::response::{CertifiedAuthority, Response, ResponseBody, RootList, SignedAnchors};
@@ -74,6 +74,8 @@ impl OfflineRoot {
             let requester = plan.requester;
             return Err(RootError::Refused(CeremonyRefused::UnknownRequester { requester }));
         }
+        let custodians = PreparedCustodians::new(options.custodians)
+            .map_err(|source| RootError::Kit(KitError::Seal(source)))?;
         self.remember(Event::Reserved {
             ceremony: plan.number,
             request: plan.request.clone(),
@@ -87,7 +89,7 @@ impl OfflineRoot {
         let mut lists = Vec::new();
         let mut kits = Vec::new();
         for partition in &plan.partitions {
-            let made = self.partition(partition, &plan, &certified, options.custodians).await?;
+            let made = self.partition(partition, &plan, &certified, &custodians).await?;
             lists.push(made.list);
             kits.extend(made.kit);
         }
@@ -160,7 +162,7 @@ impl OfflineRoot {
         partition: &Partition,
         plan: &CeremonyPlan,
         certified: &[(KnownAuthority, Certificate)],
-        custodians: &[Custodian],
+        custodians: &PreparedCustodians,
     ) -> Result<SignedPartition, RootError> {
         let authority = partition.authority.as_ref();
         let certificate = authority.and_then(|id| self.known(id, certified));
@@ -195,10 +197,8 @@ impl OfflineRoot {
         };
         check_escrow(sealed.der(), &release).map_err(RootError::Escrow)?;
         let facts = self.kit_facts(plan, id, partition.standby.as_ref(), escrow, &sealed);
-        let facts = KitFacts {
-            custodians: custodians.iter().map(|person| person.name.clone()).collect(),
-            ..facts
-        };
+        let facts =
+            KitFacts { custodians: custodians.names().map(str::to_owned).collect(), ..facts };
         let credential = match &partition.standby {
             Some(standby) => self.credential(standby, certified)?,
             None => None,

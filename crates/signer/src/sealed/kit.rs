@@ -13,7 +13,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::SealError;
 use super::cipher::{Base64, decrypt, encrypt, random};
-use super::passphrase::SealedBox;
+use super::passphrase::{SealedBox, SealingPassphrase};
 
 /// A person who keeps a share.
 #[derive(Clone)]
@@ -27,6 +27,39 @@ pub struct Custodian {
 impl fmt::Debug for Custodian {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Custodian").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Custodians whose passphrases have been turned into keys: that costs time, once for any number of
+/// kits.
+pub struct PreparedCustodians(BTreeMap<String, SealingPassphrase>);
+
+impl PreparedCustodians {
+    /// At least two, of different names.
+    pub fn new(custodians: &[Custodian]) -> Result<Self, SealError> {
+        let mut prepared = BTreeMap::new();
+        let mut names: Vec<&str> = custodians.iter().map(|one| one.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() < 2 || names.len() != custodians.len() {
+            return Err(SealError::TooFewCustodians);
+        }
+        for custodian in custodians {
+            let key = SealingPassphrase::derive(&custodian.passphrase)?;
+            prepared.insert(custodian.name.clone(), key);
+        }
+        Ok(Self(prepared))
+    }
+
+    /// Their names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for PreparedCustodians {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
     }
 }
 
@@ -78,10 +111,19 @@ impl KitSeal {
         custodians: &[Custodian],
         context: &str,
     ) -> Result<Self, SealError> {
+        Self::seal_for(contents, &PreparedCustodians::new(custodians)?, context)
+    }
+
+    /// The same, for custodians whose keys are derived already.
+    pub fn seal_for(
+        contents: &[u8],
+        custodians: &PreparedCustodians,
+        context: &str,
+    ) -> Result<Self, SealError> {
         let id = hex::encode(random::<16>()?);
         let key = Zeroizing::new(random::<32>()?);
-        let mut shares = blank_shares(&id, custodians)?;
-        let names: Vec<String> = shares.keys().cloned().collect();
+        let mut shares = blank_shares(&id, custodians);
+        let names: Vec<&str> = custodians.names().collect();
         for (at, one) in names.iter().enumerate() {
             for other in names.iter().skip(at + 1) {
                 let half = random::<32>()?;
@@ -91,13 +133,11 @@ impl KitSeal {
             }
         }
         let mut sealed = BTreeMap::new();
-        for custodian in custodians {
-            let share = shares.get(&custodian.name).ok_or(SealError::TooFewCustodians)?;
+        for (share, passphrase) in shares.values().zip(custodians.0.values()) {
             let text = serde_json::to_vec(share).map(Zeroizing::new);
             let text = text.map_err(|_| SealError::Malformed("a share"))?;
-            let bound = share_context(&id, context, &custodian.name);
-            let opened = SealedBox::seal(&text, &custodian.passphrase, &bound)?;
-            sealed.insert(custodian.name.clone(), opened);
+            let bound = share_context(&id, context, &share.custodian);
+            sealed.insert(share.custodian.clone(), passphrase.seal(&text, &bound)?);
         }
         let contents = encrypt(&key, contents_context(&id, context).as_bytes(), contents)?;
         Ok(Self { version: 1, id, context: context.to_owned(), shares: sealed, contents })
@@ -153,18 +193,13 @@ impl KitSeal {
     }
 }
 
-fn blank_shares(id: &str, custodians: &[Custodian]) -> Result<BTreeMap<String, Share>, SealError> {
-    let shares: BTreeMap<String, Share> = custodians
-        .iter()
-        .map(|custodian| {
-            let custodian = custodian.name.clone();
-            let share =
-                Share { kit: id.to_owned(), custodian: custodian.clone(), halves: BTreeMap::new() };
-            (custodian, share)
-        })
-        .collect();
-    let enough = shares.len() >= 2 && shares.len() == custodians.len();
-    if enough { Ok(shares) } else { Err(SealError::TooFewCustodians) }
+/// A share without halves for each custodian, in the order of their names.
+fn blank_shares(id: &str, custodians: &PreparedCustodians) -> BTreeMap<String, Share> {
+    let blank = |custodian: &str| {
+        let (kit, custodian) = (id.to_owned(), custodian.to_owned());
+        (custodian.clone(), Share { kit, custodian, halves: BTreeMap::new() })
+    };
+    custodians.names().map(blank).collect()
 }
 
 fn give(shares: &mut BTreeMap<String, Share>, to: &str, with: &str, half: Vec<u8>) {

@@ -35,13 +35,14 @@ struct Kdf {
     salt: Base64,
 }
 
-impl SealedBox {
-    /// Seals `secret` for `context`.
-    pub fn seal(
-        secret: &[u8],
-        passphrase: &SecretString,
-        context: &str,
-    ) -> Result<Self, SealError> {
+/// A key derived from a passphrase once, to seal several boxes with.
+pub(super) struct SealingPassphrase {
+    kdf: Kdf,
+    key: Zeroizing<[u8; 32]>,
+}
+
+impl SealingPassphrase {
+    pub(super) fn derive(passphrase: &SecretString) -> Result<Self, SealError> {
         if passphrase.expose_secret().chars().count() < 8 {
             return Err(SealError::WeakPassphrase);
         }
@@ -52,8 +53,24 @@ impl SealedBox {
             lanes: LANES,
             salt: Base64(random::<16>()?.to_vec()),
         };
-        let sealed = encrypt(&*kdf.derive(passphrase)?, context.as_bytes(), secret)?;
-        Ok(Self { version: 1, kdf, sealed })
+        let key = kdf.derive(passphrase)?;
+        Ok(Self { kdf, key })
+    }
+
+    pub(super) fn seal(&self, secret: &[u8], context: &str) -> Result<SealedBox, SealError> {
+        let sealed = encrypt(&self.key, context.as_bytes(), secret)?;
+        Ok(SealedBox { version: 1, kdf: self.kdf.clone(), sealed })
+    }
+}
+
+impl SealedBox {
+    /// Seals `secret` for `context`.
+    pub fn seal(
+        secret: &[u8],
+        passphrase: &SecretString,
+        context: &str,
+    ) -> Result<Self, SealError> {
+        SealingPassphrase::derive(passphrase)?.seal(secret, context)
     }
 
     /// Opens what was sealed for `context`.
