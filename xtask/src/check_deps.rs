@@ -7,9 +7,9 @@ mod tests;
 
 use anyhow::{Result, bail};
 
-use crate::{shell, sizes};
+use crate::{docs, shell, sizes};
 
-/// Checks dependencies, purity of sources and sizes; prints every breach.
+/// Checks dependencies, purity of sources, sizes and what documents point at; prints every breach.
 pub(crate) fn run() -> Result<()> {
     let graph = graph::Graph::of_workspace()?;
     let mut breaches = rules::breaches(&graph);
@@ -17,6 +17,7 @@ pub(crate) fn run() -> Result<()> {
         breaches.extend(sizes::breaches(&file));
         breaches.extend(rules::impurities(&file));
     }
+    breaches.extend(docs::breaches(&shell::workspace_root())?);
     for breach in &breaches {
         println!("{breach}");
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
 mod check_deps;
+mod docs;
 mod drills;
 mod fuzz;
 mod shell;
@@ -25,7 +26,7 @@ struct Cli {
 enum Chore {
     /// Install what the tests need, then run every check and every test.
     Test(test::Options),
-    /// Hold the walls between the crates, and the sizes of files and functions.
+    /// Hold the walls between the crates, the sizes of files and functions, and the documents' links.
     CheckDeps,
     /// Run many drills that kill the server at random moments.
     Crash(drills::CrashOptions),

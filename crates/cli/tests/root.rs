@@ -1,4 +1,5 @@
 //! The offline root's commands, over real folders.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
