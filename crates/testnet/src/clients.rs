@@ -1,0 +1,134 @@
+//! curl and `openssl s_client` as mutual-TLS clients that check the whole chain against CRLs.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use skink_deploy::Commands;
+
+use crate::{argv, text};
+
+/// What a client says about one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presented {
+    /// The handshake was full and the answer came.
+    Accepted,
+    /// It failed; the program's words.
+    Refused(String),
+}
+
+impl Presented {
+    /// Whether the answer came.
+    pub fn accepted(&self) -> bool {
+        *self == Self::Accepted
+    }
+}
+
+/// curl over an endpoint's files.
+pub struct Curl {
+    files: PathBuf,
+}
+
+impl Curl {
+    /// The client whose files an agent puts there.
+    pub fn new(files: &Path) -> Self {
+        Self { files: files.to_owned() }
+    }
+
+    /// The commands by which an agent tends it: there is nothing to reload, each call reads anew.
+    pub fn commands(&self) -> Commands {
+        Commands { connect: self.argv("{address}", "{name}", &self.own()), ..Commands::default() }
+    }
+
+    /// One request with its own certificate.
+    ///
+    /// # Panics
+    ///
+    /// When curl cannot be started.
+    pub fn get(&self, to: SocketAddr, name: &str) -> Presented {
+        self.get_as(to, name, &self.own())
+    }
+
+    /// One request with another certificate, given as the paths of chain and key.
+    ///
+    /// # Panics
+    ///
+    /// When curl cannot be started.
+    pub fn get_as(&self, to: SocketAddr, name: &str, identity: &(PathBuf, PathBuf)) -> Presented {
+        let argv = self.argv(&to.to_string(), name, identity);
+        judge(&Command::new(&argv[0]).args(&argv[1..]).output().expect("curl starts"))
+    }
+
+    fn own(&self) -> (PathBuf, PathBuf) {
+        (self.files.join("cert.pem"), self.files.join("key.pem"))
+    }
+
+    fn argv(&self, to: &str, name: &str, (chain, key): &(PathBuf, PathBuf)) -> Vec<String> {
+        let (anchors, crls) = (self.files.join("anchors.pem"), self.files.join("crls.pem"));
+        let files = ["--cacert", text(&anchors), "--crlfile", text(&crls)];
+        let own = ["--cert", text(chain), "--key", text(key)];
+        let (place, url) = (format!("::{to}"), format!("https://{name}/"));
+        let where_to = ["--connect-to", &place, &url];
+        argv(
+            &[
+                &["curl", "--silent", "--show-error", "--fail", "--max-time", "5"][..],
+                &files,
+                &own,
+                &where_to,
+            ]
+            .concat(),
+        )
+    }
+}
+
+/// `openssl s_client` over an endpoint's files.
+pub struct SClient {
+    files: PathBuf,
+}
+
+impl SClient {
+    /// The client whose files an agent puts there.
+    pub fn new(files: &Path) -> Self {
+        Self { files: files.to_owned() }
+    }
+
+    /// The commands by which an agent tends it.
+    pub fn commands(&self) -> Commands {
+        let connect = self.argv("{address}", "{name}");
+        Commands { connect, ..Commands::default() }
+    }
+
+    /// One request with its own certificate.
+    ///
+    /// # Panics
+    ///
+    /// When the shell or a scratch file cannot be had.
+    pub fn get(&self, to: SocketAddr, name: &str) -> Presented {
+        let argv = self.argv(&to.to_string(), name);
+        let null = File::open("/dev/null").expect("there is /dev/null");
+        let output = Command::new(&argv[0]).args(&argv[1..]).stdin(Stdio::from(null)).output();
+        judge(&output.expect("the shell starts"))
+    }
+
+    /// OpenSSL reads CRLs from the file of anchors; `-CRL` would read the first one only. The
+    /// client must wait for the answer, so that a refusal after a TLS 1.3 handshake is seen.
+    fn argv(&self, to: &str, name: &str) -> Vec<String> {
+        argv(&["sh", "-c", S_CLIENT, text(&self.files), to, name])
+    }
+}
+
+const S_CLIENT: &str = "\
+    trust=$(mktemp) && trap 'rm -f $trust' EXIT && cat $0/anchors.pem $0/crls.pem > $trust && \
+    answer=$( (printf 'GET / HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' $2; sleep 0.3) | timeout 5 openssl \
+    s_client -connect $1 -servername $2 -verify_hostname $2 -verify_return_error -crl_check_all \
+    -CAfile $trust -no-CApath -no-CAstore -cert $0/cert.pem -cert_chain $0/cert.pem \
+    -key $0/key.pem -quiet 2>&1 ); echo \"$answer\"; echo \"$answer\" | grep -q '200 OK'";
+
+fn judge(output: &Output) -> Presented {
+    if output.status.success() {
+        return Presented::Accepted;
+    }
+    let said = [output.stdout.as_slice(), &output.stderr].concat();
+    Presented::Refused(String::from_utf8_lossy(&said).trim().to_owned())
+}
