@@ -269,7 +269,7 @@ impl Planning<'_> {
     }
 
     /// Five minutes back where that is still after every list before.
-    fn this_update(&self) -> Result<Time, CeremonyRefused> {
+    pub(super) fn this_update(&self) -> Result<Time, CeremonyRefused> {
         let second = Duration::from_secs(1);
         let now = self.now.truncated_to_secs();
         let after = self.state.newest.map_or(Time::EPOCH, |newest| newest.plus(second));
@@ -279,6 +279,12 @@ impl Planning<'_> {
             return Err(CeremonyRefused::ClockBehind { newest, now: self.now });
         }
         Ok(this_update)
+    }
+
+    /// The last second of a new certificate.
+    pub(super) fn authority_until(&self) -> Time {
+        let until = self.now.plus(self.config.authority_lifetime.duration());
+        until.truncated_to_secs().min(self.root.not_after())
     }
 
     fn certificates(
@@ -304,13 +310,12 @@ impl Planning<'_> {
             let subject = subject_of(&self.config.domain, authority).map_err(|source| {
                 CeremonyRefused::Hierarchy { authority: authority.clone(), source }
             })?;
-            let until = self.now.plus(self.config.authority_lifetime.duration());
             planned.push(PlannedCertificate {
                 certify: certify.clone(),
                 public_key: key,
                 subject,
                 not_before: not_before.max(self.root.not_before()),
-                not_after: until.truncated_to_secs().min(self.root.not_after()),
+                not_after: self.authority_until(),
             });
         }
         Ok(planned)
@@ -442,7 +447,7 @@ impl Planning<'_> {
         std::iter::once(own).chain(others).collect()
     }
 
-    fn partition(
+    pub(super) fn partition(
         &self,
         authority: Option<AuthorityId>,
         this_update: Time,

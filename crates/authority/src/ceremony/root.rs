@@ -317,15 +317,18 @@ impl OfflineRoot {
     /// who decides. A requester not seen before is shown, not refused: [`OfflineRoot::sign`] wants
     /// it confirmed.
     pub fn plan(&self, request: &Request) -> Result<CeremonyPlan, CeremonyRefused> {
-        let planning = Planning {
+        self.planning().plan(request)
+    }
+
+    pub(super) fn planning(&self) -> Planning<'_> {
+        Planning {
             config: &self.info.config,
             locations: &self.locations,
             root: self.authority.certificate(),
             opening: &self.opening,
             state: &self.state,
             now: self.clock.now(),
-        };
-        planning.plan(request)
+        }
     }
 
     /// Writes a line into the root's log.

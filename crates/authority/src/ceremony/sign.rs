@@ -112,7 +112,7 @@ impl OfflineRoot {
         Ok(Ceremony { response, kits })
     }
 
-    async fn certify(
+    pub(super) async fn certify(
         &self,
         planned: &PlannedCertificate,
     ) -> Result<(KnownAuthority, Certificate), RootError> {
@@ -234,7 +234,11 @@ impl OfflineRoot {
         }
     }
 
-    async fn list(&self, plan: &ListPlan, entries: Vec<RevokedEntry>) -> Result<Crl, RootError> {
+    pub(super) async fn list(
+        &self,
+        plan: &ListPlan,
+        entries: Vec<RevokedEntry>,
+    ) -> Result<Crl, RootError> {
         let list =
             small_list(self.authority.identity(), plan, entries).map_err(RootError::Encode)?;
         let der = list

@@ -41,6 +41,8 @@ pub(super) enum Event {
         revoked: Vec<Revoke>,
         journal_head: Option<String>,
     },
+    /// A key for trust packages was certified without a request: the server was lost.
+    Package { authority: KnownAuthority, next: u64, newest: i64 },
 }
 
 /// An authority below this root.
@@ -99,10 +101,14 @@ impl State {
             Event::Reserved { ceremony, next, newest, .. } => {
                 self.last_reserved = self.last_reserved.max(ceremony);
                 for (scope, number) in next {
-                    let known = self.next.entry(scope).or_insert(1);
-                    *known = (*known).max(number);
+                    self.reserve(scope, number);
                 }
                 self.newest = self.newest.max(Some(Time::from_secs(newest)));
+            }
+            Event::Package { authority, next, newest } => {
+                self.reserve(authority.authority.to_string(), next);
+                self.newest = self.newest.max(Some(Time::from_secs(newest)));
+                self.authorities.insert(authority.authority.clone(), authority);
             }
             Event::Held { ceremony, request, requester, head, certified, revoked, .. } => {
                 self.last_held = ceremony;
@@ -116,6 +122,11 @@ impl State {
                 }
             }
         }
+    }
+
+    fn reserve(&mut self, scope: String, next: u64) {
+        let known = self.next.entry(scope).or_insert(1);
+        *known = (*known).max(next);
     }
 
     /// The next free number of a scope.

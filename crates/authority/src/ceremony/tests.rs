@@ -20,6 +20,7 @@ mod crossing;
 mod ground;
 mod kits;
 mod lists;
+mod packages;
 
 struct SystemRng;
 
