@@ -24,12 +24,12 @@ pub use commands::agent::{AgentCommand, EnrollArgs, RunArgs};
 pub use commands::drill::{DrillArgs, DrillPlan};
 pub use commands::init::{InitArgs, ResolvedInit};
 pub use commands::serve::ServeArgs;
-pub use custodian::{CustodianArg, ask_custodians};
+pub use custodian::ask_custodians;
 pub use exit::Exit;
 pub use failure::{Failure, report};
 pub use operator::OperatorFile;
 pub use output::Output;
-pub use passphrase::{PassphraseArgs, ask_new_passphrase, ask_passphrase};
+pub use passphrase::{PassphraseArgs, Passphrases};
 pub use tree::{Cli, ClientCommand, Command, Global, parse};
 
 /// Performs a command that needs no engine of its own.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::custodian::{CustodianArg, check_custodians};
+use crate::custodian::check_custodians;
 use crate::{Failure, PassphraseArgs};
 
 pub(crate) const LONG: &str = "Make a hierarchy, a server's folder and the first operators.\n\n\
@@ -50,9 +50,9 @@ pub struct InitArgs {
     /// [default: http:// and the address]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// A custodian of the recovery kit, as NAME or `NAME=PASSPHRASE_FILE`; two or more.
+    /// A custodian of the recovery kit; two or more people.
     #[arg(long = "custodian", value_name = "NAME", default_values = ["first", "second"])]
-    pub custodians: Vec<CustodianArg>,
+    pub custodians: Vec<String>,
     /// Say what would be made, make nothing.
     #[arg(long)]
     pub dry_run: bool,

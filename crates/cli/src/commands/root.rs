@@ -11,9 +11,8 @@ use skink_authority::ceremony::{OfflineRoot, Request, RootConfig};
 use skink_signer::Credential;
 
 use crate::ambient::{MachineClock, MachineRng};
-use crate::passphrase::{ask_new_passphrase, ask_passphrase};
 use crate::table::Facts;
-use crate::{Output, PassphraseArgs};
+use crate::{Output, PassphraseArgs, Passphrases};
 
 pub(crate) const LONG: &str = "The offline root, in a folder of its own.\n\n\
     Needs neither database nor network, and refuses to run where a server's database is. Files \
@@ -97,7 +96,7 @@ pub(crate) async fn run(command: RootCommand, out: Output) -> Result<()> {
         }
         RootCommand::Inspect { request, place, passphrase } => {
             let request = read_request(&request)?;
-            let root = open(&place, passphrase.passphrase_file.as_deref()).await?;
+            let root = open(&place, &Passphrases::open(&passphrase)?).await?;
             let text = root.plan(&request)?.to_string();
             out.show(&serde_json::json!({ "plan": text, "request": request.body() }), || {
                 text.clone()
@@ -112,8 +111,8 @@ async fn begin(init: Init, out: Output) -> Result<()> {
     if let Some(algorithm) = init.key_algorithm {
         config.key_algorithm = algorithm;
     }
-    let file = init.passphrase.passphrase_file.as_deref();
-    let credential: Credential = ask_new_passphrase("the root", file)?.into();
+    let passphrases = Passphrases::open(&init.passphrase)?;
+    let credential: Credential = passphrases.choose_alone("root", "the root's key")?.into();
     let (clock, rng) = (Arc::new(MachineClock), Arc::new(MachineRng));
     let root = OfflineRoot::init(&init.place.dir, credential, config, clock, rng).await?;
     let fingerprint = root.certificate().fingerprint().to_string();
@@ -127,10 +126,10 @@ async fn begin(init: Init, out: Output) -> Result<()> {
     })
 }
 
-async fn open(place: &Place, passphrase_file: Option<&Path>) -> Result<OfflineRoot> {
+async fn open(place: &Place, passphrases: &Passphrases) -> Result<OfflineRoot> {
     // Said before anybody types a passphrase.
     OfflineRoot::info_of(&place.dir)?;
-    let credential: Credential = ask_passphrase("the root", passphrase_file)?.into();
+    let credential: Credential = passphrases.ask("root")?.into();
     let (clock, rng) = (Arc::new(MachineClock), Arc::new(MachineRng));
     Ok(OfflineRoot::open(&place.dir, credential, clock, rng).await?)
 }

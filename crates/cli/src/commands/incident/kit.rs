@@ -8,9 +8,8 @@ use skink_api::{Incident, KitRelease};
 use skink_authority::ceremony::KitFile;
 
 use super::{path, show};
-use crate::PassphraseArgs;
 use crate::commands::Session;
-use crate::passphrase::ask_passphrase;
+use crate::{PassphraseArgs, Passphrases};
 
 pub(crate) const LONG: &str = "Release your share of the recovery kit.\n\n\
     The kit holds the sealed credential of a standby authority and a sealed CRL by which the root \
@@ -36,8 +35,7 @@ pub(super) async fn run(session: &Session, release: ReleaseKit) -> Result<()> {
     let kit = fs_err::read_to_string(&release.kit)?;
     let file = KitFile::from_json(&kit)
         .with_context(|| format!("{} is no recovery kit", release.kit.display()))?;
-    let whose = format!("{}'s share", release.custodian);
-    let passphrase = ask_passphrase(&whose, release.passphrase.passphrase_file.as_deref())?;
+    let passphrase = Passphrases::open(&release.passphrase)?.ask(&release.custodian)?;
     let share = file.sealed().open_share(&release.custodian, &passphrase)?;
     let body =
         KitRelease { kit, custodian: release.custodian, share: serde_json::to_string(&share)? };

@@ -11,8 +11,8 @@ use skink_x509::KeyDigest;
 
 use super::{Place, open, read_request};
 use crate::commands::write_new;
-use crate::custodian::{CustodianArg, ask_custodians, check_custodians};
-use crate::{Failure, Output, PassphraseArgs};
+use crate::custodian::{ask_custodians, check_custodians};
+use crate::{Failure, Output, PassphraseArgs, Passphrases};
 
 pub(crate) const LONG: &str = "Sign a request, after a person has looked at it.\n\n\
     Shows what `inspect` shows and asks. A server that asks for the first time, or with a new key, \
@@ -36,9 +36,9 @@ pub struct Sign {
     /// Folder for the recovery kits; made if it is not there.
     #[arg(long, value_name = "DIR")]
     kits: PathBuf,
-    /// A custodian of the kits, as NAME or `NAME=PASSPHRASE_FILE`; two or more.
+    /// A custodian of the kits; two or more people.
     #[arg(long = "custodian", value_name = "NAME", required = true)]
-    custodians: Vec<CustodianArg>,
+    custodians: Vec<String>,
     /// Key digest of a requester that was not seen before.
     #[arg(long, value_name = "DIGEST")]
     confirm_requester: Option<KeyDigest>,
@@ -55,7 +55,8 @@ pub struct Sign {
 pub(super) async fn run(sign: Sign, out: Output) -> Result<()> {
     check_custodians(&sign.custodians)?;
     let request = read_request(&sign.request)?;
-    let mut root = open(&sign.place, sign.passphrase.passphrase_file.as_deref()).await?;
+    let passphrases = Passphrases::open(&sign.passphrase)?;
+    let mut root = open(&sign.place, &passphrases).await?;
     let plan = root.plan(&request)?;
     if sign.dry_run {
         let text = plan.to_string();
@@ -68,7 +69,7 @@ pub(super) async fn run(sign: Sign, out: Output) -> Result<()> {
         });
     }
     confirm(&plan, sign.yes)?;
-    let custodians = ask_custodians(&sign.custodians)?;
+    let custodians = ask_custodians(&sign.custodians, &passphrases)?;
     fs_err::create_dir_all(&sign.kits)?;
     let options = SignOptions {
         custodians: &custodians,
