@@ -21,6 +21,7 @@ mod ground;
 mod kits;
 mod lists;
 mod packages;
+mod pkilint;
 
 struct SystemRng;
 
