@@ -186,6 +186,57 @@ fn webpki_reads_the_list_and_finds_the_entry() {
     assert!(other.find_serial(&[6]).unwrap().is_none());
 }
 
+/// What webpki says about the leaf, every certificate of the path checked against these lists.
+fn webpki_verdict(hierarchy: &Hierarchy, lists: &[Crl]) -> Result<(), webpki::Error> {
+    let der = |c: &Certificate| rustls_pki_types::CertificateDer::from(c.der().to_vec());
+    let root = der(&hierarchy.root);
+    let anchor = webpki::anchor_from_trusted_cert(&root).unwrap();
+    let (issuer, leaf) = (der(&hierarchy.issuer), der(&hierarchy.leaf));
+    let lists: Vec<webpki::CertRevocationList<'_>> = lists
+        .iter()
+        .map(|list| webpki::OwnedCertRevocationList::from_der(list.der()).unwrap().into())
+        .collect();
+    let lists: Vec<_> = lists.iter().collect();
+    let revocation = webpki::RevocationOptionsBuilder::new(&lists).unwrap().build();
+    let now = Duration::from_secs(NOW.as_secs().try_into().unwrap());
+    webpki::EndEntityCert::try_from(&leaf)
+        .unwrap()
+        .verify_for_usage(
+            webpki::ALL_VERIFICATION_ALGS,
+            &[anchor],
+            &[issuer],
+            rustls_pki_types::UnixTime::since_unix_epoch(now),
+            webpki::KeyUsage::server_auth(),
+            Some(revocation),
+            None,
+        )
+        .map(drop)
+}
+
+#[test]
+fn webpki_checks_the_chain_against_the_lists() {
+    let hierarchy = Hierarchy::new();
+    let scoped = |key: &Key, authority: &Certificate, of: &Certificate, revoked: bool| {
+        let uri = &of.crl_distribution_points()[0];
+        let point = Some(IssuingDistributionPoint::at(uri));
+        let spec = CrlSpec { issuing_distribution_point: point, ..spec(authority) };
+        let entry = RevokedEntry {
+            serial: of.serial().clone(),
+            ..entry(0, Some(Reason::CaCompromise), Some(NOW))
+        };
+        crl(key, &spec, if revoked { vec![entry] } else { Vec::new() })
+    };
+    let Hierarchy { root, issuer, leaf, root_key, issuer_key, .. } = &hierarchy;
+    let verdict = |issuer_revoked, leaf_revoked| {
+        let partition = scoped(root_key, root, issuer, issuer_revoked);
+        let own = scoped(issuer_key, issuer, leaf, leaf_revoked);
+        webpki_verdict(&hierarchy, &[partition, own])
+    };
+    assert_eq!(verdict(false, false), Ok(()));
+    assert_eq!(verdict(false, true), Err(webpki::Error::CertRevoked));
+    assert_eq!(verdict(true, false), Err(webpki::Error::CertRevoked));
+}
+
 #[test]
 fn numbers_are_ordered_by_value_and_count_on() {
     let big = CrlNumber::from_be_bytes(&[&[0x40][..], &[0; 18]].concat()).unwrap();
@@ -221,7 +272,7 @@ fn reasons_have_names_and_codes() {
 }
 
 #[test]
-fn a_million_entries_need_little_memory_and_time() {
+fn many_entries_need_little_memory_and_time() {
     let hierarchy = Hierarchy::new();
     let mut writer = CrlWriter::new(&spec(&hierarchy.root), tempfile::tempfile().unwrap()).unwrap();
     let count: u32 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
