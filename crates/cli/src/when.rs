@@ -20,6 +20,12 @@ pub(crate) struct BadSpan(String);
 pub(crate) struct Span(Duration);
 
 impl Span {
+    pub(crate) const SECOND: Self = Self(Duration::from_secs(1));
+
+    pub(crate) const fn duration(self) -> Duration {
+        self.0
+    }
+
     pub(crate) const fn as_secs(self) -> u64 {
         self.0.as_secs()
     }

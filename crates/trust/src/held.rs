@@ -108,6 +108,16 @@ impl Held {
         &self.domain
     }
 
+    /// The stream within it.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// The anchors part of the last package, as the root signed it.
+    pub fn anchors_part(&self) -> Option<&[u8]> {
+        self.package.as_ref().map(|package| &*package.anchors_part)
+    }
+
     /// The edition of the last package; before there is one, the least that a first one may have.
     pub const fn edition(&self) -> Edition {
         self.edition

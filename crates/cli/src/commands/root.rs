@@ -1,5 +1,6 @@
 //! `skink root`
 
+mod package;
 mod sign;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,9 @@ pub enum RootCommand {
     /// Sign a request, after a person has looked at it
     #[command(long_about = sign::LONG, after_long_help = sign::EXAMPLES)]
     Sign(sign::Sign),
+    /// Sign a trust package here, when the server is lost
+    #[command(long_about = package::LONG, after_long_help = package::EXAMPLES)]
+    Package(package::Package),
 }
 
 /// Where the root is.
@@ -103,6 +107,7 @@ pub(crate) async fn run(command: RootCommand, out: Output) -> Result<()> {
             })
         }
         RootCommand::Sign(sign) => sign::run(sign, out).await,
+        RootCommand::Package(package) => package::run(package, out).await,
     }
 }
 
