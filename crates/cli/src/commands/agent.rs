@@ -2,27 +2,36 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+
+use crate::Failure;
 
 pub(crate) const LONG: &str = "Run on a host: enrol, then tend its certificates and its trust.\n\n\
     An agent makes its keys on the host and keeps them there. It installs a certificate or a trust \
     package as one change: write, check, reload, prove by a handshake, acknowledge, or roll back \
     and say so. It takes no commands but \"fetch the package\" and \"renew now\", and while the \
-    server is away everything it tends goes on working.";
+    server is away everything it tends goes on working.\n\n\
+    Its configuration says where it keeps its own files, where those of each endpoint go, and how \
+    their software is told:\n\n\
+    \x20 dir = \"/var/lib/skink-agent\"\n\n\
+    \x20 [endpoints.web-1]\n\
+    \x20 dir = \"/etc/nginx/skink\"\n\n\
+    \x20 [endpoints.web-1.commands]\n\
+    \x20 check = [\"nginx\", \"-t\"]\n\
+    \x20 reload = [\"nginx\", \"-s\", \"reload\"]\n\
+    \x20 settle_ms = 200\n\n\
+    In the endpoint's folder it writes cert.pem (with the authority's certificate), key.pem (mode \
+    0600), anchors.pem, and, as the endpoint's mechanism needs them, crls.pem or denied.json.";
 
 const ENROLL_LONG: &str = "Enrol this host with a token from `skink token create`.\n\n\
     The token names what this agent may become and carries the root's fingerprint: nothing else \
-    needs to be known or trusted beforehand. It works once, and for minutes.\n\n\
-    The endpoints file says where the files of each endpoint go and how its software is told:\n\n\
-    \x20 [[endpoint]]\n\
-    \x20 name = \"web-1\"\n\
-    \x20 files = \"/etc/nginx/skink\"\n\
-    \x20 check = [\"nginx\", \"-t\"]\n\
-    \x20 reload = [\"nginx\", \"-s\", \"reload\"]";
+    needs to be known or trusted beforehand. It works once, and for minutes.";
 
 const ENROLL_EXAMPLES: &str = "Examples:\n  \
-    skink agent enroll --dir /var/lib/skink-agent --endpoints endpoints.toml --token-file token\n  \
-    skink agent run --dir /var/lib/skink-agent";
+    skink agent enroll --config agent.toml --token-file token\n  \
+    ssh admin skink token create web-1 --endpoint web-1 --dns web-1.corp.example |\n    \
+      skink agent enroll --config agent.toml --token-file -";
 
 /// What an agent can be told.
 #[derive(Clone, Debug, Subcommand)]
@@ -37,31 +46,45 @@ pub enum AgentCommand {
 /// Arguments of `agent enroll`.
 #[derive(Clone, Debug, Args)]
 pub struct EnrollArgs {
-    /// Folder of the agent; made with mode 0700.
-    #[arg(long, default_value = "skink-agent", value_name = "DIR")]
-    pub dir: PathBuf,
+    /// The agent's configuration.
+    #[arg(long, default_value = "agent.toml", value_name = "FILE")]
+    pub config: PathBuf,
     /// The token; better in a file, where no process list shows it.
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        required_unless_present = "token_file",
-        conflicts_with = "token_file"
-    )]
+    #[arg(long, value_name = "TOKEN", required_unless_present = "token_file")]
     pub token: Option<String>,
-    /// File that holds the token.
-    #[arg(long, value_name = "FILE")]
+    /// File that holds the token; - is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub token_file: Option<PathBuf>,
-    /// File that says where the endpoints' files go and how they are reloaded.
-    #[arg(long, value_name = "FILE")]
-    pub endpoints: PathBuf,
+}
+
+impl EnrollArgs {
+    /// The token, wherever it is.
+    pub fn read_token(&self) -> Result<String> {
+        let text = match (&self.token, &self.token_file) {
+            (Some(token), _) => token.clone(),
+            (None, Some(file)) if file.as_os_str() == "-" => {
+                std::io::read_to_string(std::io::stdin())?
+            }
+            (None, Some(file)) => fs_err::read_to_string(file)?,
+            (None, None) => String::new(),
+        };
+        let token = text.trim();
+        if token.is_empty() {
+            bail!(Failure::Usage {
+                what: "there is no token".into(),
+                hint: "`skink token create` makes one".into(),
+            });
+        }
+        Ok(token.to_owned())
+    }
 }
 
 /// Arguments of `agent run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Folder that `agent enroll` made.
-    #[arg(long, default_value = "skink-agent", value_name = "DIR")]
-    pub dir: PathBuf,
+    /// The agent's configuration.
+    #[arg(long, default_value = "agent.toml", value_name = "FILE")]
+    pub config: PathBuf,
     /// Write the log as JSON, a line per event.
     #[arg(long)]
     pub log_json: bool,

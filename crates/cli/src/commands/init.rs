@@ -1,9 +1,12 @@
 //! `skink init`
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use skink_model::IssuerName;
+use skink_x509::KeyAlgorithm;
 
 use crate::custodian::check_custodians;
 use crate::{Failure, PassphraseArgs};
@@ -36,16 +39,23 @@ pub struct InitArgs {
     pub domain: String,
     /// An issuer to make; may be given several times.
     #[arg(long = "issuer", value_name = "NAME", default_value = "workloads")]
-    pub issuers: Vec<String>,
+    pub issuers: Vec<IssuerName>,
+    /// Algorithm of the issuers' keys.
+    #[arg(long, default_value = "ec-p256", value_name = "ALGORITHM")]
+    pub key_algorithm: KeyAlgorithm,
     /// Address for operators, HTTPS.
-    #[arg(long, default_value = "127.0.0.1:8440", value_name = "HOST:PORT")]
-    pub api: String,
+    #[arg(long, default_value = "127.0.0.1:7443", value_name = "IP:PORT")]
+    pub api: SocketAddr,
     /// Address for agents, HTTPS.
-    #[arg(long, default_value = "127.0.0.1:8441", value_name = "HOST:PORT")]
-    pub agents: String,
+    #[arg(long, default_value = "127.0.0.1:7444", value_name = "IP:PORT")]
+    pub agents: SocketAddr,
     /// Address for everybody, plain HTTP: CRLs, OCSP, authorities' certificates, trust package.
-    #[arg(long, default_value = "127.0.0.1:8442", value_name = "HOST:PORT")]
-    pub public: String,
+    #[arg(long, default_value = "127.0.0.1:7480", value_name = "IP:PORT")]
+    pub public: SocketAddr,
+    /// A DNS name or address by which operators and agents reach the server; may be given several
+    /// times, the best first [default: the address for operators]
+    #[arg(long = "host", value_name = "HOST")]
+    pub hosts: Vec<String>,
     /// URL under which everybody reaches that last address; it is written into certificates
     /// [default: http:// and the address]
     #[arg(long, value_name = "URL")]
@@ -68,6 +78,10 @@ pub struct ResolvedInit {
     pub args: InitArgs,
     /// Folder of the offline root.
     pub root_dir: PathBuf,
+    /// By what the server is reached; the best first.
+    pub host: String,
+    /// The rest of them.
+    pub other_hosts: Vec<String>,
     /// URL of the plain listener.
     pub public_url: String,
 }
@@ -95,8 +109,24 @@ impl InitArgs {
                     .into(),
             });
         }
-        Ok(ResolvedInit { root_dir, public_url, args: self })
+        let mut hosts = self.hosts.clone();
+        if hosts.is_empty() {
+            hosts.push(reachable(self.api.ip())?);
+        }
+        let host = hosts.remove(0);
+        Ok(ResolvedInit { root_dir, host, other_hosts: hosts, public_url, args: self })
     }
+}
+
+/// An address to listen on is not always one to connect to.
+fn reachable(listening: IpAddr) -> Result<String> {
+    if listening.is_unspecified() {
+        bail!(Failure::Usage {
+            what: format!("nobody can reach {listening}"),
+            hint: "say with --host by which name or address the server is reached".into(),
+        });
+    }
+    Ok(listening.to_string())
 }
 
 fn beside(dir: &Path) -> PathBuf {
@@ -124,8 +154,8 @@ mod tests {
     fn the_root_stands_beside_the_server() {
         let resolved = resolve(&["--dir", "/srv/pki"]).unwrap();
         assert_eq!(resolved.root_dir, Path::new("/srv/pki-root"));
-        assert_eq!(resolved.public_url, "http://127.0.0.1:8442");
-        assert_eq!(resolved.args.issuers, ["workloads"]);
+        assert_eq!(resolved.public_url, "http://127.0.0.1:7480");
+        assert_eq!(resolved.host, "127.0.0.1");
     }
 
     #[test]
@@ -135,6 +165,7 @@ mod tests {
             &["--custodian", "alice"],
             &["--custodian", "alice", "--custodian", "alice"],
             &["--public-url", "https://pki.example"],
+            &["--api", "0.0.0.0:7443"],
         ] {
             assert!(resolve(args).is_err(), "{args:?}");
         }
