@@ -498,3 +498,6 @@ impl CeremonyPlan {
         lists.max().unwrap_or(self.at)
     }
 }
+
+#[cfg(test)]
+mod tests;

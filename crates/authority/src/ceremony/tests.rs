@@ -50,12 +50,17 @@ struct Offline {
 
 impl Offline {
     async fn new() -> Self {
+        Self::with(KeyAlgorithm::EcP384).await
+    }
+
+    async fn with(algorithm: KeyAlgorithm) -> Self {
         let this = Self {
             dir: tempfile::tempdir().unwrap(),
             credential: Credential::generate().unwrap(),
             clock: Arc::new(ManualClock::new(NOW)),
         };
-        let config = RootConfig::new("example", "http://pki.example");
+        let mut config = RootConfig::new("example", "http://pki.example");
+        config.key_algorithm = algorithm.to_string();
         let (clock, rng) = (this.clock.clone(), Arc::new(SystemRng));
         let credential = this.credential.clone();
         OfflineRoot::init(&this.root_dir(), credential, config, clock, rng).await.unwrap();

@@ -99,3 +99,23 @@ async fn every_response_is_kept() {
     let kept = offline.root_dir().join("responses/1.json");
     assert_eq!(std::fs::read_to_string(kept).unwrap(), ceremony.response.to_json().unwrap());
 }
+
+#[tokio::test]
+async fn roots_of_every_kind_hold_ceremonies() {
+    for algorithm in [KeyAlgorithm::EcP256, KeyAlgorithm::Ed25519, KeyAlgorithm::Rsa2048] {
+        let offline = Offline::with(algorithm).await;
+        let mut server = Server::new(&offline).await;
+        let request = first_request(&mut server).await;
+        let ceremony = offline.sign(&request, &server).await.unwrap();
+        let accepted = server.take_in(&request, &ceremony);
+        assert_eq!(server.root.public_key().algorithm(), algorithm);
+        let release = Release {
+            root: &server.root,
+            authority: certificate(&accepted, "workloads-g1"),
+            published: Some(list(&accepted, "workloads-g1")),
+            floor: None,
+            now: NOW,
+        };
+        check_escrow(&open(kit(&ceremony, "workloads-g1")).escrow, &release).unwrap();
+    }
+}
