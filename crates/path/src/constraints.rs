@@ -58,10 +58,10 @@ fn broken(
     permitted: &[GeneralSubtree],
     excluded: &[GeneralSubtree],
 ) -> Option<String> {
-    if excluded
-        .iter()
-        .any(|subtree| within(name, &subtree.base) != Some(false) && same_form(name, &subtree.base))
-    {
+    let is_excluded = |base: &Base| {
+        same_form(name, base) && (within(name, base) != Some(false) || may_stand_for(name, base))
+    };
+    if excluded.iter().any(|subtree| is_excluded(&subtree.base)) {
         return Some(format!("{name:?} is excluded by an authority above"));
     }
     let mut same = permitted.iter().filter(|subtree| same_form(name, &subtree.base)).peekable();
@@ -69,6 +69,16 @@ fn broken(
         return Some(format!("{name:?} is not among the names an authority above may give"));
     }
     None
+}
+
+/// Whether a wildcard covers a host that the subtree begins with: `*.a` names `b.a`, too.
+fn may_stand_for(name: &GeneralName, base: &Base) -> bool {
+    let (GeneralName::Dns(name), Base::DnsName(base)) = (name, base) else { return false };
+    let base = base.as_str().strip_prefix('.').unwrap_or(base.as_str());
+    match (name.strip_prefix("*."), base.split_once('.')) {
+        (Some(parent), Some((_, rest))) => parent.eq_ignore_ascii_case(rest),
+        _ => false,
+    }
 }
 
 fn same_form(name: &GeneralName, base: &Base) -> bool {

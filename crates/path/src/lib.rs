@@ -61,6 +61,3 @@ pub fn validate(
 ) -> Result<VerifiedPath, Rejection> {
     Search::new(untrusted, anchors, crls, options).run(leaf)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,162 @@
+//! One rule broken at a time.
+
+use skink_path::{Code, Options, Profile, Purpose, Severity, validate};
+use skink_testkit::{DAY, NOW, Shape, TestAuthority, TestPki};
+use skink_x509::{Extensions, KeyAlgorithm, KeyUsage, oid};
+
+use crate::shape::{authority, below, check, dns, end_entity, first, key, leaf, server};
+
+#[test]
+fn a_good_chain_is_a_path() {
+    let pki = TestPki::new();
+    for purpose in [Purpose::Server, Purpose::Client, Purpose::Any] {
+        let options = Options::new(NOW, purpose);
+        let path = check(&pki.leaf, &[&pki.issuer], &pki.root, &options).unwrap();
+        let expected =
+            [pki.leaf.clone(), pki.issuer.certificate.clone(), pki.root.certificate.clone()];
+        assert_eq!(path.certificates(), expected);
+        assert_eq!(path.leaf(), &pki.leaf);
+        assert_eq!(path.notes(), []);
+    }
+    // An intermediate can be an anchor as it stands.
+    assert!(check(&pki.leaf, &[], &pki.issuer, &server()).is_ok());
+}
+
+#[test]
+fn every_signature_algorithm_is_verified() {
+    use KeyAlgorithm::{EcP256, EcP384, Ed25519, Rsa2048};
+    for algorithm in [EcP256, EcP384, Ed25519, Rsa2048] {
+        let root = TestAuthority::root("root", algorithm, NOW);
+        let issuer = root.subordinate("g1", algorithm);
+        let leaf = issuer.issue(&key(), &Shape::named("web-1").dns("web-1.test"));
+        assert!(check(&leaf, &[&issuer], &root, &server()).is_ok(), "{algorithm}");
+        let other = TestAuthority::root("root", algorithm, NOW);
+        let rejection = check(&leaf, &[&issuer], &other, &server()).unwrap_err();
+        assert_eq!(rejection.findings()[0].code, Code::BadSignature, "{algorithm}");
+    }
+}
+
+#[test]
+fn validity_is_judged_to_the_second_on_every_certificate() {
+    let pki = TestPki::new();
+    let at =
+        |time| check(&pki.leaf, &[&pki.issuer], &pki.root, &Options::new(time, Purpose::Server));
+    let (from, until) = (pki.leaf.not_before(), pki.leaf.not_after());
+    let second = std::time::Duration::from_secs(1);
+    assert!(at(from).is_ok() && at(until).is_ok());
+    assert!(at(until.plus(second / 2)).is_ok(), "the last second is whole");
+    assert_eq!(first(at(until.plus(second))), Code::Expired);
+    let rejection = at(from.minus(second)).unwrap_err();
+    let early = rejection.findings().iter().filter(|f| f.code == Code::NotYetValid);
+    assert_eq!(early.count(), 3, "the three certificates begin together: {rejection}");
+    let rejection = at(pki.issuer.certificate.not_after().plus(second)).unwrap_err();
+    let expired: Vec<_> = rejection.findings().iter().map(|f| f.certificate).collect();
+    assert!(expired.contains(&Some(pki.leaf.fingerprint())));
+    assert!(expired.contains(&Some(pki.issuer.certificate.fingerprint())));
+}
+
+#[test]
+fn findings_are_complete_and_ranked_and_say_what_to_do() {
+    let pki = TestPki::new();
+    let options = Options::new(NOW.plus(60 * DAY), Purpose::OcspSigning)
+        .named(skink_path::PeerName::Dns("other.test".into()));
+    let rejection = check(&pki.leaf, &[&pki.issuer], &pki.root, &options).unwrap_err();
+    let codes: Vec<_> = rejection.findings().iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Code::NameMismatch, Code::Purpose, Code::Expired]);
+    for finding in rejection.findings() {
+        assert_eq!(finding.severity, Severity::Error);
+        assert_eq!(finding.certificate, Some(pki.leaf.fingerprint()));
+        assert!(!finding.fix().is_empty() && finding.section().contains("RFC"));
+    }
+    assert!(rejection.to_string().contains("other.test"), "{rejection}");
+    assert_eq!(rejection.candidates(), 1);
+}
+
+#[test]
+fn purposes_count_along_the_path() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let clients = below(&root, "clients", |key, parent| {
+        authority(key, parent, Some(0)).extended_key_usages(&[oid::CLIENT_AUTH])
+    });
+    let leaf = leaf(&clients, |_| {});
+    let client = Options::new(NOW, Purpose::Client);
+    assert!(check(&leaf, &[&clients], &root, &client).is_ok());
+    assert_eq!(first(check(&leaf, &[&clients], &root, &server())), Code::Purpose);
+}
+
+#[test]
+fn a_missing_purpose_is_refused_by_the_strict_profile_only() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let leaf = leaf(&root, |spec| {
+        spec.extensions = Extensions::new().subject_alt_names(&[dns("web-1.test")]);
+    });
+    assert_eq!(first(check(&leaf, &[], &root, &server())), Code::Purpose);
+    let lax = Options { profile: Profile::Rfc5280, ..server() };
+    assert!(check(&leaf, &[], &root, &lax).is_ok());
+}
+
+#[test]
+fn only_authorities_issue() {
+    let mut pki = TestPki::new();
+    let mut thief = pki.issuer.subordinate("unused", KeyAlgorithm::EcP256);
+    std::mem::swap(&mut thief.key, &mut pki.leaf_key);
+    thief.certificate = pki.leaf;
+    let rogue = leaf(&thief, |_| {});
+    let rejection = validate(
+        &rogue,
+        &[thief.certificate.clone(), pki.issuer.certificate.clone()],
+        std::slice::from_ref(&pki.root.certificate),
+        &[],
+        &server(),
+    )
+    .unwrap_err();
+    assert!(rejection.has(Code::NotAnAuthority) && rejection.has(Code::KeyUsage), "{rejection}");
+    assert!(rejection.has(Code::PathLength), "{rejection}");
+}
+
+#[test]
+fn the_path_length_holds() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let issuer = root.subordinate("g1", KeyAlgorithm::EcP256);
+    let sub = issuer.subordinate("sub", KeyAlgorithm::EcP256);
+    let rogue = leaf(&sub, |_| {});
+    let rejection = check(&rogue, &[&sub, &issuer], &root, &server()).unwrap_err();
+    assert_eq!(rejection.findings().len(), 1);
+    assert_eq!(rejection.findings()[0].code, Code::PathLength);
+    assert_eq!(rejection.findings()[0].certificate, Some(issuer.certificate.fingerprint()));
+    // Of an anchor too (RFC 5937).
+    assert_eq!(first(check(&rogue, &[&sub], &issuer, &server())), Code::PathLength);
+}
+
+#[test]
+fn self_issued_authorities_do_not_count_for_the_path_length() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let old = root.subordinate("g1", KeyAlgorithm::EcP256);
+    let new = below(&old, "g1", |key, parent| authority(key, parent, Some(0)));
+    assert!(new.certificate.is_self_issued());
+    let leaf = leaf(&new, |_| {});
+    assert!(check(&leaf, &[&new, &old], &root, &server()).is_ok());
+}
+
+#[test]
+fn an_authority_needs_the_usage_to_sign_certificates() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let issuer = below(&root, "g1", |key, _| {
+        Extensions::new().ca(Some(0)).key_usage(KeyUsage::CRL_SIGN).subject_key_id(&key.key_id())
+    });
+    let rejection = check(&leaf(&issuer, |_| {}), &[&issuer], &root, &server());
+    assert_eq!(first(rejection), Code::KeyUsage);
+}
+
+#[test]
+fn an_unknown_extension_refuses_where_it_is_critical() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let with = |critical| {
+        leaf(&root, |spec| {
+            let private = oid::SKINK_EPOCH;
+            spec.extensions = end_entity(&[dns("a.test")]).raw(private, critical, vec![2, 1, 1]);
+        })
+    };
+    assert!(check(&with(false), &[], &root, &server()).is_ok());
+    assert_eq!(first(check(&with(true), &[], &root, &server())), Code::UnknownCritical);
+}

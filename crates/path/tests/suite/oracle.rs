@@ -1,0 +1,119 @@
+//! The same chains before rustls-webpki: one verdict.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use skink_path::{Options, PeerName, Purpose, validate};
+use skink_testkit::{DAY, NOW, TestAuthority};
+use skink_x509::{Certificate, Extensions, KeyAlgorithm, KeyUsage, Time, oid};
+
+use crate::shape::{below, dns, key};
+
+fn webpki_accepts(
+    leaf: &Certificate,
+    untrusted: &[Certificate],
+    anchor: &Certificate,
+    time: Time,
+    host: &str,
+) -> bool {
+    let der = |c: &Certificate| CertificateDer::from(c.der().to_vec());
+    let (leaf, anchor) = (der(leaf), der(anchor));
+    let untrusted: Vec<_> = untrusted.iter().map(der).collect();
+    let anchors = [webpki::anchor_from_trusted_cert(&anchor).unwrap()];
+    let Ok(leaf) = webpki::EndEntityCert::try_from(&leaf) else { return false };
+    let time = Duration::from_secs(time.as_secs().try_into().unwrap());
+    let verified = leaf.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &anchors,
+        &untrusted,
+        UnixTime::since_unix_epoch(time),
+        webpki::KeyUsage::server_auth(),
+        None,
+        None,
+    );
+    verified.is_ok()
+        && leaf.verify_is_valid_for_subject_name(&ServerName::try_from(host).unwrap()).is_ok()
+}
+
+/// One authority of a generated chain.
+#[derive(Clone, Debug)]
+struct Level {
+    is_ca: bool,
+    path_len: Option<u8>,
+    usage: Option<bool>,
+    purpose: Option<bool>,
+}
+
+fn level() -> impl Strategy<Value = Level> {
+    let mostly = proptest::bool::weighted(0.9);
+    (
+        mostly,
+        proptest::option::of(0u8..3),
+        proptest::option::of(mostly),
+        proptest::option::of(mostly),
+    )
+        .prop_map(|(is_ca, path_len, usage, purpose)| Level {
+            is_ca,
+            path_len,
+            usage,
+            purpose,
+        })
+}
+
+fn extensions(level: &Level) -> Extensions {
+    let mut extensions = Extensions::new();
+    extensions = if level.is_ca { extensions.ca(level.path_len) } else { extensions.end_entity() };
+    if let Some(may_sign) = level.usage {
+        let usage = if may_sign { KeyUsage::KEY_CERT_SIGN } else { KeyUsage::CRL_SIGN };
+        extensions = extensions.key_usage(usage);
+    }
+    if let Some(server) = level.purpose {
+        let purpose = if server { oid::SERVER_AUTH } else { oid::CLIENT_AUTH };
+        extensions = extensions.extended_key_usages(&[purpose]);
+    }
+    extensions
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn generated_chains_get_one_verdict(
+        levels in proptest::collection::vec(level(), 0..4),
+        server in proptest::bool::weighted(0.9),
+        name in prop::sample::select(vec!["web.test", "*.test", "*.web.test", "other.test"]),
+        days in 0u64..40,
+        drop_one in proptest::option::weighted(0.1, any::<prop::sample::Index>()),
+    ) {
+        let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+        let mut chain: Vec<TestAuthority> = Vec::new();
+        for (at, level) in levels.iter().enumerate() {
+            let parent = chain.last().unwrap_or(&root);
+            chain.push(below(parent, &format!("g{at}"), |_, _| extensions(level)));
+        }
+        let issuer = chain.last().unwrap_or(&root);
+        let mut spec = issuer.spec("web", &key(), 30 * DAY);
+        let purpose = if server { oid::SERVER_AUTH } else { oid::CLIENT_AUTH };
+        spec.extensions = Extensions::new()
+            .end_entity()
+            .key_usage(KeyUsage::DIGITAL_SIGNATURE)
+            .extended_key_usages(&[purpose])
+            .subject_alt_names(&[dns(name)]);
+        let leaf = issuer.certify(&spec);
+        let mut bundle: Vec<_> = chain.iter().map(|a| a.certificate.clone()).collect();
+        if let Some(at) = drop_one
+            && !bundle.is_empty()
+        {
+            bundle.remove(at.index(bundle.len()));
+        }
+        let time = NOW.plus(Duration::from_hours(24 * days));
+        let options =
+            Options::new(time, Purpose::Server).named(PeerName::Dns("web.test".into()));
+        let ours = validate(&leaf, &bundle, std::slice::from_ref(&root.certificate), &[], &options);
+        let theirs = webpki_accepts(&leaf, &bundle, &root.certificate, time, "web.test");
+        // rustls-webpki does not look at an authority's keyUsage (RFC 5280 §6.1.4 (n)).
+        let may_sign = levels.iter().all(|level| level.usage != Some(false));
+        prop_assert_eq!(ours.is_ok(), theirs && may_sign, "{:?}", ours.err());
+    }
+}
