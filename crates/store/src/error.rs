@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use skink_model::{AttemptId, AuthorityId, AuthorityState, CertificateId, IncidentId, Time};
+use skink_x509::KeyDigest;
 
 use crate::dialect::{self, Meaning};
 
@@ -210,6 +211,14 @@ pub enum Refusal {
         id: String,
         /// Its state.
         state: &'static str,
+    },
+    /// The public key is blocked for good.
+    #[error("the key {digest} is blocked: {reason}")]
+    KeyBlocked {
+        /// Its digest.
+        digest: KeyDigest,
+        /// Why.
+        reason: String,
     },
     /// The key was certified for or used before.
     #[error("a new authority needs a new key; this one belongs to {0}")]

@@ -62,14 +62,6 @@ pub(crate) trait Columns {
         T::try_from(self.raw::<i64>(column)?).map_err(|error| corrupt(column, error))
     }
 
-    fn number_option<T: TryFrom<i64, Error: Error + Send + Sync + 'static>>(
-        &self,
-        column: &'static str,
-    ) -> Result<Option<T>, StoreError> {
-        let number = self.raw::<Option<i64>>(column)?;
-        number.map(|n| T::try_from(n).map_err(|error| corrupt(column, error))).transpose()
-    }
-
     fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
         serde_json::from_str(&self.string(column)?).map_err(|error| corrupt(column, error))
     }

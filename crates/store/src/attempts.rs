@@ -1,0 +1,247 @@
+//! The ledger of signatures: every attempt is on the disk before its provider is called.
+
+use skink_model::{
+    Attempt, AttemptCounts, AttemptId, AttemptPurpose, AttemptState, AuthorityId, CertificateId,
+    IncidentId, Time,
+};
+use skink_x509::SignatureAlgorithm;
+
+use crate::dialect::DbRow;
+use crate::row::{self, Columns};
+use crate::tx::Connected;
+use crate::{Reader, Refusal, StoreError, Tx};
+
+mod rules;
+
+pub use rules::AskRefusal;
+
+const INSERT: &str = "INSERT INTO attempt
+    (id, authority, signer_key, purpose, subject, algorithm, incident, state, asked_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', $8)";
+const SETTLE: &str = "UPDATE attempt SET state = $2, settled_at = $3, code = $4
+    WHERE id = $1 AND state = 'asked'";
+const SETTLE_CERTIFICATE: &str = "UPDATE certificate SET state = $2
+    WHERE id = (SELECT subject FROM attempt WHERE id = $1) AND state = 'linted'";
+// Signed but not stored before the crash: nobody was given it, nobody will be.
+const SWEEP_CERTIFICATES: &str = "UPDATE certificate SET state = 'unknown'
+    WHERE state = 'linted' AND id IN (
+        SELECT subject FROM attempt WHERE purpose IN ('certificate', 'closing_set')
+        AND state IN ('asked', 'signed', 'unknown'))";
+const SWEEP_INTENTIONS: &str =
+    "UPDATE certificate SET state = 'failed' WHERE state IN ('intended', 'linted')";
+const SWEEP: &str = "UPDATE attempt SET state = 'unknown', settled_at = $1, code = 'crash'
+    WHERE state = 'asked'";
+const BY_ID: &str = "SELECT * FROM attempt WHERE id = $1";
+const OF_CERTIFICATE: &str = "SELECT * FROM attempt
+    WHERE purpose IN ('certificate', 'closing_set') AND subject = $1";
+const OPEN: &str = "SELECT * FROM attempt WHERE authority = $1 AND state = 'asked' ORDER BY id";
+const AFTER: &str = "SELECT * FROM attempt WHERE authority = $1 AND id > $2 ORDER BY id LIMIT $3";
+const COUNTS: &str = "SELECT state, count(*) AS total FROM attempt
+    WHERE signer_key = $1 GROUP BY state";
+
+/// A request for one signature.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// A fresh id.
+    pub id: AttemptId,
+    /// The authority in whose name is signed.
+    pub authority: AuthorityId,
+    /// The key's URI.
+    pub key: String,
+    /// What the signature is for.
+    pub purpose: AttemptPurpose,
+    /// The thing to be signed: a certificate's id, a list's scope and number, a package's digest.
+    pub subject: String,
+    /// How it is signed.
+    pub algorithm: SignatureAlgorithm,
+    /// The incident it belongs to, if to one.
+    pub incident: Option<IncidentId>,
+}
+
+/// Records the attempts that the rules allow and says for each of the others why not, in the order
+/// of the requests. When the transaction has committed, the allowed ones may be signed.
+///
+/// The rules are read in this very transaction: a taint that commits before it refuses everything,
+/// a request that was linted long before included.
+pub async fn ask(
+    tx: &mut Tx<'_>,
+    at: Time,
+    batch: &[Ask],
+) -> Result<Vec<Result<(), AskRefusal>>, StoreError> {
+    let mut answers = Vec::with_capacity(batch.len());
+    for ask in batch {
+        let answer = rules::check(tx, ask).await?;
+        if answer.is_ok() {
+            insert(tx, at, ask).await?;
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+async fn insert(tx: &mut Tx<'_>, at: Time, ask: &Ask) -> Result<(), StoreError> {
+    sqlx::query(INSERT)
+        .bind(ask.id.as_str())
+        .bind(ask.authority.as_str())
+        .bind(ask.key.as_str())
+        .bind(ask.purpose.as_str())
+        .bind(ask.subject.as_str())
+        .bind(ask.algorithm.as_str())
+        .bind(ask.incident.as_ref().map(|id| id.as_str().to_owned()))
+        .bind(at.as_millis())
+        .execute(tx.conn())
+        .await
+        .map_err(|error| StoreError::insert("attempt", &ask.id, error))?;
+    Ok(())
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The provider's code of a failure.
+    pub code: Option<String>,
+}
+
+/// What can come of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A signature that verifies.
+    Signed,
+    /// Certainly no signature.
+    Failed,
+    /// Nobody knows; never retried.
+    Unknown,
+}
+
+impl Outcome {
+    const fn state(self) -> AttemptState {
+        match self {
+            Self::Signed => AttemptState::Signed,
+            Self::Failed => AttemptState::Failed,
+            Self::Unknown => AttemptState::Unknown,
+        }
+    }
+}
+
+/// Records what came of attempts. One that is not open, because a restart has swept it, is refused,
+/// and with it the whole batch.
+pub async fn settle(tx: &mut Tx<'_>, at: Time, batch: &[Settlement]) -> Result<(), StoreError> {
+    for settlement in batch {
+        let id = settlement.attempt.as_str();
+        let state = settlement.outcome.state().as_str();
+        let done = sqlx::query(SETTLE)
+            .bind(id)
+            .bind(state)
+            .bind(at.as_millis())
+            .bind(settlement.code.as_deref())
+            .execute(tx.conn())
+            .await
+            .map_err(StoreError::query)?;
+        if done.rows_affected() == 0 {
+            return Err(Refusal::AttemptNotOpen(settlement.attempt.clone()).into());
+        }
+        if settlement.outcome != Outcome::Signed {
+            let update = sqlx::query(SETTLE_CERTIFICATE).bind(id).bind(state);
+            update.execute(tx.conn()).await.map_err(StoreError::query)?;
+        }
+    }
+    Ok(())
+}
+
+/// What [`sweep_unknown`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// Attempts that were open when the server stopped.
+    pub attempts: u64,
+    /// Serials that may be signed and that nobody was given.
+    pub certificates: u64,
+}
+
+/// To be called once, when the server starts and before it signs anything: nobody works on what is
+/// open, so open attempts become unknown, and certificates that were on their way are given up.
+/// A new attempt takes a new serial; the old ones stay for the final CRL.
+pub async fn sweep_unknown(tx: &mut Tx<'_>, at: Time) -> Result<Swept, StoreError> {
+    let certificates = sqlx::query(SWEEP_CERTIFICATES).execute(tx.conn()).await;
+    let certificates = certificates.map_err(StoreError::query)?.rows_affected();
+    sqlx::query(SWEEP_INTENTIONS).execute(tx.conn()).await.map_err(StoreError::query)?;
+    let attempts = sqlx::query(SWEEP).bind(at.as_millis()).execute(tx.conn()).await;
+    let attempts = attempts.map_err(StoreError::query)?.rows_affected();
+    Ok(Swept { attempts, certificates })
+}
+
+/// The attempt of this id.
+pub async fn find(r: &mut impl Reader, id: &AttemptId) -> Result<Option<Attempt>, StoreError> {
+    let row = sqlx::query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
+    row.map_err(StoreError::query)?.as_ref().map(read).transpose()
+}
+
+/// The one attempt at a certificate, if it was asked for.
+pub async fn of_certificate(
+    r: &mut impl Reader,
+    id: &CertificateId,
+) -> Result<Option<Attempt>, StoreError> {
+    let row = sqlx::query(OF_CERTIFICATE).bind(id.as_str()).fetch_optional(r.conn()).await;
+    row.map_err(StoreError::query)?.as_ref().map(read).transpose()
+}
+
+/// Tickets in flight: a closing set waits until there are none.
+pub async fn open(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+) -> Result<Vec<Attempt>, StoreError> {
+    let rows = sqlx::query(OPEN).bind(authority.as_str()).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, read)
+}
+
+/// Attempts of an authority after id `after`, by id: for reconciling with a provider's log.
+pub async fn after(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+    after: Option<&AttemptId>,
+    limit: u32,
+) -> Result<Vec<Attempt>, StoreError> {
+    let rows = sqlx::query(AFTER)
+        .bind(authority.as_str())
+        .bind(after.map_or("", AttemptId::as_str).to_owned())
+        .bind(i64::from(limit))
+        .fetch_all(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    row::all(&rows, read)
+}
+
+/// How often a key was used, by the ledger.
+pub async fn counts(r: &mut impl Reader, key: &str) -> Result<AttemptCounts, StoreError> {
+    let rows = sqlx::query(COUNTS).bind(key).fetch_all(r.conn()).await;
+    let mut counts = AttemptCounts::default();
+    for row in rows.map_err(StoreError::query)? {
+        let total = row.number("total")?;
+        match row.parsed::<AttemptState>("state")? {
+            AttemptState::Asked => counts.asked = total,
+            AttemptState::Signed => counts.signed = total,
+            AttemptState::Failed => counts.failed = total,
+            AttemptState::Unknown => counts.unknown = total,
+        }
+    }
+    Ok(counts)
+}
+
+fn read(row: &DbRow) -> Result<Attempt, StoreError> {
+    Ok(Attempt {
+        id: row.parsed("id")?,
+        authority: row.parsed("authority")?,
+        key: row.string("signer_key")?,
+        purpose: row.parsed("purpose")?,
+        subject: row.string("subject")?,
+        algorithm: row.parsed("algorithm")?,
+        incident: row.parsed_option("incident")?,
+        state: row.parsed("state")?,
+        asked_at: row.time("asked_at")?,
+        settled_at: row.time_option("settled_at")?,
+        code: row.raw("code")?,
+    })
+}

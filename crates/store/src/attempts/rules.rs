@@ -1,0 +1,282 @@
+//! What may be signed, by whom, in which state of life.
+
+use skink_model::{
+    Attempt, AttemptPurpose, AttemptState, Authority, AuthorityId, AuthorityState, CertificateId,
+    CertificateKind, CertificateRow, CertificateState, IncidentId, KeyState, KeyUse, SigningKey,
+};
+
+use super::{Ask, open};
+use crate::tx::Connected;
+use crate::{StoreError, Tx, authorities, certificates, keys};
+
+const USED: &str = "SELECT count(*) FROM attempt WHERE purpose = $1 AND subject = $2";
+
+/// Why no signature is made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskRefusal {
+    /// There is no such authority.
+    #[error("there is no authority {authority}")]
+    NoAuthority {
+        /// The authority.
+        authority: AuthorityId,
+    },
+    /// The authority is frozen: come back when it is not.
+    #[error("authority {authority} is frozen: {reason}")]
+    Frozen {
+        /// The authority.
+        authority: AuthorityId,
+        /// Why.
+        reason: String,
+    },
+    /// A thief may use the authority: it signs nothing any more.
+    #[error("authority {authority} is tainted by {incident} and issues nothing more")]
+    Tainted {
+        /// The authority.
+        authority: AuthorityId,
+        /// The incident.
+        incident: IncidentId,
+    },
+    /// The authority's life has no room for this now.
+    #[error("authority {authority} is {state} and does not sign for {purpose}")]
+    WrongState {
+        /// The authority.
+        authority: AuthorityId,
+        /// Its state.
+        state: AuthorityState,
+        /// What the signature was to be for.
+        purpose: AttemptPurpose,
+    },
+    /// Relying parties do not yet accept this generation: come back when they do.
+    #[error("authority {authority} issues to nobody yet: its barrier is closed")]
+    BarrierClosed {
+        /// The authority.
+        authority: AuthorityId,
+    },
+    /// The closing set is complete, or belongs to another incident.
+    #[error("the closing set of {authority} takes nothing more")]
+    ClosingSetComplete {
+        /// The authority.
+        authority: AuthorityId,
+    },
+    /// Tickets are in flight: a closing set waits for them.
+    #[error("{count} signatures of {authority} are in flight")]
+    InFlight {
+        /// The authority.
+        authority: AuthorityId,
+        /// How many.
+        count: usize,
+    },
+    /// The intention is not on record, or not linted, or given up.
+    #[error("{subject} is not ready to be signed: {state}")]
+    NotReady {
+        /// The thing.
+        subject: String,
+        /// What it is instead.
+        state: &'static str,
+    },
+    /// It was asked for before: an attempt is never repeated.
+    #[error("{subject} was asked for before")]
+    AskedBefore {
+        /// The thing.
+        subject: String,
+    },
+    /// The public key to be certified is blocked.
+    #[error("the key of {subject} is blocked: {reason}")]
+    KeyBlocked {
+        /// The certificate.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+    /// The signing key is not this authority's, or does not sign.
+    #[error("key {key} does not sign for {authority}")]
+    WrongKey {
+        /// The key.
+        key: String,
+        /// The authority.
+        authority: AuthorityId,
+    },
+}
+
+/// All rules for one request, in the order in which they explain most.
+pub(super) async fn check(
+    tx: &mut Tx<'_>,
+    ask: &Ask,
+) -> Result<Result<(), AskRefusal>, StoreError> {
+    let Some(authority) = authorities::find(tx, &ask.authority).await? else {
+        return Ok(Err(AskRefusal::NoAuthority { authority: ask.authority.clone() }));
+    };
+    let key = keys::find(tx, &ask.key).await?;
+    let own = authority.key.uri.as_deref() == Some(ask.key.as_str());
+    if let Err(refusal) = life(ask, &authority, own).and_then(|()| key_fits(ask, key.as_ref())) {
+        return Ok(Err(refusal));
+    }
+    if ask.purpose == AttemptPurpose::ClosingSet {
+        let in_flight = in_flight(tx, &authority.id).await?;
+        if in_flight > 0 {
+            let authority = authority.id;
+            return Ok(Err(AskRefusal::InFlight { authority, count: in_flight }));
+        }
+    }
+    if let Some(refusal) = certificate(tx, ask, &authority).await? {
+        return Ok(Err(refusal));
+    }
+    used_before(tx, ask).await
+}
+
+/// The authority's state against the purpose.
+fn life(ask: &Ask, authority: &Authority, own_key: bool) -> Result<(), AskRefusal> {
+    use AuthorityState::{Active, Pending, Prepared, Retired, Retiring};
+    let compromised = authority.state.is_compromised();
+    let fits = match ask.purpose {
+        AttemptPurpose::ClosingSet => return closing(ask, authority),
+        AttemptPurpose::Probe => return probe(ask, authority),
+        // A delegated responder's key is not the stolen one: it goes on answering honest readers.
+        AttemptPurpose::Ocsp if !own_key => authority.state != Pending,
+        _ if compromised => return Err(tainted(authority)),
+        AttemptPurpose::Ocsp | AttemptPurpose::Control => authority.state != Pending,
+        AttemptPurpose::Crl => matches!(authority.state, Prepared | Active | Retiring | Retired),
+        AttemptPurpose::Certificate | AttemptPurpose::TrustPackage => {
+            not_frozen(authority)?;
+            matches!(authority.state, Prepared | Active | Retiring)
+        }
+    };
+    if fits { Ok(()) } else { Err(wrong_state(ask, authority)) }
+}
+
+fn tainted(authority: &Authority) -> AskRefusal {
+    match &authority.taint {
+        Some(taint) => AskRefusal::Tainted {
+            authority: authority.id.clone(),
+            incident: taint.incident.clone(),
+        },
+        // The schema forbids a compromised state without a taint.
+        None => AskRefusal::ClosingSetComplete { authority: authority.id.clone() },
+    }
+}
+
+fn wrong_state(ask: &Ask, authority: &Authority) -> AskRefusal {
+    let (authority, state) = (authority.id.clone(), authority.state);
+    AskRefusal::WrongState { authority, state, purpose: ask.purpose }
+}
+
+fn not_frozen(authority: &Authority) -> Result<(), AskRefusal> {
+    authority.frozen.as_ref().map_or(Ok(()), |freeze| {
+        let (authority, reason) = (authority.id.clone(), freeze.reason.clone());
+        Err(AskRefusal::Frozen { authority, reason })
+    })
+}
+
+/// Only the incident that tainted the authority signs its closing set, until it is closed.
+fn closing(ask: &Ask, authority: &Authority) -> Result<(), AskRefusal> {
+    let Some(taint) = &authority.taint else { return Err(wrong_state(ask, authority)) };
+    if authority.closed || ask.incident.as_ref() != Some(&taint.incident) {
+        return Err(AskRefusal::ClosingSetComplete { authority: authority.id.clone() });
+    }
+    Ok(())
+}
+
+/// A probe of a disabled key belongs to the incident that disabled it.
+fn probe(ask: &Ask, authority: &Authority) -> Result<(), AskRefusal> {
+    match &authority.taint {
+        Some(taint) if ask.incident.as_ref() == Some(&taint.incident) => Ok(()),
+        Some(_) => Err(tainted(authority)),
+        None => Err(wrong_state(ask, authority)),
+    }
+}
+
+fn key_fits(ask: &Ask, key: Option<&SigningKey>) -> Result<(), AskRefusal> {
+    let fits = key.is_some_and(|key| {
+        let signs = key.state == KeyState::Enabled || ask.purpose == AttemptPurpose::Probe;
+        let own = key.authority.as_ref() == Some(&ask.authority);
+        let use_fits = match ask.purpose {
+            AttemptPurpose::Ocsp => own && matches!(key.key_use, KeyUse::Ocsp | KeyUse::Authority),
+            AttemptPurpose::Control => true,
+            _ => own && key.key_use == KeyUse::Authority,
+        };
+        signs && use_fits
+    });
+    let (key, authority) = (ask.key.clone(), ask.authority.clone());
+    if fits { Ok(()) } else { Err(AskRefusal::WrongKey { key, authority }) }
+}
+
+async fn in_flight(tx: &mut Tx<'_>, authority: &AuthorityId) -> Result<usize, StoreError> {
+    let counts = |attempt: &Attempt| {
+        attempt.state == AttemptState::Asked
+            && !matches!(
+                attempt.purpose,
+                AttemptPurpose::ClosingSet | AttemptPurpose::Ocsp | AttemptPurpose::Control
+            )
+    };
+    Ok(open(tx, authority).await?.iter().filter(|attempt| counts(attempt)).count())
+}
+
+/// The intention behind a certificate's signature, which a closing set's responder has, too.
+async fn certificate(
+    tx: &mut Tx<'_>,
+    ask: &Ask,
+    authority: &Authority,
+) -> Result<Option<AskRefusal>, StoreError> {
+    let needed = match ask.purpose {
+        AttemptPurpose::Certificate => true,
+        AttemptPurpose::ClosingSet => false,
+        _ => return Ok(None),
+    };
+    let row = match ask.subject.parse::<CertificateId>() {
+        Ok(id) => certificates::find(tx, &id).await?,
+        Err(_) => None,
+    };
+    let Some(row) = row.filter(|row| row.authority == authority.id) else {
+        return Ok(needed.then(|| not_ready(ask, "there is no intention on record")));
+    };
+    if let Some(refusal) = intention(ask, &row, authority) {
+        return Ok(Some(refusal));
+    }
+    let blocked = keys::blocked(tx, &row.key_digest).await?;
+    Ok(blocked
+        .map(|key| AskRefusal::KeyBlocked { subject: ask.subject.clone(), reason: key.reason }))
+}
+
+fn intention(ask: &Ask, row: &CertificateRow, authority: &Authority) -> Option<AskRefusal> {
+    use CertificateKind::{Canary, Ocsp, Probe};
+    match row.state {
+        CertificateState::Linted => {}
+        CertificateState::Intended => return Some(not_ready(ask, "it is not linted")),
+        CertificateState::Issued => return Some(not_ready(ask, "it is issued")),
+        CertificateState::Failed => return Some(not_ready(ask, "it failed")),
+        CertificateState::Unknown => return Some(not_ready(ask, "its attempt is unknown")),
+    }
+    if row.kind == Ocsp {
+        return None;
+    }
+    if ask.purpose == AttemptPurpose::ClosingSet || authority.state != AuthorityState::Active {
+        return Some(wrong_state(ask, authority));
+    }
+    let probes = matches!(row.kind, Canary | Probe);
+    (!authority.barrier_open && !probes)
+        .then(|| AskRefusal::BarrierClosed { authority: authority.id.clone() })
+}
+
+fn not_ready(ask: &Ask, state: &'static str) -> AskRefusal {
+    AskRefusal::NotReady { subject: ask.subject.clone(), state }
+}
+
+/// The unique index would refuse it, too, but with the whole batch.
+async fn used_before(tx: &mut Tx<'_>, ask: &Ask) -> Result<Result<(), AskRefusal>, StoreError> {
+    let once = matches!(
+        ask.purpose,
+        AttemptPurpose::Certificate | AttemptPurpose::Crl | AttemptPurpose::ClosingSet
+    );
+    if !once {
+        return Ok(Ok(()));
+    }
+    let used: i64 = sqlx::query_scalar(USED)
+        .bind(ask.purpose.as_str())
+        .bind(ask.subject.as_str())
+        .fetch_one(tx.conn())
+        .await
+        .map_err(StoreError::query)?;
+    let subject = ask.subject.clone();
+    Ok(if used == 0 { Ok(()) } else { Err(AskRefusal::AskedBefore { subject }) })
+}

@@ -1,0 +1,224 @@
+//! Endpoints: where certificates are used, what is installed there, and orders to renew.
+
+use serde_json::json;
+use skink_model::{
+    AgentName, AuthorityId, Endpoint, EndpointName, IncidentId, Installed, IssuerName, RenewOrder,
+    Stamp, Time,
+};
+
+use crate::dialect::DbRow;
+use crate::row::{self, Columns};
+use crate::tx::Connected;
+use crate::{Reader, StoreError, Tx, audit, settings};
+
+const INSERT: &str = "INSERT INTO endpoint
+    (name, role, mechanism, service, issuer, profile, names, address, owner, criticality, agent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const UPDATE: &str = "UPDATE endpoint
+    SET role = $2, mechanism = $3, service = $4, issuer = $5, profile = $6, names = $7,
+        address = $8, owner = $9, criticality = $10, agent = $11
+    WHERE name = $1";
+const BY_NAME: &str = "SELECT * FROM endpoint WHERE name = $1";
+const OF_AGENT: &str = "SELECT * FROM endpoint WHERE agent = $1 ORDER BY name";
+const OF_ISSUER: &str = "SELECT * FROM endpoint WHERE issuer = $1 ORDER BY name";
+const ALL: &str = "SELECT * FROM endpoint ORDER BY name";
+const SET_INSTALLED: &str = "UPDATE endpoint
+    SET installed = $2, installed_id = $3, installed_by = $4, proven_at = $5, rolled_back = $6,
+        error = NULL
+    WHERE name = $1 AND (proven_at IS NULL OR proven_at <= $5)";
+const SET_ERROR: &str = "UPDATE endpoint SET error = $2 WHERE name = $1";
+const INSERT_ORDER: &str = "INSERT INTO renew_order (number, endpoint, authority, incident, at)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (endpoint, authority) DO NOTHING";
+const ORDERED: &str = "SELECT count(*) FROM renew_order WHERE endpoint = $1 AND authority = $2";
+const ORDERS_OF_AGENT: &str = "SELECT o.* FROM renew_order o
+    JOIN endpoint e ON e.name = o.endpoint
+    WHERE e.agent = $1 AND o.number > $2 ORDER BY o.number";
+const ORDERS_TO: &str = "SELECT * FROM renew_order WHERE authority = $1 ORDER BY number";
+
+/// Registers an endpoint. What its agent said (`installed`, `error`) is not taken from here.
+pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, endpoint: &Endpoint) -> Result<(), StoreError> {
+    write(tx, INSERT, endpoint)
+        .await
+        .map_err(|error| StoreError::insert("endpoint", &endpoint.name, error))?;
+    let detail = json!({"service": endpoint.service, "mechanism": endpoint.mechanism});
+    audit::record(tx, stamp, "endpoint.create", endpoint.name.as_str(), &detail).await
+}
+
+/// Changes an endpoint's registration.
+pub async fn update(tx: &mut Tx<'_>, stamp: &Stamp, endpoint: &Endpoint) -> Result<(), StoreError> {
+    if write(tx, UPDATE, endpoint).await.map_err(StoreError::query)? == 0 {
+        return Err(StoreError::not_found("endpoint", &endpoint.name));
+    }
+    let detail = json!({"service": endpoint.service, "mechanism": endpoint.mechanism});
+    audit::record(tx, stamp, "endpoint.update", endpoint.name.as_str(), &detail).await
+}
+
+async fn write(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    endpoint: &Endpoint,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(sql)
+        .bind(endpoint.name.as_str())
+        .bind(endpoint.role.as_str())
+        .bind(endpoint.mechanism.as_str())
+        .bind(endpoint.service.as_str())
+        .bind(endpoint.issuer.as_str())
+        .bind(endpoint.profile.as_str())
+        .bind(row::json(&endpoint.names))
+        .bind(endpoint.address.as_deref())
+        .bind(endpoint.owner.as_str())
+        .bind(endpoint.criticality.as_str())
+        .bind(endpoint.agent.as_ref().map(|name| name.as_str().to_owned()))
+        .execute(tx.conn())
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// The endpoint presents this certificate now: a handshake showed it. Older news changes nothing.
+pub async fn set_installed(
+    tx: &mut Tx<'_>,
+    name: &EndpointName,
+    installed: &Installed,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(SET_INSTALLED)
+        .bind(name.as_str())
+        .bind(installed.fingerprint.as_bytes().to_vec())
+        .bind(installed.certificate.as_ref().map(|id| id.as_str().to_owned()))
+        .bind(installed.authority.as_ref().map(|id| id.as_str().to_owned()))
+        .bind(installed.proven_at.as_millis())
+        .bind(row::bit(installed.rolled_back))
+        .execute(tx.conn())
+        .await;
+    done.map(drop).map_err(StoreError::query)
+}
+
+/// What the endpoint's agent could not do; `None` when it can again.
+pub async fn set_error(
+    tx: &mut Tx<'_>,
+    name: &EndpointName,
+    error: Option<&str>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(SET_ERROR).bind(name.as_str()).bind(error).execute(tx.conn()).await;
+    done.map(drop).map_err(StoreError::query)
+}
+
+/// The endpoint of this name.
+pub async fn find(
+    r: &mut impl Reader,
+    name: &EndpointName,
+) -> Result<Option<Endpoint>, StoreError> {
+    let row = sqlx::query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
+    row.map_err(StoreError::query)?.as_ref().map(read).transpose()
+}
+
+/// The endpoints that an agent tends.
+pub async fn of_agent(r: &mut impl Reader, agent: &AgentName) -> Result<Vec<Endpoint>, StoreError> {
+    let rows = sqlx::query(OF_AGENT).bind(agent.as_str()).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, read)
+}
+
+/// The endpoints whose certificates come from an issuer.
+pub async fn of_issuer(
+    r: &mut impl Reader,
+    issuer: &IssuerName,
+) -> Result<Vec<Endpoint>, StoreError> {
+    let rows = sqlx::query(OF_ISSUER).bind(issuer.as_str()).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, read)
+}
+
+/// Every endpoint, by name.
+pub async fn all(r: &mut impl Reader) -> Result<Vec<Endpoint>, StoreError> {
+    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    row::all(&rows, read)
+}
+
+/// Tells endpoints to renew under `authority` now; one that was told before is not told twice.
+/// Returns how many are new.
+pub async fn order_renewal(
+    tx: &mut Tx<'_>,
+    at: Time,
+    authority: &AuthorityId,
+    incident: Option<&IncidentId>,
+    endpoints: &[EndpointName],
+) -> Result<u64, StoreError> {
+    let mut new = 0;
+    for endpoint in endpoints {
+        let ordered = sqlx::query_scalar::<_, i64>(ORDERED);
+        let ordered = ordered.bind(endpoint.as_str()).bind(authority.as_str());
+        if ordered.fetch_one(tx.conn()).await.map_err(StoreError::query)? > 0 {
+            continue;
+        }
+        let number = settings::next(tx, "renew_order", 0).await?;
+        let done = sqlx::query(INSERT_ORDER)
+            .bind(row::int(number))
+            .bind(endpoint.as_str())
+            .bind(authority.as_str())
+            .bind(incident.map(|id| id.as_str().to_owned()))
+            .bind(at.as_millis())
+            .execute(tx.conn())
+            .await
+            .map_err(StoreError::query)?;
+        new += done.rows_affected();
+    }
+    Ok(new)
+}
+
+/// Orders to an agent's endpoints with a number above `after`.
+pub async fn orders_of_agent(
+    r: &mut impl Reader,
+    agent: &AgentName,
+    after: u64,
+) -> Result<Vec<RenewOrder>, StoreError> {
+    let query = sqlx::query(ORDERS_OF_AGENT).bind(agent.as_str()).bind(row::int(after));
+    let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    row::all(&rows, read_order)
+}
+
+/// Every order to move to `authority`.
+pub async fn orders_to(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+) -> Result<Vec<RenewOrder>, StoreError> {
+    let rows = sqlx::query(ORDERS_TO).bind(authority.as_str()).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, read_order)
+}
+
+fn read(row: &DbRow) -> Result<Endpoint, StoreError> {
+    Ok(Endpoint {
+        name: row.parsed("name")?,
+        role: row.parsed("role")?,
+        mechanism: row.parsed("mechanism")?,
+        service: row.string("service")?,
+        issuer: row.parsed("issuer")?,
+        profile: row.parsed("profile")?,
+        names: row.json("names")?,
+        address: row.raw("address")?,
+        owner: row.string("owner")?,
+        criticality: row.parsed("criticality")?,
+        agent: row.parsed_option("agent")?,
+        installed: read_installed(row)?,
+        error: row.raw("error")?,
+    })
+}
+
+fn read_installed(row: &DbRow) -> Result<Option<Installed>, StoreError> {
+    let Some(fingerprint) = row.digest_option("installed")? else { return Ok(None) };
+    Ok(Some(Installed {
+        fingerprint,
+        certificate: row.parsed_option("installed_id")?,
+        authority: row.parsed_option("installed_by")?,
+        proven_at: row.time("proven_at")?,
+        rolled_back: row.raw::<Option<i64>>("rolled_back")?.is_some_and(|flag| flag != 0),
+    }))
+}
+
+fn read_order(row: &DbRow) -> Result<RenewOrder, StoreError> {
+    Ok(RenewOrder {
+        number: row.number("number")?,
+        endpoint: row.parsed("endpoint")?,
+        authority: row.parsed("authority")?,
+        incident: row.parsed_option("incident")?,
+        at: row.time("at")?,
+    })
+}

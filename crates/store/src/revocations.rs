@@ -1,0 +1,290 @@
+//! Revocations: insert-only, in the order in which CRLs are written.
+
+use serde_json::json;
+use skink_model::{
+    AuthorityId, CertificateId, EndpointName, IncidentId, ProfileName, Revocation, Stamp, Time,
+};
+use skink_x509::Serial;
+use skink_x509::crl::Reason;
+
+use crate::dialect::DbRow;
+use crate::row::{self, Columns};
+use crate::tx::Connected;
+use crate::{Reader, StoreError, Tx, audit, journal};
+
+// A serial counts as certified when a signature over it exists or may exist. Sets leave responders
+// out: their keys are their own, and they must go on answering.
+const REVOKE_ONE: &str = "INSERT INTO revocation
+    (authority, crl_part, serial, revoked_at, reason, invalidity_date)
+    SELECT authority, crl_part, serial, $2, $3, $4 FROM certificate
+    WHERE id = $1 AND state IN ('issued', 'unknown')
+    ON CONFLICT (authority, crl_part, serial) DO NOTHING";
+const REVOKE_SET: &str = "INSERT INTO revocation
+    (authority, crl_part, serial, revoked_at, reason, invalidity_date)
+    SELECT c.authority, c.crl_part, c.serial, $2, $3, $4 FROM certificate c
+    WHERE c.authority = $1 AND c.kind <> 'ocsp'
+      AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+           SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+      AND (CAST($5 AS TEXT) IS NULL OR c.profile = $5)
+      AND (CAST($6 AS TEXT) IS NULL OR c.endpoint = $6)
+      AND (CAST($7 AS TEXT) IS NULL OR (c.name >= $7 AND c.name < $8))
+    ORDER BY c.crl_part, c.serial
+    ON CONFLICT (authority, crl_part, serial) DO NOTHING";
+const COUNT_SET: &str = "SELECT count(*) FROM certificate c
+    WHERE c.authority = $1 AND c.kind <> 'ocsp'
+      AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+           SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+      AND (CAST($2 AS TEXT) IS NULL OR c.profile = $2)
+      AND (CAST($3 AS TEXT) IS NULL OR c.endpoint = $3)
+      AND (CAST($4 AS TEXT) IS NULL OR (c.name >= $4 AND c.name < $5))
+      AND NOT EXISTS (SELECT 1 FROM revocation r WHERE r.authority = c.authority
+                      AND r.crl_part = c.crl_part AND r.serial = c.serial)";
+const OF_CERTIFICATE: &str = "SELECT r.* FROM certificate c
+    JOIN revocation r
+      ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
+    WHERE c.id = $1";
+const STATUS: &str = "SELECT c.authority, c.crl_part, c.serial, r.revoked_at, r.reason,
+        r.invalidity_date
+    FROM certificate c
+    LEFT JOIN revocation r
+      ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
+    WHERE c.authority = $1 AND c.serial = $2 AND c.state <> 'intended'";
+const PAGE: &str = "SELECT * FROM revocation
+    WHERE authority = $1 AND crl_part = $2 AND serial > $3 ORDER BY serial LIMIT $4";
+const CLOSING_PAGE: &str = "SELECT c.authority, c.crl_part, c.serial, r.revoked_at, r.reason,
+        r.invalidity_date
+    FROM certificate c
+    LEFT JOIN revocation r
+      ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
+    WHERE c.authority = $1 AND c.crl_part = $2 AND c.serial > $3 AND c.kind <> 'ocsp'
+      AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+           SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+    ORDER BY c.serial LIMIT $4";
+const COUNT: &str = "SELECT count(*) FROM revocation WHERE authority = $1";
+const PARTITIONS: &str =
+    "SELECT DISTINCT crl_part FROM certificate WHERE authority = $1 ORDER BY crl_part";
+
+/// Why and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grounds {
+    /// Since when the serials are revoked.
+    pub revoked_at: Time,
+    /// Why.
+    pub reason: Reason,
+    /// Since when the keys may have been in other hands.
+    pub invalidity_date: Option<Time>,
+}
+
+/// Which certificates of an authority; the fields narrow the set together.
+#[derive(Clone, Debug)]
+pub struct RevocationSet {
+    /// The generation whose certificates they are.
+    pub authority: AuthorityId,
+    /// Only of this profile.
+    pub profile: Option<ProfileName>,
+    /// Only for this endpoint.
+    pub endpoint: Option<EndpointName>,
+    /// Only those whose name begins so.
+    pub prefix: Option<String>,
+    /// The incident that revokes, if one does.
+    pub incident: Option<IncidentId>,
+}
+
+impl RevocationSet {
+    /// Everything that the authority ever certified, or may have.
+    pub const fn everything_of(authority: AuthorityId) -> Self {
+        Self { authority, profile: None, endpoint: None, prefix: None, incident: None }
+    }
+}
+
+/// Revokes one certificate. Says whether this did it; an earlier revocation stands as it is.
+pub async fn revoke(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    id: &CertificateId,
+    grounds: &Grounds,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(REVOKE_ONE)
+        .bind(id.as_str())
+        .bind(grounds.revoked_at.as_millis())
+        .bind(i64::from(grounds.reason.code()))
+        .bind(row::millis(grounds.invalidity_date))
+        .execute(tx.conn())
+        .await
+        .map_err(StoreError::query)?;
+    if done.rows_affected() == 0 {
+        return match of_certificate(tx, id).await? {
+            Some(_) => Ok(false),
+            None => Err(StoreError::not_found("certified serial", id)),
+        };
+    }
+    let detail = json!({"reason": grounds.reason.as_str()});
+    audit::record(tx, stamp, "certificate.revoke", id.as_str(), &detail).await?;
+    Ok(true)
+}
+
+/// Revokes a set in one statement, with one journal row. Returns how many this revoked.
+pub async fn revoke_set(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    set: &RevocationSet,
+    grounds: &Grounds,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(REVOKE_SET)
+        .bind(set.authority.as_str())
+        .bind(grounds.revoked_at.as_millis())
+        .bind(i64::from(grounds.reason.code()))
+        .bind(row::millis(grounds.invalidity_date))
+        .bind(set.profile.as_ref().map(|profile| profile.as_str().to_owned()))
+        .bind(set.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()))
+        .bind(set.prefix.clone())
+        .bind(set.prefix.as_ref().map(|prefix| format!("{prefix}\u{10ffff}")))
+        .execute(tx.conn())
+        .await
+        .map_err(StoreError::query)?;
+    let revoked = done.rows_affected();
+    if revoked > 0 {
+        let detail = json!({
+            "authority": set.authority, "profile": set.profile, "endpoint": set.endpoint,
+            "prefix": set.prefix, "incident": set.incident, "revoked": revoked,
+            "reason": grounds.reason.as_str(), "by": stamp.actor.to_string(),
+        });
+        let id = set.authority.as_str();
+        journal::append(tx, journal::SERVER, stamp.at, "certificates.revoked", &detail).await?;
+        audit::record(tx, stamp, "certificates.revoke", id, &detail).await?;
+    }
+    Ok(revoked)
+}
+
+/// How many [`revoke_set`] would revoke.
+pub async fn count_set(r: &mut impl Reader, set: &RevocationSet) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(COUNT_SET)
+        .bind(set.authority.as_str())
+        .bind(set.profile.as_ref().map(|profile| profile.as_str().to_owned()))
+        .bind(set.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()))
+        .bind(set.prefix.clone())
+        .bind(set.prefix.as_ref().map(|prefix| format!("{prefix}\u{10ffff}")))
+        .fetch_one(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    u64::try_from(count).map_err(|error| row::corrupt("count", error))
+}
+
+/// The revocation of a certificate, if it is revoked.
+pub async fn of_certificate(
+    r: &mut impl Reader,
+    id: &CertificateId,
+) -> Result<Option<Revocation>, StoreError> {
+    let row = sqlx::query(OF_CERTIFICATE).bind(id.as_str()).fetch_optional(r.conn()).await;
+    row.map_err(StoreError::query)?.as_ref().map(read).transpose()
+}
+
+/// What OCSP answers about a serial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SerialStatus {
+    /// This authority never used this serial.
+    NeverIssued,
+    /// It is in use and not revoked.
+    Good,
+    /// It is revoked.
+    Revoked(Revocation),
+}
+
+/// The status of a serial of an authority.
+pub async fn status(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+    serial: &Serial,
+) -> Result<SerialStatus, StoreError> {
+    let query = sqlx::query(STATUS).bind(authority.as_str()).bind(row::serial_bytes(serial));
+    let row = query.fetch_optional(r.conn()).await.map_err(StoreError::query)?;
+    let Some(row) = row else { return Ok(SerialStatus::NeverIssued) };
+    Ok(read_option(&row)?.map_or(SerialStatus::Good, SerialStatus::Revoked))
+}
+
+/// The next revocations of one CRL partition in the order of serials, after `after`.
+///
+/// A CRL is written from pages of one [`crate::Snapshot`], so that it shows one moment.
+pub async fn page(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+    partition: u32,
+    after: Option<&Serial>,
+    limit: u32,
+) -> Result<Vec<Revocation>, StoreError> {
+    let rows = sqlx::query(PAGE)
+        .bind(authority.as_str())
+        .bind(i64::from(partition))
+        .bind(after.map(row::serial_bytes).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    row::all(&rows, read)
+}
+
+/// One serial of a final CRL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosingEntry {
+    /// The serial.
+    pub serial: Serial,
+    /// Its revocation, if it was revoked before.
+    pub revoked: Option<Revocation>,
+}
+
+/// The next serials of one partition that an authority ever certified or may have, unknown attempts
+/// and signatures not yet stored included: what its final CRL lists.
+pub async fn closing_page(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+    partition: u32,
+    after: Option<&Serial>,
+    limit: u32,
+) -> Result<Vec<ClosingEntry>, StoreError> {
+    let rows = sqlx::query(CLOSING_PAGE)
+        .bind(authority.as_str())
+        .bind(i64::from(partition))
+        .bind(after.map(row::serial_bytes).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    row::all(&rows, |row| {
+        Ok(ClosingEntry { serial: row.serial("serial")?, revoked: read_option(row)? })
+    })
+}
+
+/// How many serials of an authority are revoked.
+pub async fn count(r: &mut impl Reader, authority: &AuthorityId) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(COUNT)
+        .bind(authority.as_str())
+        .fetch_one(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    u64::try_from(count).map_err(|error| row::corrupt("count", error))
+}
+
+/// The CRL partitions that an authority's certificates name.
+pub async fn partitions(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+) -> Result<Vec<u32>, StoreError> {
+    let rows = sqlx::query(PARTITIONS).bind(authority.as_str()).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, |row| row.number("crl_part"))
+}
+
+fn read(row: &DbRow) -> Result<Revocation, StoreError> {
+    let code: u8 = row.number("reason")?;
+    Ok(Revocation {
+        authority: row.parsed("authority")?,
+        partition: row.number("crl_part")?,
+        serial: row.serial("serial")?,
+        revoked_at: row.time("revoked_at")?,
+        reason: Reason::from_code(code).unwrap_or(Reason::Unspecified),
+        invalidity_date: row.time_option("invalidity_date")?,
+    })
+}
+
+fn read_option(row: &DbRow) -> Result<Option<Revocation>, StoreError> {
+    row.time_option("revoked_at")?.map(|_| read(row)).transpose()
+}

@@ -1,0 +1,132 @@
+//! What the fleet sees: whose certificates its endpoints accept, and which CRLs its agents read.
+
+use skink_model::{AuthorityId, CrlRead, EndpointName, PeerSeen, Time};
+
+use crate::dialect::DbRow;
+use crate::row::{self, Columns};
+use crate::tx::Connected;
+use crate::{Reader, StoreError, Tx};
+
+// A certificate of ours tells its authority itself, whatever the agent could tell.
+const UPSERT_PEER: &str = "INSERT INTO peer_seen (endpoint, fingerprint, authority, last_seen)
+    VALUES ($1, $2, coalesce((SELECT authority FROM certificate WHERE fingerprint = $2), $3), $4)
+    ON CONFLICT (endpoint, fingerprint) DO UPDATE SET last_seen = excluded.last_seen
+    WHERE excluded.last_seen > peer_seen.last_seen";
+const MEASURED: &str = "UPDATE endpoint SET peers_measured_at = $2
+    WHERE name = $1 AND (peers_measured_at IS NULL OR peers_measured_at < $2)";
+const OF_AUTHORITY: &str = "SELECT * FROM peer_seen WHERE authority = $1 AND last_seen >= $2
+    ORDER BY last_seen DESC, endpoint, fingerprint";
+const MEASUREMENTS: &str = "SELECT e.name, e.peers_measured_at,
+        (SELECT max(p.last_seen) FROM peer_seen p
+         WHERE p.endpoint = e.name AND p.authority = $1) AS last_seen
+    FROM endpoint e ORDER BY e.name";
+const UPSERT_CRL: &str = "INSERT INTO crl_read (agent, scope, number, digest, at)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (agent, scope) DO UPDATE SET
+        number = excluded.number, digest = excluded.digest, at = excluded.at
+    WHERE excluded.at >= crl_read.at";
+const READERS: &str = "SELECT * FROM crl_read WHERE scope = $1 ORDER BY agent";
+const FLOOR: &str = "SELECT max(number) FROM crl_read WHERE scope = $1";
+
+/// Records which peers an endpoint accepted, and that it measured at `at`: an empty list from a
+/// measurement means that there were none.
+pub async fn peers(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointName,
+    at: Time,
+    seen: &[PeerSeen],
+) -> Result<(), StoreError> {
+    for peer in seen {
+        sqlx::query(UPSERT_PEER)
+            .bind(endpoint.as_str())
+            .bind(peer.fingerprint.as_bytes().to_vec())
+            .bind(peer.authority.as_ref().map(|id| id.as_str().to_owned()))
+            .bind(peer.last_seen.as_millis())
+            .execute(tx.conn())
+            .await
+            .map_err(StoreError::query)?;
+    }
+    let measured = sqlx::query(MEASURED).bind(endpoint.as_str()).bind(at.as_millis());
+    measured.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
+}
+
+/// Peers with a certificate of `authority` that were seen since `since`, latest first.
+pub async fn peers_of(
+    r: &mut impl Reader,
+    authority: &AuthorityId,
+    since: Time,
+) -> Result<Vec<PeerSeen>, StoreError> {
+    let query = sqlx::query(OF_AUTHORITY).bind(authority.as_str()).bind(since.as_millis());
+    let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    row::all(&rows, |row| {
+        Ok(PeerSeen {
+            endpoint: row.parsed("endpoint")?,
+            fingerprint: row.digest("fingerprint")?,
+            authority: row.parsed_option("authority")?,
+            last_seen: row.time("last_seen")?,
+        })
+    })
+}
+
+/// How quiet it is around an authority at one endpoint: what the quiet gate is measured by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// The endpoint.
+    pub endpoint: EndpointName,
+    /// When it last measured whom it accepts; without a measurement nothing is known.
+    pub measured_at: Option<Time>,
+    /// When it last accepted a certificate of the authority.
+    pub last_seen: Option<Time>,
+}
+
+/// For every endpoint: when it measured, and when it last accepted a certificate of `authority`.
+pub async fn quiet(r: &mut impl Reader, authority: &AuthorityId) -> Result<Vec<Quiet>, StoreError> {
+    let rows = sqlx::query(MEASUREMENTS).bind(authority.as_str()).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, |row| {
+        Ok(Quiet {
+            endpoint: row.parsed("name")?,
+            measured_at: row.time_option("peers_measured_at")?,
+            last_seen: row.time_option("last_seen")?,
+        })
+    })
+}
+
+/// Records a CRL that an agent read back.
+pub async fn crl(tx: &mut Tx<'_>, read: &CrlRead) -> Result<(), StoreError> {
+    sqlx::query(UPSERT_CRL)
+        .bind(read.agent.as_str())
+        .bind(read.scope.as_str())
+        .bind(row::int(read.number))
+        .bind(read.digest.as_bytes().to_vec())
+        .bind(read.at.as_millis())
+        .execute(tx.conn())
+        .await
+        .map(drop)
+        .map_err(StoreError::query)
+}
+
+/// What each agent read last of a scope.
+pub async fn crl_readers(r: &mut impl Reader, scope: &str) -> Result<Vec<CrlRead>, StoreError> {
+    let rows = sqlx::query(READERS).bind(scope).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, read_crl)
+}
+
+/// The highest number that anybody read of a scope: the floor for a restored server.
+pub async fn crl_floor(r: &mut impl Reader, scope: &str) -> Result<u64, StoreError> {
+    let number: Option<i64> = sqlx::query_scalar(FLOOR)
+        .bind(scope)
+        .fetch_one(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    u64::try_from(number.unwrap_or(0)).map_err(|error| row::corrupt("number", error))
+}
+
+fn read_crl(row: &DbRow) -> Result<CrlRead, StoreError> {
+    Ok(CrlRead {
+        agent: row.parsed("agent")?,
+        scope: row.string("scope")?,
+        number: row.number("number")?,
+        digest: row.digest("digest")?,
+        at: row.time("at")?,
+    })
+}
