@@ -1,17 +1,20 @@
-//! Real daemons and clients for tests: nginx, curl, `openssl s_client`. Loopback only, on free
+//! Real programs for tests: `skink` itself, nginx, curl, `openssl s_client`. Loopback only, on free
 //! ports, ended by process id.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a test fails by panicking, and says why it is skipped"
 )]
 
 mod clients;
 mod nginx;
+mod server;
 
 pub use clients::{Curl, Presented, SClient};
 pub use nginx::Nginx;
+pub use server::{CUSTODIANS, CommandFailed, DOMAIN, TestServer};
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

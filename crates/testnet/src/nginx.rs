@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use skink_deploy::Commands;
@@ -14,54 +14,32 @@ const START: Duration = Duration::from_secs(10);
 /// Old workers end connections that were accepted under old trust after this time.
 const DRAIN: &str = "1s";
 
-/// A running nginx. It is told to quit when it is dropped.
+/// nginx in a folder of its own. An agent starts it: its reload command starts what does not run.
+/// It is stopped when this is dropped.
 pub struct Nginx {
     folder: PathBuf,
     address: SocketAddr,
     program: PathBuf,
-    child: Child,
+    files: PathBuf,
 }
 
 impl Nginx {
-    /// Writes the configuration into `folder`, over the endpoint's files in `files`. The files need
-    /// not be there before [`Nginx::start`].
+    /// Writes the configuration into `folder`, over the endpoint's files in `files`, which need not
+    /// be there yet.
     ///
     /// # Panics
     ///
     /// When nginx is not installed or the folder cannot be written.
-    pub fn configure(folder: &Path, files: &Path) -> NginxConfig {
+    pub fn configure(folder: &Path, files: &Path) -> Self {
         let address = free_address();
         std::fs::create_dir_all(folder.join("logs")).unwrap();
         std::fs::write(folder.join("nginx.conf"), configuration(address, files)).unwrap();
         std::fs::write(folder.join("peers.py"), PEERS).unwrap();
         let program = find("nginx").expect("nginx is installed");
-        NginxConfig { folder: folder.to_owned(), address, program }
+        Self { folder: folder.to_owned(), address, program, files: files.to_owned() }
     }
 
     /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// What it wrote into its error log.
-    ///
-    /// # Panics
-    ///
-    /// When the log cannot be read.
-    pub fn error_log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("logs/error.log")).unwrap()
-    }
-}
-
-/// nginx, configured and not yet started.
-pub struct NginxConfig {
-    folder: PathBuf,
-    address: SocketAddr,
-    program: PathBuf,
-}
-
-impl NginxConfig {
-    /// Where it will listen.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -70,64 +48,63 @@ impl NginxConfig {
     ///
     /// # Panics
     ///
-    /// When the folder's name is not UTF-8.
+    /// When a folder's name is not UTF-8.
     pub fn commands(&self) -> Commands {
-        let (program, folder) = (text(&self.program), text(&self.folder));
-        let nginx = |words: &[&str]| {
-            let mut all = argv(&[program, "-q", "-p", folder, "-c", "nginx.conf"]);
-            all.extend(argv(words));
-            all
-        };
-        // An agent installs the first files before the daemon runs.
-        let reload = "test ! -s $0/logs/nginx.pid || kill -HUP $(cat $0/logs/nginx.pid)";
-        let peers = self.folder.join("peers.py");
-        let log = self.folder.join("logs/peers.log");
+        let words = [text(&self.program), text(&self.folder), text(&self.files)];
+        let script = |script: &str| argv(&[&["sh", "-c", script][..], &words].concat());
+        let (peers, log) = (self.folder.join("peers.py"), self.folder.join("logs/peers.log"));
         Commands {
-            check: nginx(&["-t"]),
-            reload: argv(&["sh", "-c", reload, folder]),
+            check: script(CHECK),
+            reload: script(RELOAD),
             peers: argv(&["python3", text(&peers), text(&log)]),
             settle_ms: 200,
             ..Commands::default()
         }
     }
 
-    /// Starts it and waits until it accepts connections.
+    /// Waits until it accepts connections.
     ///
     /// # Panics
     ///
     /// When it does not come up.
-    pub fn start(self) -> Nginx {
-        let log = std::fs::File::create(self.folder.join("logs/start.log")).unwrap();
-        let child = Command::new(&self.program)
-            .args(["-p", text(&self.folder), "-c", "nginx.conf", "-g", "daemon off;"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("nginx starts");
-        let Self { folder, address, program } = self;
-        let mut nginx = Nginx { folder, address, program, child };
+    pub fn wait_until_up(&self) {
         let deadline = Instant::now() + START;
-        while TcpStream::connect(nginx.address).is_err() {
-            let ended = nginx.child.try_wait().unwrap();
-            let log = std::fs::read_to_string(nginx.folder.join("logs/start.log"));
-            assert!(ended.is_none() && Instant::now() < deadline, "nginx is not up: {log:?}");
+        while TcpStream::connect(self.address).is_err() {
+            assert!(Instant::now() < deadline, "nginx is not up: {}", self.error_log());
             std::thread::sleep(Duration::from_millis(20));
         }
-        nginx
+    }
+
+    /// What it wrote into its error log.
+    pub fn error_log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("logs/error.log")).unwrap_or_default()
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.join("logs/nginx.pid")
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
         let stop = ["-q", "-p", text(&self.folder), "-c", "nginx.conf", "-s", "stop"];
-        let asked = Command::new(&self.program).args(stop).stderr(Stdio::null()).status();
-        if !asked.is_ok_and(|status| status.success()) {
-            let _ = self.child.kill();
+        let _ = Command::new(&self.program).args(stop).stderr(Stdio::null()).status();
+        // The folder may go only when nobody writes into it any more.
+        let deadline = Instant::now() + START;
+        while self.pid_file().exists() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = self.child.wait();
     }
 }
+
+/// Until all files are there, there is nothing to check and nothing to start.
+const CHECK: &str = "for file in cert key anchors crls; do test -s $2/$file.pem || exit 0; done; \
+    exec $0 -q -p $1 -c nginx.conf -t";
+
+/// Reloads what runs and starts what does not.
+const RELOAD: &str = "for file in cert key anchors crls; do test -s $2/$file.pem || exit 0; done; \
+    if test -s $1/logs/nginx.pid && kill -HUP $(cat $1/logs/nginx.pid); then exit 0; fi; \
+    exec $0 -q -p $1 -c nginx.conf >/dev/null 2>$1/logs/start.log </dev/null";
 
 fn configuration(address: SocketAddr, files: &Path) -> String {
     let files = text(files);

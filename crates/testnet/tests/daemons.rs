@@ -31,6 +31,10 @@ fn hierarchy(dir: &Path) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
+fn run(argv: &[String]) {
+    assert!(Command::new(&argv[0]).args(&argv[1..]).status().unwrap().success(), "{argv:?}");
+}
+
 #[test]
 fn both_sides_check_the_whole_chain_and_notice_a_new_list() {
     if !installed(&["nginx", "curl", "openssl", "python3"]) {
@@ -39,9 +43,11 @@ fn both_sides_check_the_whole_chain_and_notice_a_new_list() {
     let dir = tempfile::tempdir().unwrap();
     hierarchy(dir.path());
     let files = dir.path().join("files");
-    let config = Nginx::configure(&dir.path().join("nginx"), &files);
-    let commands = config.commands();
-    let nginx = config.start();
+    let nginx = Nginx::configure(&dir.path().join("nginx"), &files);
+    let commands = nginx.commands();
+    run(&commands.check);
+    run(&commands.reload);
+    nginx.wait_until_up();
     let (curl, s_client) = (Curl::new(&files), SClient::new(&files));
     let other = (dir.path().join("other-chain.pem"), dir.path().join("other.key"));
 
@@ -54,8 +60,7 @@ fn both_sides_check_the_whole_chain_and_notice_a_new_list() {
     assert!(reason.contains("elsewhere.example"), "{reason}");
 
     std::fs::copy(dir.path().join("revoking.pem"), files.join("crls.pem")).unwrap();
-    let reload = &commands.reload;
-    assert!(Command::new(&reload[0]).args(&reload[1..]).status().unwrap().success());
+    run(&commands.reload);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     while curl.get_as(nginx.address(), "web.example", &other).accepted() {
         assert!(std::time::Instant::now() < deadline, "nginx goes on accepting a revoked client");
