@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use skink_model::{AuthorityId, IssuerName, Time};
 use skink_signer::sealed::OpeningKey;
-use skink_x509::crl::{CrlNumber, Reason};
+use skink_x509::crl::Reason;
 use skink_x509::{Certificate, Fingerprint, KeyDigest, Name, PublicKey};
 
 use super::ROOT;
@@ -18,6 +18,7 @@ use crate::hierarchy::{AuthorityKind, HierarchyError, subject_of};
 use crate::list::ListPlan;
 use crate::locations::Locations;
 
+mod lists;
 mod shown;
 
 /// For slow clocks.
@@ -134,6 +135,16 @@ pub enum CeremonyRefused {
         /// The time of the one that would be signed.
         own: Time,
     },
+    /// An escrow was released, and the request does not revoke its authority.
+    #[error(
+        "list {number} of scope {scope} is an escrow that was released: the request has to revoke {scope}, or it would come back"
+    )]
+    UnRevokes {
+        /// The scope.
+        scope: String,
+        /// The escrow's number.
+        number: u64,
+    },
     /// The clock is behind lists that were signed.
     #[error("the newest list is of {newest}, the clock says {now}: set the clock")]
     ClockBehind {
@@ -203,6 +214,7 @@ impl Planning<'_> {
         let this_update = self.this_update()?;
         let certificates = self.certificates(request, this_update)?;
         let revoke = self.revocations(request)?;
+        self.check_released(request, &revoke)?;
         let partitions = self.partitions(&certificates, &revoke, this_update);
         for floor in &body.floors {
             let seen = Time::from_millis(floor.this_update_ms);
@@ -264,6 +276,20 @@ impl Planning<'_> {
         for floor in &body.floors {
             if floor.number >= state.next(&floor.scope) {
                 return rolled_back(format!("list {} of scope {}", floor.number, floor.scope));
+            }
+        }
+        Ok(())
+    }
+
+    /// Routine lists have odd numbers and escrows even ones: who has seen an even one has seen an
+    /// escrow released. Signing a routine list without the revocation would take it back.
+    fn check_released(&self, request: &Request, revoke: &[Revoke]) -> Result<(), CeremonyRefused> {
+        for floor in &request.body().floors {
+            let known = self.state.revoked.keys().chain(revoke.iter().map(|one| &one.authority));
+            let revoked = known.map(AuthorityId::as_str).any(|id| id == floor.scope);
+            if floor.scope != ROOT && floor.number.is_multiple_of(2) && !revoked {
+                let (scope, number) = (floor.scope.clone(), floor.number);
+                return Err(CeremonyRefused::UnRevokes { scope, number });
             }
         }
         Ok(())
@@ -413,89 +439,6 @@ impl Planning<'_> {
             }
         }
         Ok(revoke.into_values().collect())
-    }
-
-    fn partitions(
-        &self,
-        certificates: &[PlannedCertificate],
-        revoke: &[Revoke],
-        this_update: Time,
-    ) -> Vec<Partition> {
-        let known = self
-            .state
-            .authorities
-            .values()
-            .filter_map(|one| Some((one.authority.clone(), one.certificate()?.not_after())));
-        let new = certificates.iter().map(|one| (one.certify.authority.clone(), one.not_after));
-        let own = self.partition(None, this_update, None);
-        let alive = known.chain(new).filter(|(_, not_after)| *not_after > self.now);
-        let others = alive.map(|(authority, not_after)| {
-            let fresh = revoke.iter().find(|one| one.authority == authority);
-            let revoked = self.state.revoked.get(&authority).or(fresh).cloned();
-            let new_standby = certificates
-                .iter()
-                .rev()
-                .find(|one| one.certify.standby.as_ref().is_some_and(|s| s.replaces == authority));
-            let standby = new_standby
-                .map(|one| one.certify.authority.clone())
-                .or_else(|| self.state.standby_for(&authority).map(|one| one.authority.clone()));
-            let escrow = revoked.is_none().then_some(not_after);
-            let mut partition = self.partition(Some(authority), this_update, escrow);
-            partition.standby = standby.filter(|_| revoked.is_none());
-            partition.revoked = revoked;
-            partition
-        });
-        std::iter::once(own).chain(others).collect()
-    }
-
-    pub(super) fn partition(
-        &self,
-        authority: Option<AuthorityId>,
-        this_update: Time,
-        escrow_until: Option<Time>,
-    ) -> Partition {
-        let scope = authority.as_ref().map_or_else(|| ROOT.to_owned(), ToString::to_string);
-        let uri = authority
-            .as_ref()
-            .map_or_else(|| self.locations.root_crl(), |id| self.locations.root_partition(id));
-        let number = self.state.next(&scope);
-        // Beyond the next two ceremonies.
-        let interval = self.config.ceremony_interval.duration();
-        let next_update = this_update.plus(interval.saturating_mul(2)).plus(interval / 2);
-        let routine = ListPlan {
-            uri: uri.clone(),
-            number: CrlNumber::from_u64(number),
-            this_update,
-            next_update: next_update.min(self.root.not_after()),
-        };
-        let escrow = escrow_until.map(|next_update| ListPlan {
-            uri,
-            number: CrlNumber::from_u64(number + 1),
-            this_update: this_update.plus(Duration::from_secs(1)),
-            next_update,
-        });
-        Partition { scope, authority, routine, escrow, revoked: None, standby: None }
-    }
-}
-
-impl CeremonyPlan {
-    /// The first number that this ceremony does not use, of each scope.
-    pub(super) fn next_numbers(&self) -> BTreeMap<String, u64> {
-        let next = |partition: &Partition| {
-            // Also where no escrow is signed: numbers cost nothing, and gaps mean nothing.
-            let number = partition.routine.number.to_u64().unwrap_or(u64::MAX - 2);
-            (partition.scope.clone(), number + 2)
-        };
-        self.partitions.iter().map(next).collect()
-    }
-
-    /// The newest time of any list.
-    pub(super) fn newest(&self) -> Time {
-        let lists = self.partitions.iter().flat_map(|one| {
-            std::iter::once(one.routine.this_update)
-                .chain(one.escrow.as_ref().map(|escrow| escrow.this_update))
-        });
-        lists.max().unwrap_or(self.at)
     }
 }
 

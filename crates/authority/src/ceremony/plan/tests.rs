@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use skink_x509::crl::CrlNumber;
+
 use super::*;
 use crate::ceremony::state::Event;
 use crate::fixture::{Fixture, NOW};

@@ -165,14 +165,25 @@ async fn a_root_that_would_not_outrank_does_not_sign() {
     let body = RequestBody { floors: vec![floor(3, NOW)], ..server.body(Vec::new()) };
     let refused = offline.refusal(&server.request(&body).await, &server).await;
     assert!(matches!(refused, CeremonyRefused::RolledBack { .. }), "{refused}");
-    let body = RequestBody { floors: vec![floor(2, NOW)], ..server.body(Vec::new()) };
+    let body = RequestBody { floors: vec![floor(1, NOW)], ..server.body(Vec::new()) };
     let refused = offline.refusal(&server.request(&body).await, &server).await;
     assert!(matches!(refused, CeremonyRefused::NotOutranking { .. }), "{refused}");
     // The escrow was released: number 2, a second after the routine list.
     let released = NOW.minus(Duration::from_mins(5)).plus(SECOND);
     let floors = vec![floor(2, released)];
-    let (_, accepted) = later(&offline, &mut server, |body| body.floors = floors).await;
-    assert!(list(&accepted, "workloads-g1").this_update() > released);
+    let body = RequestBody { floors: floors.clone(), ..server.body(Vec::new()) };
+    let refused = offline.refusal(&server.request(&body).await, &server).await;
+    assert!(matches!(refused, CeremonyRefused::UnRevokes { .. }), "{refused}");
+    let revoke = Revoke {
+        authority: "workloads-g1".parse().unwrap(),
+        reason: "cACompromise".to_owned(),
+        revoked_at_ms: released.as_millis(),
+        suspected_since_ms: None,
+    };
+    let change = |body: &mut RequestBody| (body.floors, body.revoke) = (floors, vec![revoke]);
+    let (_, accepted) = later(&offline, &mut server, change).await;
+    let routine = list(&accepted, "workloads-g1");
+    assert!(routine.this_update() > released && !routine.is_empty());
 }
 
 #[tokio::test]
