@@ -1,1 +1,35 @@
-//! skink-agent
+//! The agent: makes and keeps an endpoint's keys on its host, installs what the server publishes,
+//! proves it by handshakes, and says so; and goes on when the server is away.
+//!
+//! It takes no commands. It is told which package is out and which endpoints should renew, and
+//! judges every package by itself ([`skink_trust::Held::accept`]). Its own channel hangs on
+//! nothing that it tends: the server's certificate must chain to control *and* carry a key from
+//! the trust package.
+//!
+//! [`enroll`] once, then [`Agent::open`] and [`Agent::run`]. An agent is a handful of tasks on the
+//! caller's runtime: hundreds fit into one process.
+
+mod agent;
+mod canaries;
+mod channel;
+mod config;
+mod enroll;
+mod error;
+mod key;
+mod orders;
+mod outbox;
+mod pair;
+mod party;
+mod probes;
+mod read_back;
+mod secret;
+mod state;
+
+pub use agent::{Agent, AgentHandle};
+pub use channel::{Channel, ChannelError};
+pub use config::{AgentConfig, BadConfig, EndpointConfig};
+pub use enroll::enroll;
+pub use error::AgentError;
+pub use party::ReconcileError;
+pub use probes::ProofError;
+pub use state::StateError;

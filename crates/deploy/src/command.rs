@@ -13,7 +13,7 @@ use crate::probe::Outcome;
 use crate::{EndpointFiles, PeerSeen, Target, TargetError};
 
 /// The commands for one endpoint; each is a program and its arguments, with no shell between.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Commands {
     /// Checks the configuration: `["nginx", "-t"]`.

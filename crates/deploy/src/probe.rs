@@ -9,5 +9,5 @@ mod outcome;
 mod presented;
 
 pub use dial::{Dial, dial};
-pub use listen::{ProbeServer, ProbeServerError};
+pub use listen::ProbeServer;
 pub use outcome::{Outcome, Presented};

@@ -20,26 +20,13 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: clos
 #[derive(Debug)]
 pub struct ProbeServer {
     listener: TcpListener,
-    config: Arc<ServerConfig>,
 }
 
 impl ProbeServer {
-    /// Binds a free port on loopback. No session can be resumed.
-    pub async fn bind(identity: Identity) -> Result<Self, ProbeServerError> {
-        let (chain, key, staple) = identity.into_parts();
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(ConfigError::Rustls)
-            .map_err(ProbeServerError::Config)?
-            .with_client_cert_verifier(Arc::new(presented::DangerAnyCertificate))
-            .with_single_cert_with_ocsp(chain, key, staple.unwrap_or_default())
-            .map_err(ConfigError::Rustls)
-            .map_err(ProbeServerError::Config)?;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.map_err(ProbeServerError::Bind)?;
-        Ok(Self { listener, config: Arc::new(config) })
+    /// Binds a free port on loopback.
+    pub async fn bind() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Ok(Self { listener })
     }
 
     /// Where it listens.
@@ -47,19 +34,24 @@ impl ProbeServer {
         self.listener.local_addr()
     }
 
-    /// Serves one client. The refusal is the client's own: its alert, over the wire.
-    pub async fn serve_one(&self, timeout: Duration) -> Outcome {
-        match tokio::time::timeout(timeout, self.serve()).await {
+    /// Serves one client with `identity`. The refusal is the client's own: its alert, over the
+    /// wire. No session can be resumed.
+    pub async fn serve_one(
+        &self,
+        identity: Identity,
+        timeout: Duration,
+    ) -> Result<Outcome, ConfigError> {
+        let config = Arc::new(server_config(identity)?);
+        Ok(match tokio::time::timeout(timeout, self.serve(config)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => Outcome::of_error(&error),
             Err(_) => Outcome::Unreachable { reason: format!("no client within {timeout:?}") },
-        }
+        })
     }
 
-    async fn serve(&self) -> io::Result<Outcome> {
+    async fn serve(&self, config: Arc<ServerConfig>) -> io::Result<Outcome> {
         let (tcp, _): (TcpStream, _) = self.listener.accept().await?;
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
-        let mut tls = acceptor.accept(tcp).await?;
+        let mut tls = TlsAcceptor::from(config).accept(tcp).await?;
         let mut request = Vec::new();
         let mut chunk = [0; 1024];
         while !request.windows(4).any(|it| it == b"\r\n\r\n") && request.len() < 8 << 10 {
@@ -76,14 +68,15 @@ impl ProbeServer {
     }
 }
 
-/// The probe server cannot be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProbeServerError {
-    /// The certificate or key cannot be used.
-    #[error("the probe certificate cannot be used")]
-    Config(#[source] ConfigError),
-    /// No port.
-    #[error("the probe server cannot listen")]
-    Bind(#[source] io::Error),
+fn server_config(identity: Identity) -> Result<ServerConfig, ConfigError> {
+    let (chain, key, staple) = identity.into_parts();
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(ConfigError::Rustls)?
+        .with_client_cert_verifier(Arc::new(presented::DangerAnyCertificate))
+        .with_single_cert_with_ocsp(chain, key, staple.unwrap_or_default())
+        .map_err(ConfigError::Rustls)?;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(config)
 }

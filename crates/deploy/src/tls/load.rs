@@ -79,6 +79,11 @@ impl Identity {
         Ok(Self { chain: chain.iter().map(der).collect(), key, staple: None })
     }
 
+    /// The chain and the key, for a configuration that is built elsewhere.
+    pub fn into_chain_and_key(self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (self.chain, self.key)
+    }
+
     pub(crate) fn into_parts(
         self,
     ) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, Option<Vec<u8>>) {

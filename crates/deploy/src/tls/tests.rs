@@ -161,10 +161,12 @@ async fn clients_accept_before_and_refuse_after_by_each_mechanism() {
 
 /// A client on those files meets a server of that holder: what each of them saw.
 async fn meet(files: &EndpointFiles, holder: &Holder) -> (Outcome, Outcome) {
-    let server = ProbeServer::bind(holder.identity()).await.unwrap();
+    let server = ProbeServer::bind().await.unwrap();
     let probe = Dial::new(server.address().unwrap(), "party.test");
     let config = Arc::new(client_config(files).unwrap());
-    tokio::join!(dial(&probe, &config), server.serve_one(Duration::from_secs(5)))
+    let serving = server.serve_one(holder.identity(), Duration::from_secs(5));
+    let (client, server) = tokio::join!(dial(&probe, &config), serving);
+    (client, server.unwrap())
 }
 
 #[tokio::test]

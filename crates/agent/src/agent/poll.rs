@@ -1,0 +1,110 @@
+//! Waiting for news.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use skink_api::agent::{PollAnswer, PollQuery};
+use skink_trust::{Limits, Refusal};
+
+use super::{OfferError, Shared, chain};
+use crate::channel::ChannelError;
+use crate::enroll::{FetchError, fetch_package};
+
+impl Shared {
+    pub(super) async fn poll_forever(self: Arc<Self>) {
+        let (mut failures, mut order, mut refused) = (0, 0, None);
+        loop {
+            match self.poll(order, refused).await {
+                Ok(answer) => {
+                    failures = 0;
+                    order = answer.order;
+                    self.note(&answer);
+                    refused = self.follow(&answer).await;
+                    let wait = std::time::Duration::from_millis(answer.retry_after_ms.min(60_000));
+                    // A package that is refused stays the newest: that is no reason to spin.
+                    let wait = if refused.is_some() { wait.max(self.backoff(6)) } else { wait };
+                    if !wait.is_zero() {
+                        tokio::time::sleep(wait).await;
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.complain(&error, failures);
+                    tokio::time::sleep(self.backoff(failures)).await;
+                }
+            }
+        }
+    }
+
+    async fn poll(
+        &self,
+        order: u64,
+        refused: Option<(u64, u64)>,
+    ) -> Result<PollAnswer, ChannelError> {
+        let edition = self.held().edition();
+        let (epoch, version) = refused.unwrap_or((edition.epoch, edition.version));
+        let wait_ms = self.config.poll_wait_ms;
+        self.channel().poll(&PollQuery { epoch, version, order, wait_ms }).await
+    }
+
+    fn complain(&self, error: &ChannelError, failures: u32) {
+        let (agent, error) = (&self.membership.agent, chain(error));
+        if failures == 1 {
+            tracing::warn!(agent.name = agent, error, "the server is away; the agent goes on");
+        } else {
+            tracing::debug!(agent.name = agent, error, failures, "the server is still away");
+        }
+        let held = self.held();
+        if held.not_after().is_some_and(|end| end <= self.clock.now()) {
+            tracing::error!(
+                agent.name = agent,
+                package.edition = %held.edition(),
+                "the trust package has expired; what it says still holds, and nothing newer is known"
+            );
+        }
+    }
+
+    /// The nonce for the next acknowledgement, the clock's offset, and the orders.
+    pub(super) fn note(&self, answer: &PollAnswer) {
+        let offset = self.clock.now().as_millis().saturating_sub(answer.server_time_ms);
+        self.clock_offset_ms.store(offset, Ordering::Relaxed);
+        *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.nonce.clone());
+        if self.orders.take(&answer.renew) {
+            self.ring();
+        }
+    }
+
+    /// Fetches the package that is out when it is newer; its edition when it is refused.
+    async fn follow(&self, answer: &PollAnswer) -> Option<(u64, u64)> {
+        let held = self.held();
+        let out = (answer.package.epoch, answer.package.version);
+        if out <= (held.edition().epoch, held.edition().version) {
+            return None;
+        }
+        let fetched = fetch_package(&self.channel(), &held, &Limits::default()).await;
+        let refusal = match fetched {
+            Ok((envelope, parts)) => match self.accept(&envelope, &parts) {
+                Ok(()) | Err(OfferError::Refused(Refusal::Replayed(_))) => return None,
+                Err(error) => chain(&error),
+            },
+            Err(FetchError::Refused(refusal)) => chain(&refusal),
+            Err(FetchError::Channel(error)) => {
+                tracing::warn!(error = chain(&error), "the trust package cannot be fetched");
+                return None;
+            }
+        };
+        tracing::error!(
+            agent.name = self.membership.agent,
+            package.epoch = out.0,
+            package.version = out.1,
+            error = refusal,
+            "a trust package is refused; the one before goes on"
+        );
+        for endpoint in &self.membership.endpoints {
+            let text = format!("package {}.{} refused: {refusal}", out.0, out.1);
+            self.outbox.set_error(&endpoint.name, Some(&text));
+        }
+        Some(out)
+    }
+}

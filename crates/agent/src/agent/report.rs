@@ -1,0 +1,228 @@
+//! Telling the server.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use skink_api::agent::{Ack, EndpointReport, PackageRef, PeerSeen, PollQuery, Report};
+use skink_deploy::Target;
+use skink_trust::{AuthorityState, Held};
+use skink_x509::{Fingerprint, Time};
+use tokio::time::Instant;
+
+use super::{Shared, chain};
+use crate::channel::ChannelError;
+use crate::key::LocalKey;
+use crate::outbox::{EndpointNews, News};
+
+/// News that come together travel together.
+const GATHER: Duration = Duration::from_millis(15);
+
+impl Shared {
+    /// Reports news when they come, and peers at regular times.
+    pub(super) async fn report_forever(self: Arc<Self>) {
+        let every = Duration::from_millis(self.config.report_every_ms);
+        let mut next_peers = Instant::now() + every;
+        let mut failures = 0;
+        loop {
+            let peers_due = tokio::select! {
+                () = self.outbox.arrival() => false,
+                () = tokio::time::sleep_until(next_peers) => true,
+            };
+            tokio::time::sleep(GATHER).await;
+            if peers_due {
+                next_peers = Instant::now() + every;
+            }
+            failures = match self.report(peers_due).await {
+                Ok(()) => 0,
+                Err(error) => {
+                    tracing::debug!(error = chain(&error), "a report will be repeated");
+                    failures + 1
+                }
+            };
+            if failures > 0 {
+                tokio::time::sleep(self.backoff(failures)).await;
+                self.outbox.add_crls([]);
+            }
+        }
+    }
+
+    async fn report(&self, with_peers: bool) -> Result<(), ChannelError> {
+        let peers = if with_peers { self.peers().await } else { BTreeMap::new() };
+        let news = self.outbox.take();
+        if news.endpoints.is_empty() && news.crls.is_empty() && peers.is_empty() {
+            return Ok(());
+        }
+        let sent = self.send(&news, peers).await;
+        if sent.is_err() {
+            self.outbox.put_back(news);
+        }
+        sent
+    }
+
+    async fn send(
+        &self,
+        news: &News,
+        mut peers: BTreeMap<String, Vec<PeerSeen>>,
+    ) -> Result<(), ChannelError> {
+        let mut endpoints = Vec::new();
+        for (endpoint, news) in &news.endpoints {
+            let mut report = self.endpoint_report(endpoint, news).await?;
+            if let Some(peers) = peers.remove(endpoint) {
+                (report.peers, report.peers_measured) = (peers, true);
+            }
+            endpoints.push(report);
+        }
+        endpoints.extend(peers.into_iter().map(|(endpoint, peers)| EndpointReport {
+            error: self.outbox.error_of(&endpoint),
+            endpoint,
+            peers,
+            peers_measured: true,
+            ..EndpointReport::default()
+        }));
+        let report = Report {
+            clock_offset_ms: self.clock_offset_ms.load(Ordering::Relaxed),
+            endpoints,
+            crls: news.crls.values().cloned().collect(),
+        };
+        let sent = self.channel().report(&report).await;
+        if matches!(&sent, Err(ChannelError::Problem(problem))
+            if problem.code == skink_api::Code::BadSignature)
+        {
+            // The nonce was stale: the next attempt signs a new one.
+            *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        sent
+    }
+
+    async fn endpoint_report(
+        &self,
+        endpoint: &str,
+        news: &EndpointNews,
+    ) -> Result<EndpointReport, ChannelError> {
+        let ack = match &news.runs {
+            Some(package) => self.acknowledgement(endpoint, package).await?,
+            None => None,
+        };
+        Ok(EndpointReport {
+            endpoint: endpoint.to_owned(),
+            ack,
+            barrier: news.barrier.values().cloned().collect(),
+            distrust: news.distrust.values().cloned().collect(),
+            installed: news.installed.clone(),
+            peers: Vec::new(),
+            peers_measured: false,
+            error: self.outbox.error_of(endpoint),
+        })
+    }
+
+    /// Signed with the agent's enrolled key over what runs and the server's nonce.
+    async fn acknowledgement(
+        &self,
+        endpoint: &str,
+        package: &PackageRef,
+    ) -> Result<Option<Ack>, ChannelError> {
+        let nonce = self.fresh_nonce().await?;
+        let input = Ack::signing_input(&self.membership.agent, endpoint, package, &nonce);
+        let signed = LocalKey::from_pem(&self.identity().key_pem).and_then(|key| key.sign(&input));
+        Ok(match signed {
+            Ok(signature) => Some(Ack {
+                epoch: package.epoch,
+                version: package.version,
+                digest: package.digest.clone(),
+                nonce,
+                signature: STANDARD.encode(signature),
+            }),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "the agent cannot sign");
+                None
+            }
+        })
+    }
+
+    async fn fresh_nonce(&self) -> Result<String, ChannelError> {
+        let known = self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(nonce) = known {
+            return Ok(nonce);
+        }
+        let edition = self.held().edition();
+        let query = PollQuery {
+            epoch: edition.epoch,
+            version: edition.version,
+            order: u64::MAX >> 1,
+            wait_ms: 0,
+        };
+        let answer = self.channel().poll(&query).await?;
+        let nonce = answer.nonce.clone();
+        *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.nonce);
+        Ok(nonce)
+    }
+
+    /// What each endpoint says of its peers; absent where it cannot tell.
+    async fn peers(&self) -> BTreeMap<String, Vec<PeerSeen>> {
+        let (held, own) = (self.held(), self.canaries.fingerprints());
+        let mut all = BTreeMap::new();
+        for (endpoint, target) in &self.targets {
+            let Some(mut peers) = target.peers_seen().await else { continue };
+            peers.retain(|peer| !own.contains(&peer.fingerprint));
+            peers.sort_by_key(|peer| std::cmp::Reverse(peer.last_seen));
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = told.entry(endpoint.clone()).or_default();
+            all.insert(endpoint.clone(), worth_telling(peers, &held, told));
+        }
+        all
+    }
+}
+
+/// Peers that were told of, and when they had been seen.
+pub(crate) type Told = HashMap<Fingerprint, Time>;
+
+/// Most peers of one kind in one report.
+const PEERS: usize = 32;
+
+/// Of a large fleet only what decides something: who was seen for the first time, and who was seen
+/// again with a certificate of a generation that is not active, the latest first.
+fn worth_telling(
+    peers: Vec<skink_deploy::PeerSeen>,
+    held: &Held,
+    told: &mut Told,
+) -> Vec<PeerSeen> {
+    let (mut first, mut again) = (0, 0);
+    let mut tell = Vec::new();
+    for peer in peers {
+        let (fingerprint, seen) = (peer.fingerprint, peer.last_seen);
+        let peer = with_generation(&peer, held);
+        let active = peer.authority.as_deref().and_then(|id| held.authority(id));
+        let active = active.is_some_and(|it| it.state == AuthorityState::Active);
+        let count = match told.get(&fingerprint) {
+            None => &mut first,
+            Some(before) if !active && *before < seen => &mut again,
+            Some(_) => continue,
+        };
+        if *count < PEERS {
+            *count += 1;
+            told.insert(fingerprint, seen);
+            tell.push(peer);
+        }
+    }
+    tell
+}
+
+/// Targets by endpoint.
+pub(crate) type Targets = HashMap<String, Arc<dyn Target>>;
+
+fn with_generation(peer: &skink_deploy::PeerSeen, held: &Held) -> PeerSeen {
+    let key_id = peer.authority_key_id.as_deref();
+    let authority = key_id.and_then(|key_id| {
+        let mut authorities = held.authorities().iter();
+        authorities.find(|authority| authority.certificate.subject_key_id() == Some(key_id))
+    });
+    PeerSeen {
+        fingerprint: peer.fingerprint.to_string(),
+        authority: authority.map(|authority| authority.id.clone()),
+        last_seen_ms: peer.last_seen.as_millis(),
+    }
+}
