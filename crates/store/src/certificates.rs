@@ -124,7 +124,7 @@ pub async fn release(tx: &mut Tx<'_>, stamp: &Stamp, issued: &[Issued]) -> Resul
 async fn release_one(tx: &mut Tx<'_>, stamp: &Stamp, issued: &Issued) -> Result<(), StoreError> {
     let id = &issued.id;
     let signed = attempts::of_certificate(tx, id).await?;
-    if !signed.is_some_and(|attempt| attempt.state == AttemptState::Signed) {
+    if signed.is_none_or(|attempt| attempt.state != AttemptState::Signed) {
         return Err(Refusal::NotSigned(id.clone()).into());
     }
     let fingerprint = Fingerprint::of(&issued.der);

@@ -1,5 +1,6 @@
 //! What can go wrong, split by who must act.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use skink_model::{AttemptId, AuthorityId, AuthorityState, CertificateId, IncidentId, Time};
@@ -247,14 +248,14 @@ impl StoreError {
     }
 
     /// From a failed insert of `kind` `id`.
-    pub(crate) fn insert(kind: &'static str, id: impl ToString, error: sqlx::Error) -> Self {
+    pub(crate) fn insert(kind: &'static str, id: impl Display, error: sqlx::Error) -> Self {
         match dialect::meaning(&error) {
             Meaning::Exists => Self::Exists { kind, id: id.to_string() },
             _ => Self::query(error),
         }
     }
 
-    pub(crate) fn not_found(kind: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn not_found(kind: &'static str, id: impl Display) -> Self {
         Self::NotFound { kind, id: id.to_string() }
     }
 }

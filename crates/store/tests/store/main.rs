@@ -1,5 +1,17 @@
 //! The store's behaviour, through its public functions on a real file.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod ceremony;
+mod crash;
 mod fixture;
+mod fleet;
+mod full;
+mod incident;
+mod journal;
+mod ledger;
+mod opening;
+mod property;
+mod revocation;
+mod snapshot;
 mod statements;
 mod walk;

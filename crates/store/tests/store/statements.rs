@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqliteConnection};
 
 use crate::fixture::Fixture;
 
@@ -20,8 +20,6 @@ async fn every_statement_prepares() {
     }
 }
 
-use sqlx::SqlSafeStr;
-
 /// Statements are constants: `const NAME: &str = "SELECT …";`.
 fn statements(dir: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -32,7 +30,11 @@ fn statements(dir: &Path) -> Vec<(String, String)> {
             continue;
         }
         let source = std::fs::read_to_string(&path).unwrap();
-        assert!(!source.contains("query(\"") && !source.contains("scalar(\""), "{path:?}");
+        assert!(
+            !source.contains("query(\"") && !source.contains("scalar(\""),
+            "{}",
+            path.display()
+        );
         for piece in source.split("const ").skip(1) {
             let Some((name, rest)) = piece.split_once(": &str =") else { continue };
             let Some(text) = rest.trim_start().strip_prefix('"') else { continue };

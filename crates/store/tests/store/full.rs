@@ -1,0 +1,78 @@
+//! A full disk: a clear answer, nothing changed, nothing lost.
+
+use std::path::Path;
+use std::process::Command;
+
+use skink_model::CertificateKind;
+use skink_store::{Store, StoreError, certificates, journal, packages, settings};
+
+use crate::fixture::{g1, linted};
+
+/// A small file system of its own, unmounted when dropped.
+struct Tmpfs(tempfile::TempDir);
+
+impl Tmpfs {
+    /// `None` where nobody may mount: the caller says that it skipped.
+    fn mount(size: &str) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(dir.path())
+            .output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(dir))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_changes_nothing_and_loses_nothing() {
+    let Some(tmpfs) = Tmpfs::mount("4m") else {
+        assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs");
+        println!("SKIPPED: only root may mount a small file system to fill");
+        return;
+    };
+    let path = tmpfs.path().join("skink.db");
+    let store = Store::open(&path).await.unwrap();
+    let put = |number: u32| {
+        store.run_tx("part", move |tx| {
+            Box::pin(async move {
+                packages::put_part(tx, &number.to_be_bytes().repeat(8 * 1024)).await?;
+                settings::set(tx, "last", &number.to_string()).await
+            })
+        })
+    };
+    let mut acknowledged = 0;
+    let error = loop {
+        match put(acknowledged + 1).await {
+            Ok(()) => acknowledged += 1,
+            Err(error) => break error,
+        }
+        assert!(acknowledged < 10_000, "the disk never filled");
+    };
+    assert!(matches!(error, StoreError::Full), "{error:?}");
+    assert!(error.to_string().contains("full"), "{error}");
+    assert!(acknowledged > 10);
+    // It goes on answering, and what was acknowledged is there.
+    let mut r = store.read().await.unwrap();
+    let last = settings::find(&mut r, "last").await.unwrap().unwrap();
+    assert_eq!(last, acknowledged.to_string());
+    drop(r);
+    store.close().await;
+    drop(store);
+    let reopened = Store::open(&path).await.unwrap();
+    let mut r = reopened.read().await.unwrap();
+    let last = settings::find(&mut r, "last").await.unwrap().unwrap();
+    assert_eq!(last, acknowledged.to_string());
+    assert!(journal::verify(&mut r).await.unwrap().is_whole());
+    let row = linted(&g1(), CertificateKind::Leaf);
+    assert!(certificates::find(&mut r, &row.id).await.unwrap().is_none());
+}

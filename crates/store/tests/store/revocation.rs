@@ -1,0 +1,185 @@
+//! Revocation by set, CRL cursors and numbers.
+
+use skink_model::{CertificateKind, CrlFacts, CrlKind, Revocation};
+use skink_store::crls::{self, NewCrl};
+use skink_store::revocations::{self, Grounds, RevocationSet, SerialStatus};
+use skink_store::{Refusal, Store, StoreError};
+use skink_x509::crl::Reason;
+use skink_x509::{Fingerprint, Serial};
+use sqlx::{Connection, SqliteConnection};
+
+use crate::fixture::{Fixture, NOW, g1, issue, linted, stamp};
+
+const GROUNDS: Grounds =
+    Grounds { revoked_at: NOW, reason: Reason::CaCompromise, invalidity_date: Some(NOW) };
+
+async fn revoke_set(store: &Store, set: &RevocationSet) -> u64 {
+    let tx = store.run_tx("revoke", |tx| {
+        Box::pin(async move { revocations::revoke_set(tx, &stamp(), set, &GROUNDS).await })
+    });
+    tx.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_set_is_revoked_once_and_read_in_the_order_of_serials() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    for n in 0..25_u32 {
+        let mut row = linted(&g1(), CertificateKind::Leaf);
+        row.partition = n % 2;
+        issue(store, &row).await.unwrap().unwrap();
+    }
+    let one = linted(&g1(), CertificateKind::Leaf);
+    let id = issue(store, &one).await.unwrap().unwrap();
+    let alone =
+        RevocationSet { prefix: Some(one.name.clone()), ..RevocationSet::everything_of(g1()) };
+    let grounds = Grounds { reason: Reason::Superseded, invalidity_date: None, ..GROUNDS };
+    let revoked = store.run_tx("revoke", |tx| {
+        let id = &id;
+        Box::pin(async move { revocations::revoke(tx, &stamp(), id, &grounds).await })
+    });
+    assert!(revoked.await.unwrap());
+    assert_eq!(revoke_set(store, &alone).await, 0, "an earlier revocation stands");
+    let all = RevocationSet::everything_of(g1());
+    let mut r = store.read().await.unwrap();
+    assert_eq!(revocations::count_set(&mut r, &all).await.unwrap(), 25);
+    drop(r);
+    assert_eq!(revoke_set(store, &all).await, 25);
+    assert_eq!(revoke_set(store, &all).await, 0);
+
+    let mut r = store.read().await.unwrap();
+    let mut seen: Vec<Revocation> = Vec::new();
+    for partition in revocations::partitions(&mut r, &g1()).await.unwrap() {
+        let mut after: Option<Serial> = None;
+        loop {
+            let page =
+                revocations::page(&mut r, &g1(), partition, after.as_ref(), 4).await.unwrap();
+            let Some(last) = page.last() else { break };
+            assert!(after.is_none_or(|after| after < page[0].serial));
+            assert!(page.is_sorted_by(|a, b| a.serial < b.serial));
+            after = Some(last.serial.clone());
+            seen.extend(page);
+        }
+    }
+    assert_eq!(seen.len(), 26);
+    let kept = seen.iter().find(|it| it.serial == one.serial).unwrap();
+    assert_eq!((kept.reason, kept.invalidity_date), (Reason::Superseded, None));
+}
+
+#[tokio::test]
+async fn ocsp_tells_never_issued_from_good_and_revoked() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let row = linted(&g1(), CertificateKind::Leaf);
+    let id = issue(store, &row).await.unwrap().unwrap();
+    let mut r = store.read().await.unwrap();
+    let status = revocations::status(&mut r, &g1(), &row.serial).await.unwrap();
+    assert_eq!(status, SerialStatus::Good);
+    let never = Serial::from_random([7; 16]);
+    let status = revocations::status(&mut r, &g1(), &never).await.unwrap();
+    assert_eq!(status, SerialStatus::NeverIssued);
+    drop(r);
+    let revoked = store.run_tx("revoke", |tx| {
+        let id = &id;
+        Box::pin(async move { revocations::revoke(tx, &stamp(), id, &GROUNDS).await })
+    });
+    revoked.await.unwrap();
+    let mut r = store.read().await.unwrap();
+    let status = revocations::status(&mut r, &g1(), &row.serial).await.unwrap();
+    assert!(matches!(status, SerialStatus::Revoked(it) if it.reason == Reason::CaCompromise));
+}
+
+/// Not even by hand: the schema itself is insert-only.
+#[tokio::test]
+async fn history_cannot_be_taken_back() {
+    let fixture = Fixture::new().await;
+    let row = linted(&g1(), CertificateKind::Leaf);
+    issue(&fixture.store, &row).await.unwrap().unwrap();
+    revoke_set(&fixture.store, &RevocationSet::everything_of(g1())).await;
+    let url = format!("sqlite:{}", fixture.path().display());
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    for statement in [
+        "DELETE FROM revocation",
+        "UPDATE revocation SET reason = 0",
+        "DELETE FROM journal",
+        "UPDATE journal SET body = '{}'",
+        "DELETE FROM audit",
+        "DELETE FROM attempt",
+    ] {
+        let refused = sqlx::query(statement).execute(&mut conn).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("insert-only")
+                || refused.contains("append-only")
+                || refused.contains("never forgotten"),
+            "{statement}: {refused}"
+        );
+    }
+}
+
+fn new_crl(floor: u64) -> NewCrl {
+    NewCrl {
+        scope: "workloads-g1/p0".to_owned(),
+        authority: g1(),
+        kind: CrlKind::Routine,
+        floor,
+        incident: None,
+    }
+}
+
+fn facts(der: &[u8]) -> CrlFacts {
+    CrlFacts {
+        this_update: NOW,
+        next_update: NOW.plus(std::time::Duration::from_hours(1)),
+        entries: 0,
+        size: u64::try_from(der.len()).unwrap(),
+        digest: Fingerprint::of(der),
+    }
+}
+
+async fn reserve(store: &Store, floor: u64) -> u64 {
+    let tx = store.run_tx("reserve", |tx| {
+        Box::pin(async move { crls::reserve(tx, NOW, &new_crl(floor)).await })
+    });
+    tx.await.unwrap()
+}
+
+#[tokio::test]
+async fn numbers_only_go_up_whatever_becomes_of_the_list() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    assert_eq!(reserve(store, 0).await, 1);
+    assert_eq!(reserve(store, 0).await, 2);
+    assert_eq!(reserve(store, 40).await, 41);
+    assert_eq!(reserve(store, 7).await, 42);
+    let (old, new) = (41, 42);
+    let publish = |number: u64| {
+        store.run_tx("publish", move |tx| {
+            Box::pin(async move { crls::publish(tx, &stamp(), "workloads-g1/p0", number).await })
+        })
+    };
+    let unsigned = publish(new).await.unwrap_err();
+    assert!(matches!(unsigned, StoreError::NotFound { .. }), "{unsigned}");
+    let signed = store.run_tx("sign", |tx| {
+        Box::pin(async move {
+            for number in [old, new] {
+                let der = number.to_be_bytes();
+                crls::set_signed(tx, "workloads-g1/p0", number, &facts(&der), &der).await?;
+            }
+            Ok::<_, StoreError>(())
+        })
+    });
+    signed.await.unwrap();
+    publish(new).await.unwrap();
+    publish(new).await.unwrap();
+    let refused = publish(old).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Refused(Refusal::DoesNotOutrank { last: 42, .. })),
+        "{refused}"
+    );
+    let mut r = store.read().await.unwrap();
+    let out = crls::published(&mut r, "workloads-g1/p0").await.unwrap().unwrap();
+    assert_eq!(out.number, new);
+    assert_eq!(crls::all_published(&mut r).await.unwrap(), [out]);
+    let der = crls::der(&mut r, "workloads-g1/p0", new).await.unwrap().unwrap();
+    assert_eq!(der, new.to_be_bytes());
+}
