@@ -1,4 +1,4 @@
-//! The machine's own clock and randomness, for the offline root.
+//! The machine's own clock and randomness, for what runs here: the offline root and agents.
 
 use aws_lc_rs::rand;
 use skink_model::{Clock, Rng, Time};
@@ -7,7 +7,7 @@ use crate::when;
 
 /// The machine's clock.
 #[derive(Debug)]
-pub(crate) struct MachineClock;
+pub struct MachineClock;
 
 impl Clock for MachineClock {
     fn now(&self) -> Time {
@@ -17,7 +17,7 @@ impl Clock for MachineClock {
 
 /// The machine's randomness.
 #[derive(Debug)]
-pub(crate) struct MachineRng;
+pub struct MachineRng;
 
 impl Rng for MachineRng {
     fn fill(&self, into: &mut [u8]) {

@@ -20,6 +20,7 @@ mod table;
 mod tree;
 mod when;
 
+pub use ambient::{MachineClock, MachineRng};
 pub use commands::agent::{AgentCommand, EnrollArgs, RunArgs};
 pub use commands::drill::{DrillArgs, DrillPlan};
 pub use commands::init::{InitArgs, ResolvedInit};

@@ -1,9 +1,13 @@
 //! Skink: server, agent, offline root, drill and command line in one program.
 #![expect(clippy::print_stderr, reason = "a command-line tool talks")]
 
+mod agent;
+mod logging;
+mod signals;
+
 use std::process::ExitCode;
 
-use skink_cli::{Cli, Command, Exit};
+use skink_cli::{Cli, Command, Exit, Output};
 
 fn main() -> ExitCode {
     let cli = match skink_cli::parse() {
@@ -29,7 +33,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 async fn perform(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Client(command) => skink_cli::run(command, &cli.global).await,
-        Command::Init(_) | Command::Serve(_) | Command::Agent(_) | Command::Drill(_) => {
+        Command::Agent(command) => agent::run(command, Output::new(cli.global.json)).await,
+        Command::Init(_) | Command::Serve(_) | Command::Drill(_) => {
             eprintln!("this part is not built in yet");
             Ok(())
         }

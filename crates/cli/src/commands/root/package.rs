@@ -18,13 +18,13 @@ use crate::when::{self, Span};
 use crate::{Failure, Output, PassphraseArgs, Passphrases};
 
 pub(crate) const LONG: &str = "Sign a trust package here, when the server is lost.\n\n\
-    Takes what an agent holds (the record in its folder) and says the same again, with nothing \
+    Takes what an agent holds (trust-state.json in its folder) and says the same again, with nothing \
     added and nothing taken away, signed by a new key that the root certifies with the next epoch: \
     it outranks whatever a stolen trust key signed. A package ends before the first of its CRLs \
     does; that is how long it buys.";
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  \
-    skink root package --held trust.json --out package\n\n\
+    skink root package --held trust-state.json --out package\n\n\
     The folder has the layout of /trust: `package` and `part/DIGEST`.";
 
 #[derive(Debug, Args)]
