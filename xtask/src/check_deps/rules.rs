@@ -68,7 +68,7 @@ const RESERVED: [Reserved; 5] = [
     Reserved {
         name: "axum",
         only: &["skink-server"],
-        in_tests: InTests::Reserved,
+        in_tests: InTests::Free,
         why: "only the server knows axum",
     },
     Reserved {
