@@ -201,7 +201,7 @@ operations! {
 
     VerifyJournal: Api Get "/api/v1/journal/verify", READ, "Whether the journal is whole", (none) -> (json crate::JournalReport);
     ListJournal: Api Get "/api/v1/journal", READ, "Events of one stream", (none) -> (page crate::JournalEvent);
-    ListAudit: Api Get "/api/v1/audit", AUDIT, "Who did what, newest first", (none) -> (page crate::AuditRow);
+    ListAudit: Api Get "/api/v1/audit", AUDIT, "Who did what, oldest first", (none) -> (page crate::AuditRow);
 
     Enroll: Agent Post "/agent/v1/enroll", Access::Token, "Lets an agent in, once, by its token", (json agent::EnrollRequest) -> (json agent::Enrolled);
     Poll: Agent Get "/agent/v1/poll", Access::Agents, "Waits for news", (none) -> (json agent::PollAnswer);

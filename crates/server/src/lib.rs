@@ -1,1 +1,51 @@
-//! skink-server
+//! The server: where it all meets. Three listeners, the use cases behind them, the jobs beside
+//! them, and the drivers of incidents.
+//!
+//! Use cases are modules of this crate (`issue`, `revoke`, `package`, `ceremonies`, `fleet`, …);
+//! `http` unpacks requests for them and `db` runs their transactions.
+
+mod ambient;
+mod app;
+mod authorities;
+mod batch;
+mod ceremonies;
+mod certificates;
+mod config;
+mod crl;
+mod db;
+mod endpoints;
+mod failure;
+mod files;
+mod fleet;
+mod http;
+mod identity;
+mod incident;
+mod init;
+mod issue;
+mod jobs;
+mod journal;
+mod ledger;
+mod logging;
+mod metrics;
+mod news;
+mod ocsp;
+mod operators;
+mod overview;
+mod package;
+mod published;
+mod responders;
+mod revoke;
+mod secrets;
+mod serve;
+mod tokens;
+mod views;
+mod words;
+
+pub use ambient::{SystemClock, SystemRng};
+pub use app::App;
+pub use config::{Config, ConfigError, IncidentTimings, Lifetimes, Listen, Public, Settings};
+pub use failure::Failure;
+pub use http::tls::TlsError;
+pub use init::{InitError, InitOptions, Initialised, anchors, init};
+pub use logging::init as init_logging;
+pub use serve::{Running, ServeError, serve, signals};

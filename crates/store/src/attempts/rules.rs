@@ -135,8 +135,13 @@ fn life(ask: &Ask, authority: &Authority, own_key: bool) -> Result<(), AskRefusa
         // A delegated responder's key is not the stolen one: it goes on answering honest readers.
         AttemptPurpose::Ocsp if !own_key => authority.state != Pending,
         _ if compromised => return Err(tainted(authority)),
-        AttemptPurpose::Ocsp | AttemptPurpose::Control => authority.state != Pending,
-        AttemptPurpose::Crl => matches!(authority.state, Prepared | Active | Retiring | Retired),
+        AttemptPurpose::Ocsp => authority.state != Pending,
+        // Before its parent has signed it, a key proves itself to the offline root, and a standby's
+        // signs the list that it will stand by with.
+        AttemptPurpose::Control => true,
+        AttemptPurpose::Crl => {
+            matches!(authority.state, Pending | Prepared | Active | Retiring | Retired)
+        }
         AttemptPurpose::Certificate | AttemptPurpose::TrustPackage => {
             not_frozen(authority)?;
             matches!(authority.state, Prepared | Active | Retiring)

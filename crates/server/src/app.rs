@@ -1,0 +1,407 @@
+//! What every use case works with.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use skink_api::{Code, ListenerAddress, Ports, Problem};
+use skink_authority::{
+    Locations, Profile, ProfileConfig, Responder, SigningAuthority, SigningIdentity,
+    default_profiles,
+};
+use skink_model::{Authority, AuthorityId, Clock, IssuerName, ProfileName, Rng, Time};
+use skink_signer::{Credential, KeyProvider, KeyUri, Ledger, Signer, SoftwareProvider};
+use skink_store::Store;
+use skink_x509::{Certificate, Fingerprint, KeyDigest, PublicKey};
+use tokio::sync::Mutex;
+
+use crate::config::Settings;
+use crate::failure::{Failure, Result};
+use crate::http::authorise::Person;
+use crate::http::tls::{self, TlsSource};
+use crate::ledger::{StoreLedger, Writes};
+use crate::news::News;
+use crate::ocsp::Remembered;
+use crate::published::Published;
+use crate::secrets::Nonces;
+use crate::{crl, identity, package, secrets};
+
+/// The issuer of the server's and the agents' TLS identities.
+pub(crate) const CONTROL: &str = "control";
+
+/// A server's state. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    locations: Locations,
+    store: Store,
+    signer: Signer,
+    ledger: Arc<StoreLedger>,
+    provider: Arc<SoftwareProvider>,
+    writes: Writes,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    profiles: HashMap<ProfileName, Profile>,
+    started_at: Time,
+    ports: Option<Ports>,
+    metrics: Option<PrometheusHandle>,
+    news: News,
+    published: Published,
+    remembered: Remembered,
+    nonces: Nonces,
+    /// Parsed once: an authority's certificate and key never change.
+    signing: RwLock<HashMap<AuthorityId, Arc<SigningAuthority>>>,
+    responders: RwLock<HashMap<AuthorityId, Arc<Responder>>>,
+    tls: RwLock<Option<(TlsSource, TlsSource)>>,
+    server_keys: RwLock<Vec<KeyDigest>>,
+    publishing: Mutex<()>,
+    listing: Mutex<()>,
+    stopping: AtomicBool,
+}
+
+impl App {
+    /// Opens database and keys, and calls attempts that a crash left open unknown.
+    pub async fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        metrics: Option<PrometheusHandle>,
+        ports: Option<&Ports>,
+    ) -> Result<Self> {
+        let store = Store::open(&settings.database()).await.map_err(Failure::Store)?;
+        let text = fs_err::read_to_string(settings.credential()).map_err(Failure::Io)?;
+        let provider = SoftwareProvider::open(&settings.keys(), Credential::from_text(&text));
+        let provider = Arc::new(provider.map_err(Failure::Provider)?);
+        let ledger = Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock)));
+        let signer = Signer::new(
+            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            [Arc::clone(&provider) as Arc<dyn KeyProvider>],
+        );
+        let locations = Locations::new(settings.base_url())
+            .map_err(|error| Failure::malformed(error.to_string()))?;
+        let nonces =
+            Nonces::new(secrets::kept_key(&settings.nonce_key(), rng.as_ref())?.as_slice());
+        let inner = Inner {
+            locations,
+            writes: Writes::new(store.clone()),
+            signer,
+            ledger,
+            provider,
+            profiles: profiles(&settings)?,
+            started_at: clock.now(),
+            ports: ports.cloned(),
+            metrics,
+            news: News::default(),
+            published: Published::default(),
+            remembered: Remembered::default(),
+            nonces,
+            signing: RwLock::default(),
+            responders: RwLock::default(),
+            tls: RwLock::default(),
+            server_keys: RwLock::default(),
+            publishing: Mutex::default(),
+            listing: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            settings,
+            store,
+            clock,
+            rng,
+        };
+        let app = Self(Arc::new(inner));
+        let unknown = crate::db::sweep(&app).await?;
+        if unknown > 0 {
+            tracing::warn!(attempts = unknown, "signatures that a crash cut off are unknown");
+        }
+        Ok(app)
+    }
+
+    /// Fills the answers of the public listener from the database.
+    pub(crate) async fn load(&self) -> Result<()> {
+        for authority in crate::db::authorities(self).await? {
+            if let Some(certificate) = &authority.certificate {
+                let parsed = Certificate::from_pem(&certificate.pem).map_err(Failure::Stored)?;
+                let der = parsed.der().to_vec();
+                self.0.published.put_certificate(authority.id.to_string(), der);
+            }
+        }
+        crl::load(self).await?;
+        package::load(self).await
+    }
+
+    /// The configuration.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The way to a signature.
+    pub fn signer(&self) -> &Signer {
+        &self.0.signer
+    }
+
+    /// The keys in files.
+    pub fn provider(&self) -> &Arc<SoftwareProvider> {
+        &self.0.provider
+    }
+
+    /// Where lists and responders are found.
+    pub fn locations(&self) -> &Locations {
+        &self.0.locations
+    }
+
+    /// Wakes whoever waits.
+    pub fn news(&self) -> &News {
+        &self.0.news
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Time {
+        self.0.clock.now()
+    }
+
+    /// Random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.rng.fill(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn rng(&self) -> &dyn Rng {
+        self.0.rng.as_ref()
+    }
+
+    pub(crate) fn writes(&self) -> &Writes {
+        &self.0.writes
+    }
+
+    pub(crate) fn published(&self) -> &Published {
+        &self.0.published
+    }
+
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.0.remembered
+    }
+
+    pub(crate) fn nonces(&self) -> &Nonces {
+        &self.0.nonces
+    }
+
+    pub(crate) fn publishing(&self) -> &Mutex<()> {
+        &self.0.publishing
+    }
+
+    pub(crate) fn listing(&self) -> &Mutex<()> {
+        &self.0.listing
+    }
+
+    pub(crate) fn started_at(&self) -> Time {
+        self.0.started_at
+    }
+
+    pub(crate) fn rendered_metrics(&self) -> String {
+        self.0.metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.news.tell_agents();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::SeqCst)
+    }
+
+    pub(crate) async fn close(&self) {
+        self.0.ledger.close().await;
+        self.0.writes.close().await;
+        self.0.store.close().await;
+    }
+
+    pub(crate) fn listeners(&self) -> Vec<ListenerAddress> {
+        let of = |name: &str, address: &str| ListenerAddress {
+            name: name.to_owned(),
+            address: address.to_owned(),
+        };
+        self.0.ports.as_ref().map_or_else(Vec::new, |ports| {
+            vec![of("api", &ports.api), of("agent", &ports.agent), of("public", &ports.public)]
+        })
+    }
+
+    /// The URL that enrolment tokens name.
+    pub(crate) fn agent_url(&self) -> String {
+        let address = self.0.ports.as_ref().and_then(|ports| ports.agent.parse().ok());
+        let port = address.map_or(self.0.settings.listen().agent.port(), |a: SocketAddr| a.port());
+        self.0.settings.agent_url(port)
+    }
+
+    /// A profile by name.
+    pub fn profile(&self, name: &ProfileName) -> Result<&Profile> {
+        self.0.profiles.get(name).ok_or_else(|| {
+            let known = self.profile_names().join(", ");
+            let detail = format!("there is no profile {name}; there are {known}");
+            Problem::new(Code::UnknownProfile, detail).into()
+        })
+    }
+
+    pub(crate) fn profile_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.profiles.keys().map(ToString::to_string).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn authority_id(&self, text: &str) -> Result<AuthorityId> {
+        text.parse().map_err(|_| Failure::not_found("authority", text))
+    }
+
+    /// An authority's row.
+    pub async fn authority(&self, id: &AuthorityId) -> Result<Authority> {
+        crate::db::authority(self, id).await
+    }
+
+    /// The generation of an issuer that issues, if one does.
+    pub async fn active_authority(&self, issuer: &IssuerName) -> Result<Option<Authority>> {
+        crate::db::active_authority(self, issuer).await
+    }
+
+    /// An authority's certificate and key, joined.
+    pub fn signing_authority(&self, authority: &Authority) -> Result<Arc<SigningAuthority>> {
+        let known = self.0.signing.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(&authority.id) {
+            return Ok(Arc::clone(found));
+        }
+        drop(known);
+        let certificate = certificate(authority)?;
+        let key = key_uri(authority)?;
+        let public_key = certificate.public_key().clone();
+        let joined = SigningAuthority::new(authority.id.clone(), certificate, key, &public_key)
+            .map_err(|_| Failure::Bug("an authority's key is not its certificate's"))?;
+        let joined = Arc::new(joined);
+        let mut known = self.0.signing.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(authority.id.clone(), Arc::clone(&joined));
+        Ok(joined)
+    }
+
+    /// An authority's name and key, also before its certificate is there.
+    pub async fn signing_identity(&self, authority: &Authority) -> Result<SigningIdentity> {
+        if authority.certificate.is_some() {
+            return Ok(self.signing_authority(authority)?.identity().clone());
+        }
+        let key = key_uri(authority)?;
+        let public_key: PublicKey =
+            self.0.provider.public_key(&key).await.map_err(Failure::Provider)?;
+        let subject = skink_authority::subject_of(self.0.settings.domain(), &authority.id)
+            .map_err(|_| Failure::Bug("an authority's name cannot be written"))?;
+        Ok(SigningIdentity { id: authority.id.clone(), subject, public_key, key })
+    }
+
+    /// The authorities above what `id` signs, without the root.
+    pub async fn chain_pem(&self, id: &AuthorityId) -> Result<String> {
+        let authority = self.authority(id).await?;
+        Ok(authority.certificate.map(|certificate| certificate.pem).unwrap_or_default())
+    }
+
+    /// The root's row.
+    pub(crate) async fn root(&self) -> Result<Authority> {
+        self.authority(&self.authority_id(skink_authority::ceremony::ROOT)?).await
+    }
+
+    pub(crate) async fn root_pem(&self) -> Result<String> {
+        let root = self.root().await?;
+        root.certificate.map(|one| one.pem).ok_or(Failure::Bug("the root has no certificate"))
+    }
+
+    pub(crate) async fn root_fingerprint(&self) -> Result<Fingerprint> {
+        let root = self.root().await?;
+        let certificate = root.certificate.ok_or(Failure::Bug("the root has no certificate"))?;
+        Ok(certificate.fingerprint)
+    }
+
+    /// The responder of an authority, if it has one.
+    pub(crate) async fn responder(&self, id: &AuthorityId) -> Result<Option<Arc<Responder>>> {
+        let known =
+            self.0.responders.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(found) = crate::responders::find(self, id).await? else { return Ok(None) };
+        let found = Arc::new(found);
+        let mut known = self.0.responders.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(id.clone(), Arc::clone(&found));
+        Ok(Some(found))
+    }
+
+    /// The responder has a new certificate: look again.
+    pub(crate) fn forget_responder(&self, id: &AuthorityId) {
+        self.0.responders.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Digests of the keys that the server's control certificate may have.
+    pub(crate) fn server_keys(&self) -> Vec<KeyDigest> {
+        self.0.server_keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Loads the server's TLS identity and makes both listeners use it.
+    pub(crate) async fn tls(&self) -> Result<(TlsSource, TlsSource)> {
+        let (own, key) = identity::load(self).await?;
+        let control = crate::db::control_anchors(self).await?;
+        let api = tls::api(&own).map_err(Failure::Tls)?;
+        let agents = tls::agents(&own, &control).map_err(Failure::Tls)?;
+        *self.0.server_keys.write().unwrap_or_else(PoisonError::into_inner) = vec![key];
+        let mut sources = self.0.tls.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((old_api, old_agents)) = sources.as_ref() {
+            old_api.replace(api);
+            old_agents.replace(agents);
+        } else {
+            *sources = Some((TlsSource::new(api), TlsSource::new(agents)));
+        }
+        sources.clone().ok_or(Failure::Bug("TLS was just set up"))
+    }
+
+    pub(crate) async fn operator_by_token(&self, token: &str) -> Result<Option<Person>> {
+        let found = crate::db::operator_by_token(self, &secrets::hash(token)).await?;
+        Ok(found.map(Person::of))
+    }
+
+    pub(crate) async fn operator_by_key(&self, key: &KeyDigest) -> Result<Option<Person>> {
+        Ok(crate::db::operator_by_key(self, key).await?.map(Person::of))
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("dir", &self.0.settings.dir()).finish_non_exhaustive()
+    }
+}
+
+fn certificate(authority: &Authority) -> Result<Certificate> {
+    let Some(certificate) = &authority.certificate else {
+        return Err(Failure::conflict(format!("{} has no certificate yet", authority.id)));
+    };
+    Certificate::from_pem(&certificate.pem).map_err(Failure::Stored)
+}
+
+fn key_uri(authority: &Authority) -> Result<KeyUri> {
+    let uri = authority.key.uri.as_deref();
+    let uri =
+        uri.ok_or_else(|| Failure::conflict(format!("the key of {} is not here", authority.id)))?;
+    uri.parse().map_err(|_| Failure::Bug("a key's URI"))
+}
+
+fn profiles(settings: &Settings) -> Result<HashMap<ProfileName, Profile>> {
+    let mut profiles = HashMap::new();
+    for config in default_profiles().into_iter().chain(settings.profiles().iter().cloned()) {
+        let config: ProfileConfig = config;
+        let profile =
+            Profile::try_from(config).map_err(|error| Failure::malformed(error.to_string()))?;
+        profiles.insert(profile.name().clone(), profile);
+    }
+    Ok(profiles)
+}

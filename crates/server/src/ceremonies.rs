@@ -1,0 +1,266 @@
+//! The file exchange with the offline root, seen from the server: a request goes out, a response
+//! comes in with all its checks.
+
+pub(crate) mod import;
+
+use skink_api::{Ceremony, CeremonyRequest, NewCeremony};
+use skink_authority::AuthorityKind;
+use skink_authority::ceremony::{Certify, Floor, Request, RequestBody, Revoke, StandbyFor};
+use skink_model::{
+    Authority, AuthorityId, AuthorityState, IssuerKind, IssuerName, KeyState, Stamp,
+};
+use skink_signer::sealed::SealingKey;
+use skink_signer::{
+    AttemptPurpose, Credential, KeyProvider as _, KeyUri, SignatureRequest, ToSign,
+};
+use skink_store::authorities::NewAuthority;
+use skink_x509::{Csr, CsrSpec, KeyAlgorithm, assemble};
+
+use crate::app::{App, CONTROL};
+use crate::failure::{Failure, Result};
+use crate::operators::parsed;
+
+pub(crate) use import::import;
+
+/// What the server keeps about the root and the last ceremony, in its settings.
+pub(crate) mod kept {
+    /// [`skink_authority::ceremony::RootInfo`], JSON.
+    pub(crate) const ROOT: &str = "root";
+    /// The anchors part of the trust package, as signed.
+    pub(crate) const ANCHORS: &str = "anchors";
+    /// Where the root's log stood, JSON.
+    pub(crate) const ROOT_HEAD: &str = "root_head";
+    /// How many ceremonies were taken in.
+    pub(crate) const CEREMONIES: &str = "ceremonies";
+}
+
+/// A generation that a ceremony is to certify.
+pub(crate) struct Wanted {
+    pub(crate) issuer: IssuerName,
+    pub(crate) kind: AuthorityKind,
+    pub(crate) algorithm: KeyAlgorithm,
+    /// The authority that it stands by for.
+    pub(crate) replaces: Option<AuthorityId>,
+}
+
+pub(crate) async fn list(app: &App) -> Result<Vec<Ceremony>> {
+    let rows = crate::db::ceremonies(app).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Ceremony {
+            id: row.id,
+            created_at_ms: row.requested_at.as_millis(),
+            created_by: String::new(),
+            imported_at_ms: row.imported_at.map(skink_model::Time::as_millis),
+        })
+        .collect())
+}
+
+/// Makes the request file: a standby for each issuer that is named.
+pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<CeremonyRequest> {
+    let mut wanted = Vec::new();
+    for name in &new.standby_for {
+        let issuer: IssuerName = parsed(name)?;
+        if crate::db::issuer(app, &issuer).await?.kind != IssuerKind::Issuing {
+            return Err(Failure::malformed(format!("{issuer} has no standbys")));
+        }
+        let active = app.active_authority(&issuer).await?;
+        let of_active = active.as_ref().map_or(KeyAlgorithm::EcP256, |one| one.key.algorithm);
+        let algorithm = new.key_algorithm.as_deref().map(str::parse).transpose();
+        let algorithm = algorithm.map_err(|error: skink_x509::UnknownKeyAlgorithm| {
+            Failure::malformed(error.to_string())
+        })?;
+        wanted.push(Wanted {
+            issuer,
+            kind: AuthorityKind::Issuing,
+            algorithm: algorithm.unwrap_or(of_active),
+            replaces: active.map(|one| one.id),
+        });
+    }
+    let request = request(app, by, wanted).await?;
+    let file = request.to_json().map_err(unusable)?;
+    Ok(CeremonyRequest { id: request.body().id.clone(), file })
+}
+
+/// Makes keys for what is wanted, and the request for their certificates.
+pub(crate) async fn request(app: &App, by: Stamp, wanted: Vec<Wanted>) -> Result<Request> {
+    let root = crate::db::root_info(app).await?;
+    let mut certify = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        certify.push(prepare(app, &by, one, &root.sealing_key).await?);
+    }
+    let body = RequestBody {
+        id: hex::encode(app.random::<16>()),
+        domain: app.settings().domain().to_owned(),
+        root: app.root_fingerprint().await?.to_string(),
+        created_at_ms: app.now().as_millis(),
+        ceremonies: crate::db::ceremonies_taken_in(app).await?,
+        root_head: crate::db::root_head(app).await?,
+        certify,
+        revoke: revoke(app).await?,
+        floors: floors(app).await?,
+        journal_head: Some(crate::db::journal_head(app).await?),
+    };
+    let request = signed(app, &body).await?;
+    let file = request.to_json().map_err(unusable)?;
+    crate::db::insert_ceremony(app, &request, &file, &by).await?;
+    tracing::info!(ceremony.id = body.id, "a ceremony was requested");
+    Ok(request)
+}
+
+/// A key, a row, a request, and for a standby the list that it will stand by with.
+async fn prepare(
+    app: &App,
+    by: &Stamp,
+    wanted: Wanted,
+    sealing_key: &SealingKey,
+) -> Result<Certify> {
+    let generation = crate::db::next_generation(app, &wanted.issuer).await?;
+    let id = AuthorityId::generation(&wanted.issuer, generation);
+    let standby = wanted.replaces.is_some();
+    let (key, credential) = make_key(app, &id, wanted.algorithm, standby).await?;
+    let public_key = app.provider().public_key(&key).await.map_err(Failure::Provider)?;
+    let row = NewAuthority {
+        id: id.clone(),
+        issuer: wanted.issuer.clone(),
+        generation,
+        parent: Some(app.authority_id(skink_authority::ceremony::ROOT)?),
+        key_uri: Some(key.to_string()),
+        key_algorithm: wanted.algorithm,
+        key_digest: public_key.digest(),
+        csr_pem: None,
+        crl_uri: (wanted.kind != AuthorityKind::Trust).then(|| app.locations().crl(&id, 0)),
+    };
+    crate::db::insert_authority(app, &row, by).await?;
+    let row = app.authority(&id).await?;
+    let csr = csr(app, &row).await?;
+    let standby = match (wanted.replaces, credential) {
+        (Some(replaces), Some(credential)) => {
+            standby_list(app, &id).await?;
+            let sealed = sealing_key.seal(credential.expose().as_bytes(), id.as_str().as_bytes());
+            let sealed = sealed.map_err(|_| Failure::Bug("a credential cannot be sealed"))?;
+            app.provider().lock(&key);
+            crate::db::set_key_state(app, key.as_str(), KeyState::Absent, None, by).await?;
+            Some(StandbyFor { replaces, credential: Some(sealed) })
+        }
+        _ => None,
+    };
+    let epoch = (wanted.kind == AuthorityKind::Trust).then_some(u64::from(generation));
+    Ok(Certify { authority: id, issuer: wanted.issuer, kind: wanted.kind, csr, epoch, standby })
+}
+
+/// A standby's key has a credential of its own, which leaves for the kit at once.
+async fn make_key(
+    app: &App,
+    id: &AuthorityId,
+    algorithm: KeyAlgorithm,
+    standby: bool,
+) -> Result<(KeyUri, Option<Credential>)> {
+    let provider = app.provider();
+    if standby {
+        let made = provider.create_standby(id.as_str(), algorithm).await;
+        return made.map(|(key, own)| (key, Some(own))).map_err(Failure::Provider);
+    }
+    let made = provider.create(id.as_str(), algorithm).await;
+    made.map(|key| (key, None)).map_err(Failure::Provider)
+}
+
+/// The long list that a standby stands by with: in every package from now on.
+async fn standby_list(app: &App, id: &AuthorityId) -> Result<()> {
+    let _one_at_a_time = app.listing().lock().await;
+    let now = app.now().truncated_to_secs();
+    let listing = crate::crl::Listing {
+        times: Some((
+            now.minus(app.settings().backdate()),
+            now.plus(app.settings().standby_life()),
+        )),
+        ..crate::crl::Listing::routine(id)
+    };
+    let row = crate::crl::sign(app, &listing).await?;
+    crate::crl::release(app, &row, Stamp::server(app.now())).await
+}
+
+/// Proof that the server has the key.
+async fn csr(app: &App, authority: &Authority) -> Result<String> {
+    let identity = app.signing_identity(authority).await?;
+    let spec = CsrSpec {
+        subject: identity.subject.clone(),
+        public_key: identity.public_key.clone(),
+        subject_alt_names: Vec::new(),
+    };
+    let tbs = spec.tbs_der().map_err(Failure::X509)?;
+    let signature =
+        control_signature(app, authority, format!("csr:{}", authority.id), &tbs).await?;
+    let der = assemble(&tbs, identity.signature_algorithm(), &signature).map_err(Failure::X509)?;
+    let csr = Csr::from_der(&der).map_err(Failure::Stored)?;
+    Ok(csr.to_pem())
+}
+
+/// The server signs with its control key, by which the root knows it.
+async fn signed(app: &App, body: &RequestBody) -> Result<Request> {
+    let control: IssuerName = parsed(CONTROL)?;
+    let authorities = crate::db::authorities(app).await?;
+    let control = authorities
+        .iter()
+        .filter(|one| one.issuer == control && one.state <= AuthorityState::Active)
+        .max_by_key(|one| one.state == AuthorityState::Active)
+        .ok_or_else(|| Failure::conflict("there is no control authority"))?;
+    let identity = app.signing_identity(control).await?;
+    let input = body.signing_input().map_err(unusable)?;
+    let signature =
+        control_signature(app, control, format!("ceremony:{}", body.id), &input).await?;
+    Request::assemble(body, &identity.public_key, &signature).map_err(unusable)
+}
+
+async fn control_signature(
+    app: &App,
+    authority: &Authority,
+    subject: String,
+    input: &[u8],
+) -> Result<Vec<u8>> {
+    let identity = app.signing_identity(authority).await?;
+    let request = SignatureRequest {
+        authority: authority.id.clone(),
+        key: identity.key.clone(),
+        purpose: AttemptPurpose::Control,
+        subject,
+        algorithm: identity.signature_algorithm(),
+        incident: None,
+    };
+    let signed = app.signer().ask_and_sign(request, ToSign::Message(input)).await;
+    signed.map(|signed| signed.signature).map_err(Failure::Sign)
+}
+
+/// What the root's lists are to revoke.
+async fn revoke(app: &App) -> Result<Vec<Revoke>> {
+    let authorities = crate::db::authorities(app).await?;
+    let tainted = authorities.into_iter().filter_map(|one| one.taint.map(|taint| (one.id, taint)));
+    Ok(tainted
+        .map(|(authority, taint)| Revoke {
+            authority,
+            reason: skink_x509::crl::Reason::CaCompromise.as_str().to_owned(),
+            revoked_at_ms: taint.at.as_millis(),
+            suspected_since_ms: taint.suspected_since.map(skink_model::Time::as_millis),
+        })
+        .collect())
+}
+
+/// The newest of the root's lists that the server or any relying party has seen.
+async fn floors(app: &App) -> Result<Vec<Floor>> {
+    let rows = crate::db::current_crls(app).await?;
+    let of_root = rows.iter().filter_map(|row| {
+        let scope = row.scope.strip_prefix("root/")?;
+        let facts = row.signed.as_ref()?;
+        Some(Floor {
+            scope: scope.to_owned(),
+            number: row.number,
+            this_update_ms: facts.this_update.as_millis(),
+        })
+    });
+    Ok(of_root.collect())
+}
+
+pub(crate) fn unusable(error: skink_authority::ceremony::DocumentError) -> Failure {
+    let detail = crate::failure::chain(&error);
+    skink_api::Problem::new(skink_api::Code::CeremonyRefused, detail).into()
+}

@@ -1,0 +1,426 @@
+//! `skink.toml`: raw text becomes validated settings once, at load.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use skink_authority::ProfileConfig;
+
+/// The file's name in the data directory.
+pub(crate) const FILE: &str = "skink.toml";
+
+/// How long a recovery kit, and what a standby stands by with, is good for: two years.
+const STANDBY_S: u64 = 2 * 365 * 24 * 3600;
+
+/// What the file says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The trust domain: a DNS-like name that packages, ceremonies and the server's own DNS name
+    /// (`skink.DOMAIN`) carry.
+    pub domain: String,
+    /// Where the three listeners bind.
+    #[serde(default)]
+    pub listen: Listen,
+    /// What relying parties are told.
+    pub public: Public,
+    /// How long things live.
+    #[serde(default)]
+    pub lifetimes: Lifetimes,
+    /// How an incident measures.
+    #[serde(default)]
+    pub incident: IncidentTimings,
+    /// People to be told, by the name of the notice's addressee: `management`, `operations`, …
+    #[serde(default)]
+    pub contacts: BTreeMap<String, Vec<String>>,
+    /// The regulations that apply: `gdpr`, `nis2`, …
+    #[serde(default)]
+    pub regulations: Vec<String>,
+    /// Profiles beside, or instead of, those that come with Skink.
+    #[serde(default, rename = "profile")]
+    pub profiles: Vec<ProfileConfig>,
+}
+
+/// Where the three listeners bind; port 0 takes a free one, which `ports.json` then names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Operators' HTTPS.
+    pub api: SocketAddr,
+    /// Agents' HTTPS.
+    pub agent: SocketAddr,
+    /// Plain HTTP for `/crl`, `/ocsp`, `/aia`, `/trust`, `/healthz`.
+    pub public: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self { api: local(7443), agent: local(7444), public: local(7480) }
+    }
+}
+
+/// What relying parties are told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Public {
+    /// `http://host:port` without a path: the base of every distribution point.
+    pub base_url: String,
+    /// Hosts by which agents and operators reach the server; DNS names or addresses.
+    pub hosts: Vec<String>,
+    /// `https://host:port` that enrolment tokens name; made of the first host and the agents' port
+    /// unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_url: Option<String>,
+}
+
+/// How long things live. All in seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lifetimes {
+    /// Of a CRL.
+    pub crl_s: u64,
+    /// How often it is renewed.
+    pub crl_refresh_s: u64,
+    /// Of an OCSP response.
+    pub ocsp_s: u64,
+    /// Of a trust package.
+    pub package_s: u64,
+    /// How often it is renewed.
+    pub package_refresh_s: u64,
+    /// Of an end-entity certificate, where the profile says nothing.
+    pub end_entity_s: u64,
+    /// How far `notBefore` and `thisUpdate` lie back, for slow clocks.
+    pub backdate_s: u64,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        const HOUR: u64 = 3600;
+        Self {
+            crl_s: 7 * 24 * HOUR,
+            crl_refresh_s: 24 * HOUR,
+            ocsp_s: HOUR,
+            package_s: 5 * 24 * HOUR,
+            package_refresh_s: 24 * HOUR,
+            end_entity_s: 30 * 24 * HOUR,
+            backdate_s: 300,
+        }
+    }
+}
+
+/// How an incident measures. A drill sets them short; their defaults suit real daemons.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IncidentTimings {
+    /// Consecutive full handshakes that prove an endpoint past a generation.
+    pub probe_handshakes: u32,
+    /// Least time between the first and the last of them.
+    pub settle_ms: u64,
+    /// How long no endpoint may have seen a peer with an old certificate before distrust.
+    pub quiet_ms: u64,
+    /// Endpoints re-issued at a time.
+    pub wave_size: u32,
+    /// How often an incident's driver looks, when nothing wakes it.
+    pub tick_ms: u64,
+    /// How far an agent's clock may be off.
+    pub clock_offset_max_ms: u64,
+    /// After this time `cutover` revokes regardless.
+    pub cutover_deadline_s: u64,
+    /// Least time between two re-issues of one endpoint.
+    pub retry_after_s: u64,
+}
+
+impl Default for IncidentTimings {
+    fn default() -> Self {
+        Self {
+            probe_handshakes: 3,
+            settle_ms: 1000,
+            quiet_ms: 60_000,
+            wave_size: 100,
+            tick_ms: 1000,
+            clock_offset_max_ms: 60_000,
+            cutover_deadline_s: 1800,
+            retry_after_s: 5,
+        }
+    }
+}
+
+/// The configuration, checked, with the directory it governs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    dir: PathBuf,
+    config: Config,
+}
+
+/// Why the configuration is not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file does not parse.
+    #[error("the configuration {path} is not understood")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A value breaks a rule.
+    #[error("configuration: {field} {rule}")]
+    Invalid {
+        /// The value's place.
+        field: &'static str,
+        /// The rule.
+        rule: String,
+    },
+}
+
+impl Settings {
+    /// Reads `skink.toml` of the data directory.
+    pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        let path = dir.join(FILE);
+        let text = fs_err::read_to_string(&path)
+            .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        let config = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path, source: Box::new(source) })?;
+        Self::new(dir, config)
+    }
+
+    /// Checks a configuration.
+    pub fn new(dir: &Path, config: Config) -> Result<Self, ConfigError> {
+        check(&config)?;
+        Ok(Self { dir: dir.to_owned(), config })
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The trust domain.
+    pub fn domain(&self) -> &str {
+        &self.config.domain
+    }
+
+    /// The DNS name of the server under control.
+    pub fn server_name(&self) -> String {
+        format!("skink.{}", self.config.domain)
+    }
+
+    /// Where the listeners bind.
+    pub fn listen(&self) -> &Listen {
+        &self.config.listen
+    }
+
+    /// Hosts by which the server is reached.
+    pub fn hosts(&self) -> &[String] {
+        &self.config.public.hosts
+    }
+
+    /// The URL that enrolment tokens name, given the port that the agents' listener got.
+    pub fn agent_url(&self, port: u16) -> String {
+        self.config.public.agent_url.clone().unwrap_or_else(|| {
+            let host = self.hosts().first().map_or("127.0.0.1", String::as_str);
+            if host.contains(':') {
+                format!("https://[{host}]:{port}")
+            } else {
+                format!("https://{host}:{port}")
+            }
+        })
+    }
+
+    /// Base of the distribution points, without a trailing slash.
+    pub fn base_url(&self) -> &str {
+        self.config.public.base_url.trim_end_matches('/')
+    }
+
+    /// Life of a CRL.
+    pub fn crl_life(&self) -> Duration {
+        Duration::from_secs(self.config.lifetimes.crl_s)
+    }
+
+    /// Age at which a CRL is renewed.
+    pub fn crl_refresh(&self) -> Duration {
+        Duration::from_secs(self.config.lifetimes.crl_refresh_s)
+    }
+
+    /// Life of an OCSP response.
+    pub fn ocsp_life(&self) -> Duration {
+        Duration::from_secs(self.config.lifetimes.ocsp_s)
+    }
+
+    /// Life of a trust package.
+    pub fn package_life(&self) -> Duration {
+        Duration::from_secs(self.config.lifetimes.package_s)
+    }
+
+    /// Age at which a trust package is renewed.
+    pub fn package_refresh(&self) -> Duration {
+        Duration::from_secs(self.config.lifetimes.package_refresh_s)
+    }
+
+    /// Life of an end-entity certificate unless the profile says another.
+    pub fn end_entity_life(&self) -> Duration {
+        Duration::from_secs(self.config.lifetimes.end_entity_s)
+    }
+
+    /// How far `notBefore` and `thisUpdate` lie back.
+    pub fn backdate(&self) -> Duration {
+        Duration::from_secs(self.config.lifetimes.backdate_s)
+    }
+
+    /// How an incident measures.
+    pub fn incident(&self) -> &IncidentTimings {
+        &self.config.incident
+    }
+
+    /// The contact book.
+    pub fn contacts(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.config.contacts
+    }
+
+    /// The regulations that apply.
+    pub fn regulations(&self) -> &[String] {
+        &self.config.regulations
+    }
+
+    /// Profiles of the configuration.
+    pub fn profiles(&self) -> &[ProfileConfig] {
+        &self.config.profiles
+    }
+
+    /// How long the list of a standby speaks, which nobody can renew while it stands by.
+    pub fn standby_life(&self) -> Duration {
+        Duration::from_secs(STANDBY_S)
+    }
+
+    /// The key of nonces.
+    pub fn nonce_key(&self) -> PathBuf {
+        self.dir.join("credentials").join("nonce.key")
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.dir.join("skink.db")
+    }
+
+    /// The software provider's keys.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+
+    /// The file with the credential that opens them.
+    pub fn credential(&self) -> PathBuf {
+        self.dir.join("credentials").join("software.key")
+    }
+
+    /// Published lists and files.
+    pub fn published(&self) -> PathBuf {
+        self.dir.join("published")
+    }
+
+    /// Reports, notices and evidence of incidents.
+    pub fn incidents(&self) -> PathBuf {
+        self.dir.join("incidents")
+    }
+
+    /// The server's own TLS certificates and keys.
+    pub fn tls(&self) -> PathBuf {
+        self.dir.join("tls")
+    }
+}
+
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let invalid = |field, rule: &str| Err(ConfigError::Invalid { field, rule: rule.to_owned() });
+    let label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+    if config.domain.is_empty() || config.domain.len() > 200 || !config.domain.bytes().all(label) {
+        return invalid("domain", "must be a name of a-z, 0-9, '-' and '.'");
+    }
+    let url = &config.public.base_url;
+    let host = url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
+    if host.is_empty() || host.contains('/') {
+        return invalid("public.base_url", "must be http://HOST[:PORT] without a path");
+    }
+    if config.public.hosts.is_empty() {
+        return invalid("public.hosts", "must name at least one host of this server");
+    }
+    let agent_url = config.public.agent_url.as_deref().unwrap_or("https://");
+    if !agent_url.starts_with("https://") {
+        return invalid("public.agent_url", "must begin with https://");
+    }
+    check_nesting(&config.lifetimes)?;
+    if config.incident.probe_handshakes == 0 || config.incident.wave_size == 0 {
+        return invalid("incident", "needs probe_handshakes and wave_size of at least 1");
+    }
+    Ok(())
+}
+
+fn check_nesting(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
+    let invalid = |field, rule: &str| Err(ConfigError::Invalid { field, rule: rule.to_owned() });
+    let Lifetimes { crl_s, crl_refresh_s, package_s, package_refresh_s, end_entity_s, .. } =
+        *lifetimes;
+    if crl_refresh_s == 0 || crl_refresh_s.saturating_mul(2) > crl_s {
+        return invalid("lifetimes.crl_refresh_s", "must be at most half of lifetimes.crl_s");
+    }
+    if package_refresh_s == 0 || package_refresh_s.saturating_mul(2) > package_s {
+        return invalid(
+            "lifetimes.package_refresh_s",
+            "must be at most half of lifetimes.package_s",
+        );
+    }
+    // A package expires before every list in it: the oldest list in it has crl_s - crl_refresh_s left.
+    if package_s > crl_s - crl_refresh_s {
+        return invalid(
+            "lifetimes.package_s",
+            "must end before the lists in a package do: at most crl_s - crl_refresh_s",
+        );
+    }
+    if end_entity_s == 0 || end_entity_s > 398 * 24 * 3600 {
+        return invalid("lifetimes.end_entity_s", "must be between 1 s and 398 days");
+    }
+    if lifetimes.ocsp_s == 0 || lifetimes.backdate_s > 24 * 3600 {
+        return invalid("lifetimes", "need ocsp_s above 0 and backdate_s of at most a day");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "domain = \"example\"\n[public]\nbase_url = \"http://pki.example\"\nhosts = [\"pki.example\"]\n";
+
+    fn settings(text: &str) -> Result<Settings, ConfigError> {
+        Settings::new(Path::new("/nowhere"), toml::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn the_least_configuration_gets_defaults_that_nest() {
+        let settings = settings(LEAST).unwrap();
+        assert_eq!(settings.crl_life(), Duration::from_secs(7 * 86_400));
+        assert_eq!(settings.server_name(), "skink.example");
+        assert_eq!(settings.agent_url(12), "https://pki.example:12");
+    }
+
+    #[test]
+    fn unknown_fields_and_lifetimes_that_do_not_nest_are_refused() {
+        assert!(toml::from_str::<Config>(&format!("colour = 1\n{LEAST}")).is_err());
+        for bad in ["crl_s = 1000", "package_s = 1000000", "end_entity_s = 0", "ocsp_s = 0"] {
+            let error = settings(&format!("{LEAST}[lifetimes]\n{bad}\n")).unwrap_err();
+            assert!(matches!(error, ConfigError::Invalid { .. }), "{bad}: {error}");
+        }
+        assert!(settings(&LEAST.replace("http://", "https://")).is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! Certificates, revocations, attempts.
+
+use skink_model::{
+    AuthorityId, CertificateId, CertificateRow, CrlRow, Revocation, SigningKey, Stamp, Time,
+};
+use skink_store::certificates::{self as table, CertificateQuery};
+use skink_store::revocations::{self, Grounds, RevocationSet, SerialStatus};
+use skink_store::{attempts, crls};
+use skink_x509::{Fingerprint, KeyDigest, Serial};
+
+use super::view;
+use crate::app::App;
+use crate::crl::own_scope;
+use crate::failure::{Failure, Result};
+
+/// What a list of authorities tells beside their rows.
+pub(crate) struct AuthorityFacts {
+    pub(crate) crl: Option<CrlRow>,
+    pub(crate) certificates_valid: u64,
+}
+
+/// Calls what a crash left open unknown; says how many attempts that were.
+pub(crate) async fn sweep(app: &App) -> Result<u64> {
+    let now = app.now();
+    let swept = app.store().run_tx("sweep_unknown", move |tx| {
+        Box::pin(async move { Ok::<_, Failure>(attempts::sweep_unknown(tx, now).await?) })
+    });
+    Ok(swept.await?.attempts)
+}
+
+pub(crate) async fn authority_facts(app: &App, id: &AuthorityId) -> Result<AuthorityFacts> {
+    let mut reading = view(app).await?;
+    Ok(AuthorityFacts {
+        crl: crls::published(&mut reading, &own_scope(id)).await?,
+        certificates_valid: table::count_valid(&mut reading, id, app.now()).await?,
+    })
+}
+
+pub(crate) async fn certificates_valid(app: &App, now: Time) -> Result<u64> {
+    let mut reading = view(app).await?;
+    let mut sum = 0;
+    for authority in skink_store::authorities::all(&mut reading).await? {
+        sum += table::count_valid(&mut reading, &authority.id, now).await?;
+    }
+    Ok(sum)
+}
+
+pub(crate) async fn certificate(app: &App, id: &CertificateId) -> Result<CertificateRow> {
+    let found = table::find(&mut view(app).await?, id).await?;
+    found.ok_or_else(|| Failure::not_found("certificate", id))
+}
+
+pub(crate) async fn certificate_der(app: &App, id: &CertificateId) -> Result<Option<Vec<u8>>> {
+    Ok(table::der(&mut view(app).await?, id).await?)
+}
+
+pub(crate) async fn certificates(
+    app: &App,
+    query: &CertificateQuery,
+) -> Result<Vec<CertificateRow>> {
+    Ok(table::list(&mut view(app).await?, query).await?)
+}
+
+pub(crate) async fn certificate_by_fingerprint(
+    app: &App,
+    fingerprint: &Fingerprint,
+) -> Result<Option<CertificateRow>> {
+    Ok(table::by_fingerprint(&mut view(app).await?, fingerprint).await?)
+}
+
+pub(crate) async fn revocation(app: &App, id: &CertificateId) -> Result<Option<Revocation>> {
+    Ok(revocations::of_certificate(&mut view(app).await?, id).await?)
+}
+
+pub(crate) async fn serial_statuses(
+    app: &App,
+    authority: &AuthorityId,
+    serials: &[Serial],
+) -> Result<Vec<SerialStatus>> {
+    let mut reading = view(app).await?;
+    let mut statuses = Vec::with_capacity(serials.len());
+    for serial in serials {
+        statuses.push(revocations::status(&mut reading, authority, serial).await?);
+    }
+    Ok(statuses)
+}
+
+/// Says whether this revoked it; an earlier revocation stands.
+pub(crate) async fn revoke(
+    app: &App,
+    id: &CertificateId,
+    grounds: &Grounds,
+    by: &Stamp,
+) -> Result<bool> {
+    app.store()
+        .run_tx("revoke", move |tx| {
+            Box::pin(async move { Ok(revocations::revoke(tx, by, id, grounds).await?) })
+        })
+        .await
+}
+
+pub(crate) async fn count_set(app: &App, set: &RevocationSet) -> Result<u64> {
+    Ok(revocations::count_set(&mut view(app).await?, set).await?)
+}
+
+pub(crate) async fn revoke_set(
+    app: &App,
+    set: &RevocationSet,
+    grounds: &Grounds,
+    by: &Stamp,
+) -> Result<u64> {
+    app.store()
+        .run_tx("revoke_set", move |tx| {
+            Box::pin(async move { Ok(revocations::revoke_set(tx, by, set, grounds).await?) })
+        })
+        .await
+}
+
+/// The newest certificate that an authority issued for its responder's key.
+pub(crate) async fn responder_der(
+    app: &App,
+    id: &AuthorityId,
+    key: &KeyDigest,
+) -> Result<Option<Vec<u8>>> {
+    let mut reading = view(app).await?;
+    let rows = table::by_key(&mut reading, key).await?;
+    let own = rows.into_iter().filter(|row| row.authority == *id && row.issued_at.is_some());
+    match own.max_by_key(|row| row.not_after) {
+        Some(row) => Ok(table::der(&mut reading, &row.id).await?),
+        None => Ok(None),
+    }
+}
+
+/// Signatures that the ledger has settled as made.
+pub(crate) async fn signatures(app: &App, key: &SigningKey) -> Result<u64> {
+    Ok(attempts::counts(&mut view(app).await?, &key.uri).await?.signed)
+}

@@ -1,0 +1,245 @@
+//! Tokens, agents and endpoints, and what they proved.
+
+use std::collections::HashMap;
+
+use skink_model::{
+    Ack, Agent, AgentKey, AgentName, AuthorityId, Endpoint, EndpointName, IncidentId, RenewOrder,
+    Stamp, Time, Token, TokenId,
+};
+use skink_store::tokens::NewToken;
+use skink_store::{
+    Refusal, StoreError, agents, certificates, endpoints as table, proofs, sightings,
+    tokens as token_table,
+};
+use skink_x509::{Fingerprint, KeyDigest};
+
+use super::view;
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::fleet::report::Findings;
+
+/// What is known of an endpoint beside its row.
+pub(crate) struct EndpointFacts {
+    pub(crate) not_after: Option<Time>,
+    pub(crate) ack: Option<Ack>,
+    pub(crate) past: Vec<AuthorityId>,
+    pub(crate) refuses: Vec<AuthorityId>,
+    pub(crate) last_seen: Option<Time>,
+}
+
+pub(crate) async fn tokens(app: &App) -> Result<Vec<Token>> {
+    Ok(token_table::all(&mut view(app).await?).await?)
+}
+
+/// The token and, in the same transaction, the endpoints it names: registered if they are not,
+/// and tended by its agent from now on.
+pub(crate) async fn insert_token(
+    app: &App,
+    token: &NewToken,
+    endpoints: &[Endpoint],
+    by: &Stamp,
+) -> Result<()> {
+    app.store()
+        .run_tx("create_token", move |tx| {
+            Box::pin(async move {
+                for endpoint in endpoints {
+                    match table::find(tx, &endpoint.name).await? {
+                        None => table::create(tx, by, endpoint).await?,
+                        Some(known) => {
+                            let tended = Endpoint { agent: Some(token.agent.clone()), ..known };
+                            table::update(tx, by, &tended).await?;
+                        }
+                    }
+                }
+                Ok(token_table::create(tx, by, token).await?)
+            })
+        })
+        .await
+}
+
+/// Uses a token up. One that is for another agent is as good as unknown, and stays unused.
+pub(crate) async fn consume_token(
+    app: &App,
+    id: &TokenId,
+    secret: &[u8; 32],
+    agent: &AgentName,
+    by: &Stamp,
+) -> Result<Token> {
+    let digest = &Fingerprint::from_bytes(*secret);
+    app.store()
+        .run_tx("consume_token", move |tx| {
+            Box::pin(async move {
+                let token = token_table::consume(tx, by, id, digest).await?;
+                if token.agent != *agent {
+                    return Err(Failure::Store(StoreError::Refused(Refusal::TokenUnknown)));
+                }
+                Ok(token)
+            })
+        })
+        .await
+}
+
+pub(crate) async fn agents(app: &App) -> Result<Vec<Agent>> {
+    Ok(agents::all(&mut view(app).await?).await?)
+}
+
+pub(crate) async fn insert_agent(
+    app: &App,
+    agent: &Agent,
+    key: &AgentKey,
+    by: &Stamp,
+) -> Result<()> {
+    app.store()
+        .run_tx("enroll", move |tx| {
+            Box::pin(async move { Ok(agents::enroll(tx, by, agent, key).await?) })
+        })
+        .await
+}
+
+pub(crate) async fn insert_agent_key(app: &App, key: &AgentKey) -> Result<()> {
+    app.store()
+        .run_tx("agent_key", move |tx| Box::pin(async move { Ok(agents::add_key(tx, key).await?) }))
+        .await
+}
+
+/// The agent with this very certificate and key.
+pub(crate) async fn agent_by_certificate(
+    app: &App,
+    fingerprint: &Fingerprint,
+    key: &KeyDigest,
+) -> Result<Option<AgentName>> {
+    let found = agents::authenticate(&mut view(app).await?, fingerprint, key, app.now()).await?;
+    Ok(found.map(|key| key.agent))
+}
+
+pub(crate) async fn agent_keys(app: &App, agent: &AgentName) -> Result<Vec<AgentKey>> {
+    Ok(agents::keys(&mut view(app).await?, agent).await?)
+}
+
+pub(crate) async fn agent_seen(app: &App, agent: &AgentName) -> Result<()> {
+    let now = app.now();
+    app.store()
+        .run_tx("agent_seen", move |tx| {
+            Box::pin(async move { Ok(agents::seen(tx, agent, now, None, None).await?) })
+        })
+        .await
+}
+
+pub(crate) async fn endpoints(app: &App, after: Option<&str>, limit: u32) -> Result<Vec<Endpoint>> {
+    let all = table::all(&mut view(app).await?).await?;
+    let behind = |one: &Endpoint| after.is_none_or(|after| one.name.as_str() > after);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(all.into_iter().filter(behind).take(limit).collect())
+}
+
+pub(crate) async fn endpoints_of(app: &App, agent: &AgentName) -> Result<Vec<Endpoint>> {
+    Ok(table::of_agent(&mut view(app).await?, agent).await?)
+}
+
+pub(crate) async fn endpoint(app: &App, name: &EndpointName) -> Result<Endpoint> {
+    let found = table::find(&mut view(app).await?, name).await?;
+    found.ok_or_else(|| Failure::not_found("endpoint", name))
+}
+
+pub(crate) async fn endpoint_facts(app: &App, row: &Endpoint) -> Result<EndpointFacts> {
+    let mut reading = view(app).await?;
+    let installed = row.installed.as_ref().and_then(|installed| installed.certificate.as_ref());
+    let not_after = match installed {
+        Some(id) => certificates::find(&mut reading, id).await?.map(|row| row.not_after),
+        None => None,
+    };
+    let last_seen = match &row.agent {
+        Some(agent) => agents::find(&mut reading, agent).await?.and_then(|agent| agent.last_seen),
+        None => None,
+    };
+    let past = proofs::barrier_of_endpoint(&mut reading, &row.name).await?;
+    let refuses = proofs::distrust_of_endpoint(&mut reading, &row.name).await?;
+    Ok(EndpointFacts {
+        not_after,
+        ack: proofs::latest_ack(&mut reading, &row.name).await?,
+        past: past.into_iter().map(|proof| proof.authority).collect(),
+        refuses: refuses.into_iter().map(|proof| proof.authority).collect(),
+        last_seen,
+    })
+}
+
+pub(crate) async fn insert_endpoint(app: &App, row: &Endpoint, by: &Stamp) -> Result<()> {
+    app.store()
+        .run_tx("create_endpoint", move |tx| {
+            Box::pin(async move { Ok(table::create(tx, by, row).await?) })
+        })
+        .await
+}
+
+/// The newest order to each of an agent's endpoints that is not fulfilled.
+pub(crate) async fn renew_orders(app: &App, agent: &AgentName) -> Result<Vec<RenewOrder>> {
+    let mut reading = view(app).await?;
+    let mut newest: HashMap<EndpointName, RenewOrder> = HashMap::new();
+    for order in table::orders_of_agent(&mut reading, agent, 0).await? {
+        newest.insert(order.endpoint.clone(), order);
+    }
+    for endpoint in table::of_agent(&mut reading, agent).await? {
+        let installed = endpoint.installed.and_then(|installed| installed.authority);
+        if newest
+            .get(&endpoint.name)
+            .is_some_and(|order| installed.as_ref() == Some(&order.authority))
+        {
+            newest.remove(&endpoint.name);
+        }
+    }
+    let mut orders: Vec<RenewOrder> = newest.into_values().collect();
+    orders.sort_by_key(|order| order.number);
+    Ok(orders)
+}
+
+/// Tells endpoints to move to an authority; again changes nothing. Says how many orders are new.
+pub(crate) async fn order_renewal(
+    app: &App,
+    endpoints: &[EndpointName],
+    to: &AuthorityId,
+    incident: Option<&IncidentId>,
+) -> Result<u64> {
+    let now = app.now();
+    app.store()
+        .run_tx("order_renewal", move |tx| {
+            Box::pin(
+                async move { Ok(table::order_renewal(tx, now, to, incident, endpoints).await?) },
+            )
+        })
+        .await
+}
+
+/// A report, in one transaction.
+pub(crate) async fn record(app: &App, agent: &AgentName, findings: &Findings) -> Result<()> {
+    let now = app.now();
+    app.store()
+        .run_tx("report", move |tx| {
+            Box::pin(async move {
+                let offset = Some(findings.clock_offset_ms);
+                agents::seen(tx, agent, now, offset, None).await?;
+                for (endpoint, error) in &findings.errors {
+                    table::set_error(tx, endpoint, error.as_deref()).await?;
+                }
+                for (endpoint, installed) in &findings.installed {
+                    table::set_installed(tx, endpoint, installed).await?;
+                }
+                for ack in &findings.acks {
+                    proofs::ack(tx, ack).await?;
+                }
+                for proof in &findings.barriers {
+                    proofs::barrier(tx, proof).await?;
+                }
+                for proof in &findings.distrusts {
+                    proofs::distrust(tx, proof).await?;
+                }
+                for (endpoint, seen) in &findings.peers {
+                    sightings::peers(tx, endpoint, now, seen).await?;
+                }
+                for read in &findings.crls {
+                    sightings::crl(tx, read).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}

@@ -1,0 +1,193 @@
+//! What became of what agents were told: checked, then recorded.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use skink_api::agent::{self as wire, EndpointReport, PackageRef, Report};
+use skink_api::{Code, Problem};
+use skink_model::{
+    Ack, AgentName, BarrierProof, CrlRead, DistrustProof, Endpoint, EndpointName, Installed,
+    PackageVersion, PeerSeen, Time,
+};
+use skink_x509::{Fingerprint, PublicKey};
+
+use crate::app::App;
+use crate::crl;
+use crate::failure::{Failure, Result};
+use crate::http::authorise::CallingAgent;
+use crate::operators::parsed;
+
+/// A report, checked, ready for one transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) clock_offset_ms: i64,
+    pub(crate) acks: Vec<Ack>,
+    pub(crate) barriers: Vec<BarrierProof>,
+    pub(crate) distrusts: Vec<DistrustProof>,
+    pub(crate) installed: Vec<(EndpointName, Installed)>,
+    /// Endpoints that measured whom they accept, with whom.
+    pub(crate) peers: Vec<(EndpointName, Vec<PeerSeen>)>,
+    pub(crate) errors: Vec<(EndpointName, Option<String>)>,
+    pub(crate) crls: Vec<CrlRead>,
+}
+
+/// Records a report and wakes whoever waits for a gate.
+pub(crate) async fn take(app: &App, agent: &CallingAgent, report: Report) -> Result<()> {
+    let own = crate::db::endpoints_of(app, &agent.0).await?;
+    let mut findings = Findings { clock_offset_ms: report.clock_offset_ms, ..Findings::default() };
+    for one in report.endpoints {
+        let endpoint = own.iter().find(|endpoint| endpoint.name.as_str() == one.endpoint);
+        let endpoint = endpoint.ok_or_else(|| not_yours(&agent.0, &one.endpoint))?;
+        endpoint_findings(app, agent, endpoint, one, &mut findings).await?;
+    }
+    for read in report.crls {
+        findings.crls.extend(crl_read(&agent.0, &read, app.now())?);
+    }
+    crate::db::record(app, &agent.0, &findings).await?;
+    app.news().tell_incidents();
+    Ok(())
+}
+
+fn not_yours(agent: &AgentName, endpoint: &str) -> Failure {
+    Problem::new(Code::Forbidden, format!("{endpoint} is not an endpoint of {agent}")).into()
+}
+
+async fn endpoint_findings(
+    app: &App,
+    agent: &CallingAgent,
+    endpoint: &Endpoint,
+    report: EndpointReport,
+    findings: &mut Findings,
+) -> Result<()> {
+    let (name, now) = (&endpoint.name, app.now());
+    if let Some(ack) = &report.ack {
+        findings.acks.push(verified(app, agent, name, ack, now).await?);
+    }
+    for proof in &report.barrier {
+        findings.barriers.push(BarrierProof {
+            endpoint: name.clone(),
+            authority: parsed(&proof.authority)?,
+            package: PackageVersion { epoch: proof.epoch, version: proof.version },
+            digest: fingerprint(&proof.digest)?,
+            handshakes: proof.handshakes,
+            first: Time::from_millis(proof.first_ms),
+            last: Time::from_millis(proof.last_ms),
+            clock_offset_ms: findings.clock_offset_ms,
+            at: now,
+        });
+    }
+    for proof in &report.distrust {
+        findings.distrusts.push(distrust(name, proof, now)?);
+    }
+    if let Some(installed) = &report.installed {
+        let found = installation(app, installed).await?;
+        findings.installed.push((name.clone(), found));
+    }
+    if report.peers_measured {
+        let seen = report.peers.iter().map(|peer| peer_seen(name, peer));
+        findings.peers.push((name.clone(), seen.collect::<Result<_>>()?));
+    }
+    findings.errors.push((name.clone(), report.error));
+    Ok(())
+}
+
+/// An acknowledgement counts only with the agent's own signature over what it runs and a fresh
+/// nonce.
+async fn verified(
+    app: &App,
+    agent: &CallingAgent,
+    endpoint: &EndpointName,
+    ack: &wire::Ack,
+    now: Time,
+) -> Result<Ack> {
+    let bad = |why: &str| {
+        let detail = format!("the acknowledgement of {endpoint}: {why}");
+        Failure::from(Problem::new(Code::BadSignature, detail).hint("poll, and sign the new nonce"))
+    };
+    if !app.nonces().is_fresh(&ack.nonce, &agent.0, now) {
+        return Err(bad("its nonce is not fresh"));
+    }
+    let package = PackageRef { epoch: ack.epoch, version: ack.version, digest: ack.digest.clone() };
+    let input = wire::Ack::signing_input(agent.0.as_str(), endpoint.as_str(), &package, &ack.nonce);
+    let signature = STANDARD.decode(&ack.signature).map_err(|_| bad("its signature is garbled"))?;
+    let keys = crate::db::agent_keys(app, &agent.0).await?;
+    let verifies = |spki: &[u8]| {
+        PublicKey::from_spki_der(spki).is_ok_and(|key| {
+            key.verify(key.algorithm().signature_algorithm(), &input, &signature).is_ok()
+        })
+    };
+    if !keys.iter().any(|key| verifies(&key.spki_der)) {
+        return Err(bad("it is not signed with an enrolled key"));
+    }
+    Ok(Ack {
+        endpoint: endpoint.clone(),
+        epoch: ack.epoch,
+        version: ack.version,
+        digest: fingerprint(&ack.digest)?,
+        agent: agent.0.clone(),
+        nonce: ack.nonce.clone(),
+        signature,
+        at: now,
+    })
+}
+
+fn peer_seen(endpoint: &EndpointName, peer: &wire::PeerSeen) -> Result<PeerSeen> {
+    Ok(PeerSeen {
+        endpoint: endpoint.clone(),
+        fingerprint: fingerprint(&peer.fingerprint)?,
+        authority: peer.authority.as_deref().map(parsed).transpose()?,
+        last_seen: Time::from_millis(peer.last_seen_ms),
+    })
+}
+
+fn distrust(
+    endpoint: &EndpointName,
+    proof: &wire::DistrustProof,
+    now: Time,
+) -> Result<DistrustProof> {
+    Ok(DistrustProof {
+        endpoint: endpoint.clone(),
+        authority: parsed(&proof.authority)?,
+        package: PackageVersion { epoch: proof.epoch, version: proof.version },
+        digest: fingerprint(&proof.digest)?,
+        refusal: proof.refusal.clone(),
+        refused_at: Time::from_millis(proof.refused_at_ms),
+        control_authority: parsed(&proof.control_authority)?,
+        control_at: Time::from_millis(proof.control_at_ms),
+        at: now,
+    })
+}
+
+/// The row says who signed it: an agent's word counts only for certificates that are not ours.
+async fn installation(app: &App, installed: &wire::Installed) -> Result<Installed> {
+    let fingerprint = fingerprint(&installed.fingerprint)?;
+    let row = crate::db::certificate_by_fingerprint(app, &fingerprint).await?;
+    let authority = match &row {
+        Some(row) => row.authority.clone(),
+        None => parsed(&installed.authority)?,
+    };
+    Ok(Installed {
+        fingerprint,
+        certificate: row.map(|row| row.id),
+        authority: Some(authority),
+        proven_at: Time::from_millis(installed.proven_at_ms),
+        rolled_back: installed.rolled_back,
+    })
+}
+
+fn crl_read(agent: &AgentName, read: &wire::CrlRead, now: Time) -> Result<Option<CrlRead>> {
+    let scope = crl::scope_of(&read.scope)
+        .ok_or_else(|| Failure::malformed(format!("{} is no scope", read.scope)))?;
+    // A number beyond what this server counts is none of its lists.
+    let Ok(number) = read.number.parse() else { return Ok(None) };
+    Ok(Some(CrlRead {
+        agent: agent.clone(),
+        scope: scope.to_owned(),
+        number,
+        digest: fingerprint(&read.digest)?,
+        at: now,
+    }))
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint> {
+    text.parse().map_err(|_| Failure::malformed(format!("{text:?} is no SHA-256 in hex")))
+}

@@ -1,0 +1,8 @@
+//! The three listeners: from sockets to use cases and back.
+
+pub(crate) mod authorise;
+pub(crate) mod extract;
+mod handlers;
+pub(crate) mod listen;
+pub(crate) mod router;
+pub(crate) mod tls;

@@ -1,0 +1,68 @@
+//! Plain HTTP: lists, responders, certificates, packages.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::app::App;
+use crate::failure::{Failure, Result};
+use crate::http::extract::{Path, Raw, with_type};
+use crate::ocsp;
+
+pub(crate) async fn health() -> Response {
+    with_type(StatusCode::OK, "text/plain", "ok\n")
+}
+
+pub(crate) async fn crl(
+    State(app): State<App>,
+    Path((authority, file)): Path<(String, String)>,
+) -> Result<Response> {
+    let path = format!("/crl/{authority}/{file}");
+    let list = app.published().crl(&path).ok_or_else(|| Failure::not_found("list", &path))?;
+    Ok(with_type(StatusCode::OK, "application/pkix-crl", list))
+}
+
+pub(crate) async fn aia(State(app): State<App>, Path(file): Path<String>) -> Result<Response> {
+    let authority = file.strip_suffix(".cer").unwrap_or(&file);
+    let found = app.published().certificate(authority);
+    let der = found.ok_or_else(|| Failure::not_found("authority", authority))?;
+    Ok(with_type(StatusCode::OK, "application/pkix-cert", der))
+}
+
+pub(crate) async fn ocsp_post(
+    State(app): State<App>,
+    Path(authority): Path<String>,
+    Raw(request): Raw,
+) -> Result<Response> {
+    answer(&app, &authority, &request).await
+}
+
+/// RFC 6960, appendix A.1: base64 in the path.
+pub(crate) async fn ocsp_get(
+    State(app): State<App>,
+    Path((authority, request)): Path<(String, String)>,
+) -> Result<Response> {
+    let request = STANDARD.decode(request.as_bytes()).unwrap_or_default();
+    answer(&app, &authority, &request).await
+}
+
+async fn answer(app: &App, authority: &str, request: &[u8]) -> Result<Response> {
+    let authority = app.authority_id(authority)?;
+    let response = ocsp::answer(app, &authority, request).await?;
+    Ok(with_type(StatusCode::OK, "application/ocsp-response", response))
+}
+
+pub(crate) async fn envelope(State(app): State<App>) -> Result<Response> {
+    let (_, envelope) =
+        app.published().package().ok_or_else(|| Failure::not_found("trust package", "yet"))?;
+    let mut response = with_type(StatusCode::OK, "application/json", envelope);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+pub(crate) async fn part(State(app): State<App>, Path(digest): Path<String>) -> Result<Response> {
+    let part = app.published().part(&digest).ok_or_else(|| Failure::not_found("part", &digest))?;
+    Ok(with_type(StatusCode::OK, "application/octet-stream", part))
+}

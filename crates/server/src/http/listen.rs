@@ -1,0 +1,129 @@
+//! Accept loops: plain and TLS, with the peer put into every request, and a graceful end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use super::tls::TlsSource;
+
+/// How long a peer may take over its handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long open requests may take to finish once the server is to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Who is on the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Where it connects from.
+    pub(crate) address: SocketAddr,
+    /// The chain it showed, end entity first; possession of the first key is proven.
+    pub(crate) certificates: Arc<[CertificateDer<'static>]>,
+}
+
+/// Serves `router` until `stop` turns true, then lets open requests finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsSource>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => {
+                    let one = connection(stream, address, tls.clone(), router.clone(), stop.clone());
+                    connections.spawn(one);
+                }
+                Err(error) => pause(&error).await,
+            },
+            Some(_) = connections.join_next() => {}
+            () = stopped(&mut stop) => break,
+        }
+    }
+    drop(listener);
+    let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!(connections = connections.len(), "connections were cut at shutdown");
+    }
+}
+
+/// Done once the server is to stop, or is gone.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
+}
+
+/// Accepting fails when descriptors run out: wait for some to be closed.
+async fn pause(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsSource>,
+    router: Router,
+    stop: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return speak(stream, Peer { address, certificates: Arc::new([]) }, router, stop).await;
+    };
+    let acceptor = TlsAcceptor::from(tls.current());
+    match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let certificates = certificates.iter().map(|c| c.clone().into_owned()).collect();
+            speak(stream, Peer { address, certificates }, router, stop).await;
+        }
+        Ok(Err(error)) => {
+            tracing::info!(peer.address = %address, %error, "a TLS handshake failed");
+            metrics::counter!(crate::metrics::HANDSHAKES_REFUSED).increment(1);
+        }
+        Err(_) => tracing::info!(peer.address = %address, "a TLS handshake took too long"),
+    }
+}
+
+async fn speak<S>(stream: S, peer: Peer, router: Router, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let address = peer.address;
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(peer.clone());
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(75))
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer.address = %address, %error, "a connection broke");
+    }
+}

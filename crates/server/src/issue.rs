@@ -1,0 +1,192 @@
+//! *Issue*: request → authenticated channel → validated profile → intended row → linted with a
+//! throwaway key → ticket → signed by the provider, verified → settled → stored → answered.
+
+use skink_api::{Code, Problem};
+use skink_authority::{Applicant, Issued, Issuing, Linted, Refusal, Refused, Row};
+use skink_model::{
+    AgentName, Authority, AuthorityId, CertificateId, CertificateKind, CertificateRow,
+    CertificateState, Channel, EndpointName, IncidentId, IssuerName, ProfileName, Stamp, Time,
+};
+use skink_signer::{AttemptPurpose, ToSign};
+use skink_x509::{Csr, GeneralName, Serial};
+
+use crate::app::App;
+use crate::failure::{Failure, Result};
+
+/// What is asked for, by whom, after the channel has said who that is.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) issuer: IssuerName,
+    /// A certain generation instead of the active one.
+    pub(crate) authority: Option<AuthorityId>,
+    pub(crate) profile: ProfileName,
+    pub(crate) kind: CertificateKind,
+    pub(crate) applicant: Applicant,
+    pub(crate) channel: Channel,
+    pub(crate) by: Stamp,
+    pub(crate) endpoint: Option<EndpointName>,
+    pub(crate) agent: Option<AgentName>,
+    /// The incident in whose closing set it belongs: signed although the authority is tainted.
+    pub(crate) closing: Option<IncidentId>,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) issued: Issued,
+    pub(crate) chain_pem: String,
+}
+
+/// What would be issued.
+pub(crate) struct Preview {
+    pub(crate) authority: AuthorityId,
+    pub(crate) not_before: Time,
+    pub(crate) not_after: Time,
+}
+
+/// A PKCS#10 with a good proof of possession.
+pub(crate) fn applicant(csr_pem: &str) -> Result<Applicant> {
+    let bad = |detail: String| Failure::from(Problem::new(Code::BadCsr, detail));
+    let csr = Csr::from_pem(csr_pem)
+        .map_err(|error| bad(format!("the request cannot be read: {error}")))?;
+    if csr.wants_ca() {
+        return Err(bad("nobody becomes an authority by asking here".to_owned()));
+    }
+    Applicant::from_csr(&csr).map_err(|error| bad(error.to_string()))
+}
+
+/// Refuses names that `allowed` does not have. A stolen host is one host's problem.
+pub(crate) fn only_names(applicant: &Applicant, allowed: &[String], whose: &str) -> Result<()> {
+    let refused = applicant.names.iter().map(name_text).find(|name| !allowed.contains(name));
+    match refused {
+        Some(name) => {
+            let detail = format!("{whose} may have {}, not {name}", allowed.join(", "));
+            Err(Problem::new(Code::NameNotAllowed, detail).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// A name without its kind.
+pub(crate) fn name_text(name: &GeneralName) -> String {
+    match name {
+        GeneralName::Dns(text) | GeneralName::Uri(text) | GeneralName::Email(text) => text.clone(),
+        GeneralName::Ip(ip) => ip.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Issues one certificate.
+pub(crate) async fn issue(app: &App, order: Order) -> Result<Delivery> {
+    let authority = authority_for(app, &order).await?;
+    let (row, linted) = intend(app, &order, &authority)?;
+    app.writes().intend(row, order.by.clone()).await?;
+    let issued = sign(app, linted, order.closing).await?;
+    app.writes().deliver(issued.clone(), order.by).await?;
+    metrics::counter!(crate::metrics::CERTIFICATES_ISSUED, "authority" => issued.authority.to_string())
+        .increment(1);
+    tracing::info!(
+        certificate.id = %issued.id,
+        certificate.serial = %issued.certificate.serial(),
+        certificate.authority = %issued.authority,
+        certificate.profile = %issued.profile,
+        "a certificate was issued"
+    );
+    let chain_pem = app.chain_pem(&issued.authority).await?;
+    Ok(Delivery { issued, chain_pem })
+}
+
+/// Says what would be issued: linted, not signed, nothing written.
+pub(crate) async fn preview(app: &App, order: &Order) -> Result<Preview> {
+    let authority = authority_for(app, order).await?;
+    let (row, _) = intend(app, order, &authority)?;
+    Ok(Preview { authority: row.authority, not_before: row.not_before, not_after: row.not_after })
+}
+
+/// The authority that is to sign. Whether it may is asked again in the transaction of the ticket.
+async fn authority_for(app: &App, order: &Order) -> Result<Authority> {
+    let found = match &order.authority {
+        Some(id) => Some(app.authority(id).await?),
+        None => app.active_authority(&order.issuer).await?,
+    };
+    let Some(authority) = found else {
+        let detail = format!("{} has no active authority", order.issuer);
+        return Err(Problem::new(Code::NoActiveAuthority, detail).retry_after(30).into());
+    };
+    let first = matches!(
+        order.kind,
+        CertificateKind::Canary | CertificateKind::Probe | CertificateKind::Ocsp
+    );
+    if !authority.barrier_open && !first {
+        let detail =
+            format!("{} signs probe certificates only until everybody trusts it", authority.id);
+        let after = app.settings().incident().retry_after_s;
+        return Err(Problem::new(Code::BarrierClosed, detail).retry_after(after).into());
+    }
+    Ok(authority)
+}
+
+fn intend(app: &App, order: &Order, authority: &Authority) -> Result<(CertificateRow, Linted)> {
+    let profile = app.profile(&order.profile)?;
+    let id: CertificateId =
+        hex::encode(app.random::<16>()).parse().map_err(|_| Failure::Bug("a certificate's id"))?;
+    let serial = Serial::from_random(app.random());
+    let signing = app.signing_authority(authority)?;
+    let now = app.now();
+    let issuing = Issuing { authority: &signing, locations: app.locations(), now };
+    // Whether the key is blocked is asked in the transaction that records the intention.
+    let row = Row { id: id.clone(), serial: serial.clone(), blocked: None };
+    let intended = profile.intend(row, &order.applicant, &issuing).map_err(refused)?;
+    let (not_before, not_after) = (intended.spec().not_before, intended.spec().not_after);
+    let linted = intended.lint().map_err(Failure::Lint)?;
+    let names: Vec<String> = order.applicant.names.iter().map(name_text).collect();
+    let fallback = || order.applicant.common_name.clone().unwrap_or_else(|| id.to_string());
+    let row = CertificateRow {
+        name: names.first().cloned().unwrap_or_else(fallback),
+        id,
+        authority: authority.id.clone(),
+        serial,
+        kind: order.kind,
+        state: CertificateState::Linted,
+        profile: order.profile.clone(),
+        names,
+        key_digest: order.applicant.public_key.digest(),
+        partition: 0,
+        not_before,
+        not_after,
+        channel: order.channel,
+        requested_by: order.by.actor.to_string(),
+        endpoint: order.endpoint.clone(),
+        agent: order.agent.clone(),
+        replaces: None,
+        replaced_by: None,
+        created_at: now,
+        issued_at: None,
+        fingerprint: None,
+    };
+    Ok((row, linted))
+}
+
+async fn sign(app: &App, linted: Linted, closing: Option<IncidentId>) -> Result<Issued> {
+    let purpose = match closing {
+        Some(_) => AttemptPurpose::ClosingSet,
+        None => AttemptPurpose::Certificate,
+    };
+    let request = linted.request(purpose, closing);
+    let ticket = app.signer().ask(request).await.map_err(Failure::Sign)?;
+    let signed = app.signer().sign(ticket, ToSign::Message(linted.bytes())).await;
+    linted.issue(&signed.map_err(Failure::Sign)?).map_err(Failure::Finish)
+}
+
+/// Every reason against it in the detail; the first one gives the code.
+fn refused(refused: Refused) -> Failure {
+    let code = match refused.0.first() {
+        Some(Refusal::Key { .. } | Refusal::KeyAlgorithm { .. }) => Code::WeakKey,
+        Some(Refusal::Name { .. } | Refusal::NoName { .. } | Refusal::CommonName { .. }) => {
+            Code::NameNotAllowed
+        }
+        Some(Refusal::Lifetime { .. } | Refusal::BeyondIssuer { .. }) => Code::LifetimeNotAllowed,
+        _ => Code::Conflict,
+    };
+    Problem::new(code, refused.to_string()).into()
+}

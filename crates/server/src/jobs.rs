@@ -1,0 +1,79 @@
+//! What the server does by itself: lists, packages, responders and its own identity are renewed
+//! before they end.
+
+use std::time::Duration;
+
+use skink_model::{AuthorityState, CrlKind, Stamp};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::failure::{Result, chain};
+use crate::http::listen::stopped;
+use crate::{crl, identity, incident, package, responders};
+
+/// How often the jobs look.
+const LOOK: Duration = Duration::from_secs(30);
+
+pub(crate) fn spawn(app: &App, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+    tasks.spawn(renewals(app.clone(), stop.clone()));
+    incident::spawn(app, tasks, stop);
+}
+
+async fn renewals(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        let done = [
+            ("lists", lists(&app).await),
+            ("packages", packages(&app).await),
+            ("responders", delegates(&app).await),
+            ("identity", identity::renew_if_due(&app).await.map(drop)),
+        ];
+        for (job, done) in done {
+            if let Err(error) = done {
+                tracing::error!(job, error = chain(&error), "a job failed; it will run again");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// Every authority whose key signs says anew what is revoked, in time.
+async fn lists(app: &App) -> Result<()> {
+    let now = app.now();
+    let current = crate::db::current_crls(app).await?;
+    for row in current.iter().filter(|row| row.kind == CrlKind::Routine) {
+        let Some(facts) = &row.signed else { continue };
+        let age = now.since(facts.this_update);
+        if row.scope.starts_with("root/") || age < app.settings().crl_refresh() {
+            continue;
+        }
+        let authority = app.authority(&row.authority).await?;
+        let signs = [AuthorityState::Active, AuthorityState::Retiring].contains(&authority.state);
+        if signs && !authority.closed {
+            crl::publish(app, &authority.id, Stamp::server(now)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn packages(app: &App) -> Result<()> {
+    let now = app.now();
+    let Some(latest) = crate::db::latest_package(app).await? else { return Ok(()) };
+    if now.since(latest.issued_at) >= app.settings().package_refresh() || latest.not_after <= now {
+        package::publish(app, Stamp::server(now), "renewal", None).await?;
+    }
+    Ok(())
+}
+
+async fn delegates(app: &App) -> Result<()> {
+    for authority in crate::db::authorities(app).await? {
+        let issues = authority.state == AuthorityState::Active && authority.frozen.is_none();
+        if issues && authority.crl_uri.is_some() && authority.parent.is_some() {
+            responders::renew_if_due(app, &authority.id).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! How the server is, and what needs a person on a quiet day.
+
+use std::time::Duration;
+
+use skink_api::{Alarm, Status};
+use skink_model::{AuthorityState, IssuerKind, KitState, Time};
+
+use crate::app::App;
+use crate::failure::Result;
+use crate::package;
+
+/// An agent that was heard of within this time is connected: the longest poll is a minute.
+const CONNECTED: Duration = Duration::from_secs(300);
+/// A kit older than this wants a ceremony.
+const KIT_OLD: Duration = Duration::from_secs(2 * 92 * 24 * 3600);
+
+pub(crate) async fn status(app: &App) -> Result<Status> {
+    let now = app.now();
+    let trust = match app.published().package() {
+        Some(_) => Some(package::current(app).await?),
+        None => None,
+    };
+    let agents = crate::db::agents(app).await?;
+    let connected = agents
+        .iter()
+        .filter(|agent| agent.last_seen.is_some_and(|seen| now.since(seen) < CONNECTED));
+    let counted = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    Ok(Status {
+        domain: app.settings().domain().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at_ms: app.started_at().as_millis(),
+        server_time_ms: now.as_millis(),
+        listeners: app.listeners(),
+        trust,
+        agents: counted(agents.len()),
+        agents_connected: counted(connected.count()),
+        certificates_valid: crate::db::certificates_valid(app, now).await?,
+        incidents_open: crate::db::open_incidents(app).await?,
+        alarms: alarms(app, now).await?,
+    })
+}
+
+async fn alarms(app: &App, now: Time) -> Result<Vec<Alarm>> {
+    let mut alarms: Vec<Alarm> = root_beside(app).into_iter().collect();
+    let issuers = crate::db::issuers(app).await?;
+    let authorities = crate::db::authorities(app).await?;
+    let kits = crate::db::kits(app).await?;
+    for issuer in issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing) {
+        let standby = authorities
+            .iter()
+            .find(|one| one.issuer == issuer.name && one.state == AuthorityState::Prepared);
+        let kit = standby.and_then(|standby| {
+            kits.iter().find(|kit| kit.standby == standby.id && kit.state == KitState::Ready)
+        });
+        alarms.extend(match kit {
+            None => Some(kit_alarm("kit-missing", issuer.name.as_str(), "has no recovery kit")),
+            Some(kit) if kit.expires_at < now => {
+                Some(kit_alarm("kit-expired", issuer.name.as_str(), "has an expired recovery kit"))
+            }
+            Some(kit) if now.since(kit.created_at) > KIT_OLD => {
+                Some(kit_alarm("kit-old", issuer.name.as_str(), "has an old recovery kit"))
+            }
+            Some(_) => None,
+        });
+    }
+    for row in crate::db::current_crls(app).await? {
+        let due = row.signed.as_ref().map(|facts| facts.next_update);
+        if due.is_some_and(|due| due < now) {
+            alarms.push(Alarm {
+                code: "crl-stale".to_owned(),
+                detail: format!("the list {} is past its next update", row.scope),
+                hint: "the server renews its own lists; the root's take a ceremony".to_owned(),
+            });
+        }
+    }
+    Ok(alarms)
+}
+
+fn kit_alarm(code: &str, issuer: &str, what: &str) -> Alarm {
+    Alarm {
+        code: code.to_owned(),
+        detail: format!("{issuer} {what}: a stolen key would cost hours, not minutes"),
+        hint: format!("hold a ceremony with a standby for {issuer}"),
+    }
+}
+
+/// `skink init` puts the root beside the server for a first try; it must not stay there.
+fn root_beside(app: &App) -> Option<Alarm> {
+    let dir = std::path::absolute(app.settings().dir()).ok()?;
+    let around = fs_err::read_dir(dir.parent()?).ok()?;
+    let root = around
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.join("root.json").exists() && path.join("root.log").exists())?;
+    Some(Alarm {
+        code: "root-beside-server".to_owned(),
+        detail: format!("the root's directory {} is on this machine", root.display()),
+        hint: "move it to a machine without network, and keep it there".to_owned(),
+    })
+}

@@ -1,0 +1,245 @@
+//! The trust package: built from what the database says, signed by the online trust key, served,
+//! and told to everybody who waits.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use skink_api::TrustCurrent;
+use skink_api::agent::PackageRef;
+use skink_model::{
+    Authority, AuthorityState, CrlKind, CrlRow, IncidentId, IssuerKind, Package, Stamp, Time,
+};
+use skink_signer::{AttemptPurpose, SignatureRequest, ToSign};
+use skink_trust as trust;
+use skink_x509::{Certificate, Fingerprint, KeyDigest};
+
+use crate::app::App;
+use crate::crl;
+use crate::failure::{Failure, Result};
+
+/// The one stream that there is so far.
+pub(crate) const STREAM: &str = "main";
+
+/// Publishes the next version, and wakes every agent that waits.
+pub(crate) async fn publish(
+    app: &App,
+    by: Stamp,
+    reason: &str,
+    incident: Option<IncidentId>,
+) -> Result<PackageRef> {
+    let _one_at_a_time = app.publishing().lock().await;
+    let contents = contents(app).await?;
+    let now = app.now();
+    let edition = next_edition(app, &contents.signer).await?;
+    let manifest = trust::Manifest {
+        domain: app.settings().domain().to_owned(),
+        stream: STREAM.to_owned(),
+        edition,
+        issued_at_ms: now.as_millis(),
+        not_after_ms: contents.not_after(now, app.settings().package_life()).as_millis(),
+        anchors: contents.anchors,
+        status: contents.status,
+    };
+    let body = manifest.to_body().map_err(Failure::Encode)?;
+    let envelope = sign(app, &contents.signer, body, edition).await?;
+    let row = Package {
+        epoch: edition.epoch,
+        version: edition.version,
+        digest: Fingerprint::of(&envelope),
+        envelope,
+        parts: contents.parts.iter().map(|(digest, _)| digest.to_string()).collect(),
+        issued_at: now,
+        not_after: manifest.not_after(),
+        reason: reason.to_owned(),
+        incident,
+    };
+    let parts: Vec<Vec<u8>> = contents.parts.iter().map(|(_, bytes)| bytes.to_vec()).collect();
+    crate::db::insert_package(app, &row, &parts, &by).await?;
+    announce(app, &row, &contents.parts);
+    metrics::counter!(crate::metrics::PACKAGES_PUBLISHED).increment(1);
+    tracing::info!(
+        package.epoch = row.epoch,
+        package.version = row.version,
+        reason,
+        "a trust package was published"
+    );
+    Ok(reference(&row))
+}
+
+/// Puts the package that the database has into the answers.
+pub(crate) async fn load(app: &App) -> Result<()> {
+    if let Some(row) = crate::db::latest_package(app).await? {
+        let mut parts = trust::Parts::new();
+        for digest in &row.parts {
+            parts.insert(crate::db::part(app, digest).await?);
+        }
+        announce(app, &row, &parts);
+    }
+    Ok(())
+}
+
+fn announce(app: &App, row: &Package, parts: &trust::Parts) {
+    let parts =
+        parts.iter().map(|(digest, bytes)| (digest.to_string(), Bytes::copy_from_slice(bytes)));
+    app.published().put_package(reference(row), row.envelope.clone(), parts);
+    app.news().tell_agents();
+}
+
+pub(crate) fn reference(row: &Package) -> PackageRef {
+    PackageRef { epoch: row.epoch, version: row.version, digest: row.digest.to_string() }
+}
+
+/// What is out, and who runs it.
+pub(crate) async fn current(app: &App) -> Result<TrustCurrent> {
+    let row = crate::db::latest_package(app)
+        .await?
+        .ok_or_else(|| Failure::not_found("trust package", "yet"))?;
+    let (acknowledged, managed) = crate::db::acknowledged(app, &row).await?;
+    let authorities = crate::db::authorities(app).await?;
+    let states = authorities.iter().map(|one| format!("{} {}", one.id, one.state)).collect();
+    let denied = denied_keys(&authorities);
+    Ok(TrustCurrent {
+        epoch: row.epoch,
+        version: row.version,
+        digest: row.digest.to_string(),
+        issued_at_ms: row.issued_at.as_millis(),
+        not_after_ms: row.not_after.as_millis(),
+        acknowledged,
+        managed,
+        authorities: states,
+        denied_keys: denied.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// The parts, and who signs over them.
+struct Contents {
+    parts: trust::Parts,
+    anchors: trust::Digest,
+    status: trust::Digest,
+    signer: Authority,
+    /// The first of the lists in it to end.
+    first_end: Option<Time>,
+}
+
+impl Contents {
+    /// Before every list in it ends.
+    fn not_after(&self, now: Time, life: Duration) -> Time {
+        let full = now.plus(life);
+        self.first_end.map_or(full, |end| full.min(end.minus(Duration::from_secs(1))))
+    }
+}
+
+async fn contents(app: &App) -> Result<Contents> {
+    let issuers = crate::db::issuers(app).await?;
+    let kind_of = |one: &Authority| {
+        issuers.iter().find(|issuer| issuer.name == one.issuer).map(|issuer| issuer.kind)
+    };
+    let authorities = crate::db::authorities(app).await?;
+    let signer = authorities
+        .iter()
+        .find(|one| kind_of(one) == Some(IssuerKind::Trust) && one.state == AuthorityState::Active)
+        .cloned()
+        .ok_or_else(|| Failure::conflict("there is no trust key yet"))?;
+    let mut parts = trust::Parts::new();
+    let (mut entries, mut crls, mut first_end) = (Vec::new(), Vec::new(), None::<Time>);
+    for one in &authorities {
+        let kind = match kind_of(one) {
+            Some(IssuerKind::Issuing) => trust::AuthorityKind::Issuing,
+            Some(IssuerKind::Control) => trust::AuthorityKind::Control,
+            _ => continue,
+        };
+        entries.extend(entry(one, kind));
+    }
+    for row in crate::db::current_crls(app).await? {
+        if !travels(&row, &entries) {
+            continue;
+        }
+        let der = crate::db::crl_der(app, &row.scope, row.number).await?;
+        let size = u64::try_from(der.len()).unwrap_or(u64::MAX);
+        let end = row.signed.as_ref().map(|facts| facts.next_update);
+        first_end = first_end.into_iter().chain(end).min();
+        crls.push(trust::CrlEntry {
+            scope: crl::path(&row.scope),
+            digest: parts.insert(der),
+            size,
+        });
+    }
+    let status = trust::Status {
+        authorities: entries,
+        crls,
+        denied_keys: denied_keys(&authorities).into_iter().collect(),
+        server_keys: app.server_keys(),
+        journal_head: crate::db::journal_head(app).await?,
+    };
+    let anchors = parts.insert(crate::db::anchors_part(app).await?);
+    let status = parts.insert(status.to_part().map_err(Failure::Encode)?);
+    Ok(Contents { parts, anchors, status, signer, first_end })
+}
+
+/// The final list of a closing set never travels: a million entries are 40 MB, and the parent's
+/// partition makes them moot. Nor does anything of an authority that is no longer trusted.
+fn travels(row: &CrlRow, entries: &[trust::AuthorityEntry]) -> bool {
+    let by_root = row.scope.starts_with("root/");
+    let trusted =
+        entries.iter().any(|entry| entry.id == row.authority.as_str() && entry.state.is_trusted());
+    row.kind != CrlKind::Final && (by_root || trusted)
+}
+
+fn entry(one: &Authority, kind: trust::AuthorityKind) -> Option<trust::AuthorityEntry> {
+    let certificate = one.certificate.as_ref()?.pem.clone();
+    let state = match one.state {
+        AuthorityState::Pending => return None,
+        AuthorityState::Prepared => trust::AuthorityState::Prepared,
+        AuthorityState::Active => trust::AuthorityState::Active,
+        AuthorityState::Retiring => trust::AuthorityState::Retiring,
+        AuthorityState::Retired => trust::AuthorityState::Retired,
+        AuthorityState::Tainted => trust::AuthorityState::Tainted,
+        AuthorityState::Revoked => trust::AuthorityState::Revoked,
+        AuthorityState::Distrusted => trust::AuthorityState::Distrusted,
+    };
+    Some(trust::AuthorityEntry {
+        id: one.id.to_string(),
+        issuer: one.issuer.to_string(),
+        generation: one.generation,
+        kind,
+        state,
+        certificate,
+    })
+}
+
+/// Keys of authorities that are revoked. A tainted one stays accepted until everything has moved.
+fn denied_keys(authorities: &[Authority]) -> BTreeSet<KeyDigest> {
+    let gone = [AuthorityState::Revoked, AuthorityState::Distrusted];
+    let gone = authorities.iter().filter(|one| gone.contains(&one.state));
+    gone.map(|one| one.key.digest.clone()).collect()
+}
+
+async fn next_edition(app: &App, signer: &Authority) -> Result<trust::Edition> {
+    let epoch = u64::from(signer.generation);
+    let version = crate::db::next_package_version(app, epoch).await?;
+    Ok(trust::Edition::new(epoch, version))
+}
+
+async fn sign(
+    app: &App,
+    signer: &Authority,
+    body: String,
+    edition: trust::Edition,
+) -> Result<Vec<u8>> {
+    let signing = app.signing_authority(signer)?;
+    let input = trust::Manifest::signing_input(&body);
+    let identity = signing.identity();
+    let request = SignatureRequest {
+        authority: identity.id.clone(),
+        key: identity.key.clone(),
+        purpose: AttemptPurpose::TrustPackage,
+        subject: format!("{STREAM}/{edition}"),
+        algorithm: identity.signature_algorithm(),
+        incident: None,
+    };
+    let signed = app.signer().ask_and_sign(request, ToSign::Message(&input)).await;
+    let signed = signed.map_err(Failure::Sign)?;
+    let certificate: &Certificate = signing.certificate();
+    trust::Envelope::assemble(body, certificate, &signed.signature).map_err(Failure::Encode)
+}

@@ -1,0 +1,74 @@
+//! What the public listener hands out, ready in memory: a handshake's distribution points answer
+//! without a look into the database.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use axum::body::Bytes;
+use skink_api::agent::PackageRef;
+
+/// The current answers of `/crl`, `/aia` and `/trust`.
+#[derive(Debug, Default)]
+pub(crate) struct Published(RwLock<Contents>);
+
+#[derive(Debug, Default)]
+struct Contents {
+    crls: HashMap<String, Bytes>,
+    certificates: HashMap<String, Bytes>,
+    package: Option<(PackageRef, Bytes)>,
+    parts: HashMap<String, Bytes>,
+}
+
+impl Published {
+    /// The list at a path like `/crl/workloads-g1/p0.crl`.
+    pub(crate) fn crl(&self, path: &str) -> Option<Bytes> {
+        self.read(|contents| contents.crls.get(path).cloned())
+    }
+
+    /// The certificate of an authority.
+    pub(crate) fn certificate(&self, authority: &str) -> Option<Bytes> {
+        self.read(|contents| contents.certificates.get(authority).cloned())
+    }
+
+    /// The package that is out.
+    pub(crate) fn package(&self) -> Option<(PackageRef, Bytes)> {
+        self.read(|contents| contents.package.clone())
+    }
+
+    /// A part of the package that is out, or of one before it.
+    pub(crate) fn part(&self, digest: &str) -> Option<Bytes> {
+        self.read(|contents| contents.parts.get(digest).cloned())
+    }
+
+    pub(crate) fn put_crl(&self, path: String, der: impl Into<Bytes>) {
+        let der = der.into();
+        self.write(|contents| contents.crls.insert(path, der));
+    }
+
+    pub(crate) fn put_certificate(&self, authority: String, der: impl Into<Bytes>) {
+        let der = der.into();
+        self.write(|contents| contents.certificates.insert(authority, der));
+    }
+
+    /// A package comes with its parts, or not at all.
+    pub(crate) fn put_package(
+        &self,
+        reference: PackageRef,
+        envelope: impl Into<Bytes>,
+        parts: impl IntoIterator<Item = (String, Bytes)>,
+    ) {
+        let envelope = envelope.into();
+        self.write(|contents| {
+            contents.parts.extend(parts);
+            contents.package = Some((reference, envelope));
+        });
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Contents) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> T {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
