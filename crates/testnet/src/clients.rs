@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use skink_deploy::Commands;
 
+use crate::peers::Peers;
 use crate::{argv, text};
 
 /// What a client says about one request.
@@ -28,17 +29,19 @@ impl Presented {
 /// curl over an endpoint's files.
 pub struct Curl {
     files: PathBuf,
+    peers: Peers,
 }
 
 impl Curl {
     /// The client whose files an agent puts there.
     pub fn new(files: &Path) -> Self {
-        Self { files: files.to_owned() }
+        Self { files: files.to_owned(), peers: Peers::new(&beside(files)) }
     }
 
     /// The commands by which an agent tends it: there is nothing to reload, each call reads anew.
     pub fn commands(&self) -> Commands {
-        Commands { connect: self.argv("{address}", "{name}", &self.own()), ..Commands::default() }
+        let connect = self.argv("{address}", "{name}", &self.own());
+        Commands { connect, peers: self.peers.command(), ..Commands::default() }
     }
 
     /// One request with its own certificate.
@@ -57,7 +60,8 @@ impl Curl {
     /// When curl cannot be started.
     pub fn get_as(&self, to: SocketAddr, name: &str, identity: &(PathBuf, PathBuf)) -> Presented {
         let argv = self.argv(&to.to_string(), name, identity);
-        judge(&Command::new(&argv[0]).args(&argv[1..]).output().expect("curl starts"))
+        let output = Command::new(&argv[0]).args(&argv[1..]).output().expect("curl starts");
+        judge(&output, &self.peers)
     }
 
     fn own(&self) -> (PathBuf, PathBuf) {
@@ -72,7 +76,16 @@ impl Curl {
         let where_to = ["--connect-to", &place, &url];
         argv(
             &[
-                &["curl", "--silent", "--show-error", "--fail", "--max-time", "5"][..],
+                &[
+                    "curl",
+                    "--silent",
+                    "--show-error",
+                    "--fail",
+                    "--write-out",
+                    "%{certs}",
+                    "--max-time",
+                    "5",
+                ][..],
                 &files,
                 &own,
                 &where_to,
@@ -85,18 +98,19 @@ impl Curl {
 /// `openssl s_client` over an endpoint's files.
 pub struct SClient {
     files: PathBuf,
+    peers: Peers,
 }
 
 impl SClient {
     /// The client whose files an agent puts there.
     pub fn new(files: &Path) -> Self {
-        Self { files: files.to_owned() }
+        Self { files: files.to_owned(), peers: Peers::new(&beside(files)) }
     }
 
     /// The commands by which an agent tends it.
     pub fn commands(&self) -> Commands {
         let connect = self.argv("{address}", "{name}");
-        Commands { connect, ..Commands::default() }
+        Commands { connect, peers: self.peers.command(), ..Commands::default() }
     }
 
     /// One request with its own certificate.
@@ -108,7 +122,7 @@ impl SClient {
         let argv = self.argv(&to.to_string(), name);
         let null = File::open("/dev/null").expect("there is /dev/null");
         let output = Command::new(&argv[0]).args(&argv[1..]).stdin(Stdio::from(null)).output();
-        judge(&output.expect("the shell starts"))
+        judge(&output.expect("the shell starts"), &self.peers)
     }
 
     /// OpenSSL reads CRLs from the file of anchors; `-CRL` would read the first one only. The
@@ -123,10 +137,18 @@ const S_CLIENT: &str = "\
     answer=$( (printf 'GET / HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' $2; sleep 0.3) | timeout 5 openssl \
     s_client -connect $1 -servername $2 -verify_hostname $2 -verify_return_error -crl_check_all \
     -CAfile $trust -no-CApath -no-CAstore -cert $0/cert.pem -cert_chain $0/cert.pem \
-    -key $0/key.pem -quiet 2>&1 ); echo \"$answer\"; echo \"$answer\" | grep -q '200 OK'";
+    -key $0/key.pem -ign_eof 2>&1 ); echo \"$answer\"; echo \"$answer\" | grep -q '200 OK'";
 
-fn judge(output: &Output) -> Presented {
+/// Where an endpoint keeps what is no agent's business.
+fn beside(files: &Path) -> PathBuf {
+    let mut name = files.file_name().expect("the folder has a name").to_owned();
+    name.push("-log");
+    files.with_file_name(name)
+}
+
+fn judge(output: &Output, peers: &Peers) -> Presented {
     if output.status.success() {
+        peers.note(&String::from_utf8_lossy(&output.stdout));
         return Presented::Accepted;
     }
     let said = [output.stdout.as_slice(), &output.stderr].concat();

@@ -10,6 +10,7 @@
 
 mod clients;
 mod nginx;
+mod peers;
 mod server;
 
 pub use clients::{Curl, Presented, SClient};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use skink_deploy::Commands;
 
+use crate::peers::Peers;
 use crate::{argv, find, free_address, text};
 
 const START: Duration = Duration::from_secs(10);
@@ -21,6 +22,7 @@ pub struct Nginx {
     address: SocketAddr,
     program: PathBuf,
     files: PathBuf,
+    peers: Peers,
 }
 
 impl Nginx {
@@ -34,9 +36,9 @@ impl Nginx {
         let address = free_address();
         std::fs::create_dir_all(folder.join("logs")).unwrap();
         std::fs::write(folder.join("nginx.conf"), configuration(address, files)).unwrap();
-        std::fs::write(folder.join("peers.py"), PEERS).unwrap();
+        let peers = Peers::new(&folder.join("logs"));
         let program = find("nginx").expect("nginx is installed");
-        Self { folder: folder.to_owned(), address, program, files: files.to_owned() }
+        Self { folder: folder.to_owned(), address, program, files: files.to_owned(), peers }
     }
 
     /// Where it listens.
@@ -52,11 +54,10 @@ impl Nginx {
     pub fn commands(&self) -> Commands {
         let words = [text(&self.program), text(&self.folder), text(&self.files)];
         let script = |script: &str| argv(&[&["sh", "-c", script][..], &words].concat());
-        let (peers, log) = (self.folder.join("peers.py"), self.folder.join("logs/peers.log"));
         Commands {
             check: script(CHECK),
             reload: script(RELOAD),
-            peers: argv(&["python3", text(&peers), text(&log)]),
+            peers: self.peers.command(),
             settle_ms: 200,
             ..Commands::default()
         }
@@ -135,22 +136,3 @@ fn configuration(address: SocketAddr, files: &Path) -> String {
          }}\n"
     )
 }
-
-/// Prints accepted peers as an agent wants them: SHA-256 of the certificate, milliseconds, and the
-/// authority key identifier. nginx itself knows a certificate's SHA-1 only.
-const PEERS: &str = r"
-import base64, hashlib, sys, urllib.parse
-seen = {}
-for line in open(sys.argv[1]):
-    msec, _, escaped = line.strip().partition(' ')
-    pem = urllib.parse.unquote(escaped)
-    if 'BEGIN CERTIFICATE' not in pem:
-        continue
-    body = ''.join(pem.split('-----')[2].split())
-    seen[base64.b64decode(body)] = int(float(msec) * 1000)
-AKI = bytes.fromhex('0603551d230418301680' + '14')
-for der, at in seen.items():
-    begin = der.find(AKI)
-    aki = der[begin + len(AKI):begin + len(AKI) + 20].hex() if begin >= 0 else ''
-    print(hashlib.sha256(der).hexdigest(), at, aki)
-";

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use skink_deploy::Commands;
 use skink_testnet::{Curl, Nginx, Presented, SClient, installed};
 
 const MAKE: &str = "set -e
@@ -68,8 +69,13 @@ fn both_sides_check_the_whole_chain_and_notice_a_new_list() {
     assert!(nginx.error_log().contains("certificate revoked"), "{}", nginx.error_log());
     assert_eq!(s_client.get(nginx.address(), "web.example"), Presented::Accepted);
 
-    let peers = Command::new(&commands.peers[0]).args(&commands.peers[1..]).output().unwrap();
-    let peers = String::from_utf8(peers.stdout).unwrap();
-    assert_eq!(peers.lines().count(), 2, "two client certificates were accepted: {peers}");
-    assert!(peers.lines().all(|line| line.split_whitespace().count() == 3), "{peers}");
+    let seen = |commands: &Commands, count: usize| {
+        let peers = Command::new(&commands.peers[0]).args(&commands.peers[1..]).output().unwrap();
+        let peers = String::from_utf8(peers.stdout).unwrap();
+        assert_eq!(peers.lines().count(), count, "{peers}");
+        assert!(peers.lines().all(|line| line.split_whitespace().count() == 3), "{peers}");
+    };
+    seen(&commands, 2);
+    seen(&curl.commands(), 1);
+    seen(&s_client.commands(), 1);
 }
