@@ -36,6 +36,9 @@ pub struct Declare {
     /// It is a rehearsal; reports and notices say so.
     #[serde(default)]
     pub drill: bool,
+    /// Names from the contact book who are told nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leave_out: Vec<String>,
     /// Triage only: say what the plan would do, change nothing.
     #[serde(default)]
     pub dry_run: bool,

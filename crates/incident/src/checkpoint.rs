@@ -59,7 +59,7 @@ const CHECKPOINTS: [(&str, u64, Reached); 9] = [
     ("crl_distributed", 35, |state| by_gate(state, Gate::CrlReadBack(CrlRound::Transition))),
     ("internal_notice", 40, |state| by_notices(state, &[Audience::Operations, Audience::Owners])),
     ("external_notice", 45, |state| by_notices(state, &[Audience::Outside, Audience::Authorities])),
-    ("recovery_running", 60, |state| by_gate(state, Gate::Barrier)),
+    ("recovery_running", 60, |state| by_effect(state, StepName::Transition, "open-issuance")),
     ("recovered", 60, |state| by_gate(state, Gate::Distrust)),
 ];
 

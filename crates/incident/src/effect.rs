@@ -95,6 +95,11 @@ pub enum Effect {
         /// With a clock off by at most this many milliseconds.
         clock_offset_ms: u64,
     },
+    /// The successor signs for everybody from now on, no longer for probes only.
+    OpenIssuance {
+        /// The authority that it succeeds.
+        authority: AuthorityId,
+    },
     /// Have a wave of endpoints renew from the new authority.
     ReissueWave {
         /// The wave, from 1.
@@ -269,6 +274,7 @@ impl Effect {
             Self::PublishPackage { .. } => "publish-package",
             Self::ReadBackCrls { .. } => "read-back-crls",
             Self::CheckBarrier { .. } => "check-barrier",
+            Self::OpenIssuance { .. } => "open-issuance",
             Self::ReissueWave { .. } => "reissue-wave",
             Self::CheckWave { .. } => "check-wave",
             Self::RollBackEndpoint { .. } => "roll-back-endpoint",
@@ -300,6 +306,7 @@ impl Effect {
             Self::PublishPackage { stage: Stage::Successor }
             | Self::ReadBackCrls { round: CrlRound::Transition, .. }
             | Self::CheckBarrier { .. }
+            | Self::OpenIssuance { .. }
             | Self::ReissueWave { .. }
             | Self::CheckWave { .. }
             | Self::RollBackEndpoint { .. }

@@ -42,6 +42,9 @@ pub struct Declaration {
     pub declared_by: OperatorName,
     /// An incident on purpose.
     pub drill: bool,
+    /// What happened, in a few words.
+    #[serde(default)]
+    pub summary: String,
     /// Names from the contact book who are told nothing.
     #[serde(default)]
     pub leave_out: BTreeSet<String>,

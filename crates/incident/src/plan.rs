@@ -1,7 +1,7 @@
 //! Plans as lists of steps, and what they would do.
 
 use serde::Serialize;
-use skink_model::Plan;
+use skink_model::{Plan, Time, wire};
 
 use crate::approval::ApprovalOf;
 use crate::effect::Effect;
@@ -35,6 +35,12 @@ pub struct StepDescription {
     pub title: String,
     /// `waiting`, `running` or `through`.
     pub state: &'static str,
+    /// When its first effect was over.
+    #[serde(with = "wire::millis_option")]
+    pub first_at: Option<Time>,
+    /// When its last effect was over, once all are.
+    #[serde(with = "wire::millis_option")]
+    pub through_at: Option<Time>,
     /// What it does, one sentence an effect, with whether that is over.
     pub effects: Vec<EffectDescription>,
 }
@@ -64,6 +70,12 @@ pub fn describe(state: &State, catalogue: &Catalogue) -> Vec<StepDescription> {
     all.map(|step| describe_step(*step, state, catalogue)).collect()
 }
 
+/// The first step that is not through; the last one when all are.
+pub fn current_step(state: &State) -> StepName {
+    let mut all = steps(state.declaration().plan).iter();
+    all.find(|step| !step.is_through(state)).map_or(StepName::Close, |step| step.name())
+}
+
 fn describe_step(step: &dyn Step, state: &State, catalogue: &Catalogue) -> StepDescription {
     let progress = match (step.begins(state), step.is_through(state)) {
         (_, true) => "through",
@@ -71,10 +83,13 @@ fn describe_step(step: &dyn Step, state: &State, catalogue: &Catalogue) -> StepD
         (false, false) => "waiting",
     };
     let lanes = step.lanes(state);
+    let times = || lanes.iter().flatten().filter_map(|effect| state.over_at(effect));
     StepDescription {
         step: step.name(),
         title: catalogue.text(&format!("step.{}", step.name()), &[]),
         state: progress,
+        first_at: times().min(),
+        through_at: if progress == "through" { times().max() } else { None },
         effects: lanes.iter().flatten().map(|e| describe_effect(e, state, catalogue)).collect(),
     }
 }

@@ -21,6 +21,7 @@ use crate::config::Settings;
 use crate::failure::{Failure, Result};
 use crate::http::authorise::Person;
 use crate::http::tls::{self, TlsSource};
+use crate::incident::Board;
 use crate::ledger::{StoreLedger, Writes};
 use crate::news::News;
 use crate::ocsp::Remembered;
@@ -50,6 +51,7 @@ struct Inner {
     ports: Option<Ports>,
     metrics: Option<PrometheusHandle>,
     news: News,
+    board: Board,
     published: Published,
     remembered: Remembered,
     nonces: Nonces,
@@ -96,6 +98,7 @@ impl App {
             ports: ports.cloned(),
             metrics,
             news: News::default(),
+            board: Board::default(),
             published: Published::default(),
             remembered: Remembered::default(),
             nonces,
@@ -160,6 +163,11 @@ impl App {
     /// Wakes whoever waits.
     pub fn news(&self) -> &News {
         &self.0.news
+    }
+
+    /// What was measured last at gates that are shut.
+    pub(crate) fn board(&self) -> &Board {
+        &self.0.board
     }
 
     /// The present instant.

@@ -9,6 +9,8 @@ pub(crate) const CERTIFICATES_ISSUED: &str = "skink_certificates_issued_total";
 pub(crate) const CERTIFICATES_REVOKED: &str = "skink_certificates_revoked_total";
 pub(crate) const CRLS_PUBLISHED: &str = "skink_crls_published_total";
 pub(crate) const PACKAGES_PUBLISHED: &str = "skink_trust_packages_published_total";
+pub(crate) const INCIDENTS_DECLARED: &str = "skink_incidents_declared_total";
+pub(crate) const INCIDENT_EFFECT_SECONDS: &str = "skink_incident_effect_seconds";
 pub(crate) const SIGNATURES_REFUSED: &str = "skink_signatures_refused_total";
 
 /// Sets this process's recorder up, once; later calls give a recorder of their own that shows
@@ -32,5 +34,11 @@ fn describe() {
     metrics::describe_counter!(CERTIFICATES_REVOKED, "Certificates revoked");
     metrics::describe_counter!(CRLS_PUBLISHED, "Certificate revocation lists published");
     metrics::describe_counter!(PACKAGES_PUBLISHED, "Trust packages published");
+    metrics::describe_counter!(INCIDENTS_DECLARED, "Incidents, drills and rotations declared");
+    metrics::describe_histogram!(
+        INCIDENT_EFFECT_SECONDS,
+        metrics::Unit::Seconds,
+        "Time to carry out an effect of an incident"
+    );
     metrics::describe_counter!(SIGNATURES_REFUSED, "Signatures that the ledger refused");
 }

@@ -33,6 +33,7 @@ impl Step for Transition {
                 clock_offset_ms: settings.clock_offset_ms,
             },
         ];
+        main.push(Effect::OpenIssuance { authority: state.declaration().authority.clone() });
         main.extend(waves(state));
         main.push(quiet(state));
         let mut lanes = vec![main];

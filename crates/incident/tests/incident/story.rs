@@ -34,6 +34,7 @@ pub(crate) fn declaration(plan: Plan, policy: Policy) -> Declaration {
         aware: Some(Time::from_secs(1_800)),
         declared_by: person("ada"),
         drill: true,
+        summary: "a key was copied".to_owned(),
         leave_out: ["mallory".to_owned()].into(),
         settings: Settings { wave_sizes: vec![1, 6], ..Settings::default() },
     }

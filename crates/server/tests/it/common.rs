@@ -45,13 +45,17 @@ pub(crate) fn config() -> Config {
 
 impl TestServer {
     pub(crate) async fn start() -> Self {
+        Self::start_with(config()).await
+    }
+
+    pub(crate) async fn start_with(config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let person = |name: &str| Custodian {
             name: name.into(),
             passphrase: format!("passphrase of {name}").into(),
         };
         let options = InitOptions {
-            config: config(),
+            config,
             root_dir: dir.path().join("root"),
             root_credential: Credential::from_text("the root's own passphrase"),
             custodians: vec![person("lea"), person("cid")],

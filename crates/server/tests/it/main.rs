@@ -1,4 +1,5 @@
 //! The server over real sockets.
 
 mod common;
+mod incident;
 mod walking_line;

@@ -1,0 +1,220 @@
+//! Drives running incidents: decide → execute → observe → record, again and again.
+//!
+//! Everything that matters is in the journal: a driver that is killed and started anew goes on
+//! where the journal stands. It reacts to news (a report, an approval, a settled effect) and looks
+//! by itself once a tick.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use skink_incident::{self as engine, Effect, EffectKey, Observation, State};
+use skink_model::IncidentId;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::chronicle::{self, Chronicle};
+use super::execute::execute;
+use crate::app::App;
+use crate::failure::{Failure, Result, chain};
+use crate::http::listen::stopped;
+
+/// How long a driver rests after its database failed it.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Drives every running incident until `stop` turns true.
+pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
+    let mut news = app.news().for_incidents();
+    let mut drivers: JoinSet<IncidentId> = JoinSet::new();
+    let mut driven = std::collections::HashSet::new();
+    loop {
+        news.borrow_and_update();
+        match super::running(&app).await {
+            Ok(running) => {
+                for id in running {
+                    if driven.insert(id.clone()) {
+                        drivers.spawn(drive(app.clone(), id, stop.clone()));
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = chain(&error), "running incidents cannot be listed");
+            }
+        }
+        tokio::select! {
+            Some(ended) = drivers.join_next() => {
+                // A driver that panicked is missed here and started anew.
+                if let Ok(id) = ended { driven.remove(&id); } else { driven.clear(); }
+            }
+            _ = news.changed() => {}
+            () = tokio::time::sleep(tick(&app)) => {}
+            () = stopped(&mut stop) => break,
+        }
+    }
+    while drivers.join_next().await.is_some() {}
+}
+
+fn tick(app: &App) -> Duration {
+    Duration::from_millis(app.settings().incident().tick_ms.max(10))
+}
+
+/// Drives one incident until it is over or `stop` turns true.
+async fn drive(app: App, id: IncidentId, mut stop: watch::Receiver<bool>) -> IncidentId {
+    tracing::info!(incident.id = %id, "an incident is driven");
+    let mut driver = Driver::new(&app, &id);
+    loop {
+        match driver.advance().await {
+            Ok(true) => break,
+            Ok(false) => {}
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(incident.id = %id, error, "an incident's driver failed; it goes on");
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+        tokio::select! {
+            settled = driver.rest() => driver.settled(settled).await,
+            () = stopped(&mut stop) => break,
+        }
+    }
+    driver.finish().await;
+    tracing::info!(incident.id = %id, "an incident is no longer driven");
+    id
+}
+
+struct Driver<'a> {
+    app: &'a App,
+    id: &'a IncidentId,
+    news: watch::Receiver<u64>,
+    at_work: JoinSet<Observation>,
+    /// Effects at work, with the count of the news that they began by.
+    begun: HashMap<EffectKey, u64>,
+    /// Gates that were found shut: by which news, and when.
+    shut: HashMap<EffectKey, (u64, Instant)>,
+    wake: Instant,
+}
+
+impl<'a> Driver<'a> {
+    fn new(app: &'a App, id: &'a IncidentId) -> Self {
+        Self {
+            app,
+            id,
+            news: app.news().for_incidents(),
+            at_work: JoinSet::new(),
+            begun: HashMap::new(),
+            shut: HashMap::new(),
+            wake: Instant::now(),
+        }
+    }
+
+    /// Records what follows from the time, and begins what may happen now. True when it is over.
+    async fn advance(&mut self) -> Result<bool> {
+        let count = *self.news.borrow_and_update();
+        let mut chronicle = chronicle::load(self.app, self.id).await?;
+        if !engine::tick(&chronicle.state, self.app.now()).is_empty() {
+            let ticked = |state: &State, now| Ok(engine::tick(state, now));
+            chronicle = chronicle::record(self.app, self.id, ticked).await?;
+        }
+        if chronicle.state.phase().is_over() {
+            self.app.board().forget(self.id);
+            return Ok(true);
+        }
+        self.wake = self.next_look(&chronicle.state);
+        for effect in engine::decide(&chronicle.state, self.app.now()) {
+            self.begin(&chronicle, effect, count).await?;
+        }
+        Ok(false)
+    }
+
+    fn next_look(&self, state: &State) -> Instant {
+        let until = |at: skink_model::Time| at.since(self.app.now());
+        let wait = engine::next_wake(state).map_or(tick(self.app), until);
+        Instant::now() + wait.clamp(Duration::from_millis(1), tick(self.app))
+    }
+
+    async fn begin(&mut self, chronicle: &Chronicle, effect: Effect, count: u64) -> Result<()> {
+        let key = effect.key();
+        if self.begun.contains_key(&key) || self.looked(&key, count) {
+            return Ok(());
+        }
+        if effect.leaves_us() {
+            self.observe(Observation::Begun { effect: effect.clone() }).await?;
+        }
+        self.begun.insert(key, count);
+        let (app, state) = (self.app.clone(), chronicle.state.clone());
+        self.at_work.spawn(async move { execute(&app, &state, effect).await });
+        Ok(())
+    }
+
+    /// Whether a gate was found shut by the same news a moment ago.
+    fn looked(&self, key: &EffectKey, count: u64) -> bool {
+        let shut = self.shut.get(key);
+        shut.is_some_and(|(by, at)| *by == count && at.elapsed() < tick(self.app))
+    }
+
+    /// Until an effect is settled, news comes, or it is time to look.
+    async fn rest(&mut self) -> Option<Observation> {
+        tokio::select! {
+            Some(done) = self.at_work.join_next() => match done {
+                Ok(observation) => Some(observation),
+                Err(error) => {
+                    tracing::error!(incident.id = %self.id, %error, "an effect was cut off");
+                    self.begun.clear();
+                    None
+                }
+            },
+            _ = self.news.changed() => None,
+            () = tokio::time::sleep_until(self.wake) => None,
+        }
+    }
+
+    async fn settled(&mut self, observation: Option<Observation>) {
+        let Some(observation) = observation else { return };
+        let key = key_of(&observation);
+        let count = self.begun.remove(&key).unwrap_or(0);
+        if let Observation::Measured { effect, measurement } = &observation {
+            self.shut.insert(key, (count, Instant::now()));
+            if let Some(gate) = effect.gate() {
+                self.app.board().put(self.id, gate, measurement.clone());
+            }
+        }
+        if let Observation::Failed { effect, reason } = &observation {
+            tracing::warn!(incident.id = %self.id, effect = %effect.key(), reason, "an effect failed");
+        }
+        if let Err(error) = self.observe(observation).await {
+            // What happened is observed again when the effect is executed again.
+            let error = chain(&error);
+            tracing::error!(incident.id = %self.id, error, "an observation was not recorded");
+        }
+    }
+
+    async fn observe(&self, observation: Observation) -> Result<()> {
+        let recorded = chronicle::record(self.app, self.id, |state, now| {
+            engine::observe(state, &observation, now).map_err(|mismatch| {
+                tracing::debug!(incident.id = %self.id, %mismatch, "an observation came too late");
+                Failure::Bug("an observation that nobody asked for")
+            })
+        });
+        let before = recorded.await?;
+        if let Some(last) = before.events.last() {
+            tracing::debug!(incident.id = %self.id, incident.event = last.event.kind(), "recorded");
+        }
+        Ok(())
+    }
+
+    /// What is at work is carried to its end and recorded.
+    async fn finish(&mut self) {
+        while let Some(done) = self.at_work.join_next().await {
+            self.settled(done.ok()).await;
+        }
+    }
+}
+
+fn key_of(observation: &Observation) -> EffectKey {
+    match observation {
+        Observation::Begun { effect }
+        | Observation::Done { effect, .. }
+        | Observation::Failed { effect, .. }
+        | Observation::Measured { effect, .. } => effect.key(),
+    }
+}

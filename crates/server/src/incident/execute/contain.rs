@@ -1,0 +1,342 @@
+//! Step 2: taint, drain, closing set, disable, prove.
+
+use std::time::Duration;
+
+use skink_authority::{Closing, SigningAuthority};
+use skink_incident::Outcome;
+use skink_model::{
+    Attempt, AttemptPurpose, AttemptState, AuthorityId, BlockedKey, CrlKind, CrlRow, KeyState,
+    KeyUse, SigningKey, Time,
+};
+use skink_signer::{KeyProvider as _, KeyUri, SignError, SignatureRequest, ToSign};
+use skink_store::{attempts, authorities, certificates, crls, keys};
+use skink_x509::crl::CrlNumber;
+use skink_x509::{Fingerprint, KeyAlgorithm};
+
+use super::{Came, Scene};
+use crate::app::{App, CONTROL};
+use crate::crl::{self, Entries, Listing};
+use crate::failure::{Failure, Result};
+use crate::incident::measure::Tally;
+use crate::{operators, responders};
+
+/// How long tickets in flight are waited for before they are called unknown.
+const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+const PAGE: u32 = 1000;
+/// The name of the key whose only use is to show that the provider works.
+const CONTROL_KEY: &str = "control-signature";
+
+pub(super) async fn taint(scene: Scene<'_>) -> Result<Came> {
+    let (id, incident, stamp) = (scene.authority(), scene.incident(), scene.stamp());
+    let suspected = scene.state.declaration().suspected_since;
+    let stamp = &stamp;
+    scene
+        .app
+        .store()
+        .run_tx("incident_taint", move |tx| {
+            Box::pin(async move {
+                authorities::taint(tx, stamp, id, incident, suspected).await?;
+                let digest = authorities::require(tx, id).await?.key.digest;
+                let reason = format!("{id} is compromised");
+                let blocked =
+                    BlockedKey { digest, reason, incident: Some(incident.clone()), at: stamp.at };
+                keys::block(tx, stamp, &blocked).await?;
+                Ok::<_, Failure>(())
+            })
+        })
+        .await?;
+    tracing::warn!(authority.id = %id, incident.id = %incident, "an authority is tainted");
+    Ok(Came::plain())
+}
+
+/// After the taint nobody gets a new ticket: what is in flight ends, or ends unknown.
+pub(super) async fn drain(scene: Scene<'_>) -> Result<Came> {
+    let until = tokio::time::Instant::now() + DRAIN;
+    let first = open(scene).await?.len();
+    let left = loop {
+        let left = open(scene).await?;
+        if left.is_empty() || tokio::time::Instant::now() >= until {
+            break left;
+        }
+        tokio::time::sleep(DRAIN_LOOK).await;
+    };
+    give_up(scene, &left).await?;
+    let settled = u64::try_from(first.saturating_sub(left.len())).unwrap_or(u64::MAX);
+    let unknown = unknown_serials(scene).await?;
+    Ok(Came::Done(Outcome::Drained { settled, unknown }, String::new()))
+}
+
+async fn open(scene: Scene<'_>) -> Result<Vec<Attempt>> {
+    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let open = attempts::open(&mut snapshot, scene.authority()).await?;
+    // A responder's key is another one, and goes on answering.
+    Ok(open.into_iter().filter(|one| one.purpose != AttemptPurpose::Ocsp).collect())
+}
+
+async fn give_up(scene: Scene<'_>, left: &[Attempt]) -> Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let settlement = |attempt: &Attempt| attempts::Settlement {
+        attempt: attempt.id.clone(),
+        outcome: attempts::Outcome::Unknown,
+        code: Some("drained".to_owned()),
+    };
+    let batch: Vec<_> = left.iter().map(settlement).collect();
+    let (batch, at) = (batch.as_slice(), scene.app.now());
+    scene
+        .app
+        .store()
+        .run_tx("incident_drain", move |tx| {
+            Box::pin(async move { Ok::<_, Failure>(attempts::settle(tx, at, batch).await?) })
+        })
+        .await
+}
+
+/// Serials that may be signed and that nobody was given; the final list has them.
+async fn unknown_serials(scene: Scene<'_>) -> Result<Vec<String>> {
+    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let (mut serials, mut after) = (Vec::new(), None);
+    loop {
+        let page = attempts::after(&mut snapshot, scene.authority(), after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(serials) };
+        after = Some(last.id.clone());
+        for attempt in page.iter().filter(|one| is_unknown_certificate(one)) {
+            let Ok(id) = attempt.subject.parse() else { continue };
+            let row = certificates::find(&mut snapshot, &id).await?;
+            serials.extend(row.map(|row| row.serial.to_hex()));
+        }
+    }
+}
+
+fn is_unknown_certificate(attempt: &Attempt) -> bool {
+    attempt.state == AttemptState::Unknown && attempt.purpose == AttemptPurpose::Certificate
+}
+
+/// Signs what is missing of the closing set; what a crash left signed is taken as it is.
+pub(super) async fn closing_set(scene: Scene<'_>, deadline: Time) -> Result<Came> {
+    let (app, id) = (scene.app, scene.authority());
+    let _one_at_a_time = app.listing().lock().await;
+    let authority = app.authority(id).await?;
+    let signing = app.signing_authority(&authority)?;
+    let signed = signed_lists(scene).await?;
+    let plan = plan(scene, &signing, deadline).await?;
+    let times = (plan.transition.this_update, plan.transition.next_update);
+    let transition = match signed.0 {
+        Some(row) => row,
+        None => crl::sign(app, &listing(scene, CrlKind::Transition, times)).await?,
+    };
+    crl::release(app, &transition, scene.stamp()).await?;
+    let said = facts(&transition)?.this_update.plus(Duration::from_secs(1));
+    let times = (said.max(plan.final_list.this_update), plan.final_list.next_update);
+    let last = match signed.1 {
+        Some(row) => row,
+        None => crl::sign(app, &listing(scene, CrlKind::Final, times)).await?,
+    };
+    responder(scene, plan.responder_until).await?;
+    close(scene).await?;
+    let facts_of_last = facts(&last)?;
+    let outcome = Outcome::ClosingSet {
+        transition_number: transition.number,
+        final_number: last.number,
+        final_entries: facts_of_last.entries,
+        final_digest: facts_of_last.digest.to_string(),
+        transition_until: facts(&transition)?.next_update,
+    };
+    Ok(Came::shown(outcome, &facts_of_last.digest))
+}
+
+fn facts(row: &CrlRow) -> Result<&skink_model::CrlFacts> {
+    row.signed.as_ref().ok_or(Failure::Bug("a signed list without its facts"))
+}
+
+/// The transition list and the final list that this incident has signed already.
+async fn signed_lists(scene: Scene<'_>) -> Result<(Option<CrlRow>, Option<CrlRow>)> {
+    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let rows = crls::of_authority(&mut snapshot, scene.authority()).await?;
+    let newest = |kind| {
+        let ours = rows.iter().filter(|row| {
+            row.kind == kind
+                && row.signed.is_some()
+                && row.incident.as_ref() == Some(scene.incident())
+        });
+        ours.max_by_key(|row| row.number).cloned()
+    };
+    Ok((newest(CrlKind::Transition), newest(CrlKind::Final)))
+}
+
+async fn plan(
+    scene: Scene<'_>,
+    signing: &SigningAuthority,
+    deadline: Time,
+) -> Result<skink_authority::ClosingPlan> {
+    let (app, id) = (scene.app, scene.authority());
+    let scope = crl::own_scope(id);
+    let mut snapshot = app.store().read().await.map_err(Failure::Store)?;
+    let last = crls::last_number(&mut snapshot, &scope).await?.unwrap_or(0);
+    let newest = crls::published(&mut snapshot, &scope).await?.and_then(|row| row.signed);
+    let counts = certificates::scope(&mut snapshot, id, app.now()).await?;
+    let last_not_after = counts.iter().map(|one| one.last_end).max().unwrap_or(app.now());
+    let closing = Closing {
+        authority: signing,
+        locations: app.locations(),
+        now: app.now(),
+        first_number: CrlNumber::from_u64(last.saturating_add(1)),
+        last_deadline: deadline,
+        last_not_after,
+        last_this_update: newest.map(|facts| facts.this_update),
+    };
+    closing.plan().map_err(|error| Failure::conflict(error.to_string()))
+}
+
+fn listing(scene: Scene<'_>, kind: CrlKind, times: (Time, Time)) -> Listing {
+    let entries = match kind {
+        CrlKind::Final => Entries::Everything {
+            revoked_at: scene.app.now().truncated_to_secs(),
+            suspected_since: scene.state.declaration().suspected_since,
+        },
+        _ => Entries::Revoked,
+    };
+    Listing {
+        authority: scene.authority().clone(),
+        kind,
+        times: Some(times),
+        entries,
+        purpose: AttemptPurpose::ClosingSet,
+        incident: Some(scene.incident().clone()),
+    }
+}
+
+/// After the final list, which therefore does not list it: it goes on answering honest readers.
+async fn responder(scene: Scene<'_>, until: Time) -> Result<()> {
+    let (app, id) = (scene.app, scene.authority());
+    let lasts = |responder: &skink_authority::Responder| {
+        responder.certificate().not_after().plus(Duration::from_secs(2)) >= until
+    };
+    if app.responder(id).await?.is_some_and(|responder| lasts(&responder)) {
+        return Ok(());
+    }
+    responders::certify(app, id, Some((scene.incident().clone(), until))).await
+}
+
+async fn close(scene: Scene<'_>) -> Result<()> {
+    let (id, stamp) = (scene.authority(), scene.stamp());
+    let stamp = &stamp;
+    scene
+        .app
+        .store()
+        .run_tx("incident_close_key", move |tx| {
+            Box::pin(async move { Ok::<_, Failure>(authorities::close(tx, stamp, id).await?) })
+        })
+        .await
+}
+
+pub(super) async fn disable(scene: Scene<'_>) -> Result<Came> {
+    let app = scene.app;
+    let key = key_of(app, scene.authority()).await?;
+    app.provider().disable(&key).await.map_err(Failure::Provider)?;
+    let refusal_code = refusal(scene, &key).await?;
+    let (uri, stamp) = (key.as_str(), scene.stamp());
+    crate::db::set_key_state(app, uri, KeyState::Disabled, Some(&refusal_code), &stamp).await?;
+    tracing::warn!(key.uri = uri, key.refusal = refusal_code, "a key is disabled");
+    Ok(Came::Done(Outcome::Disabled { refusal_code }, String::new()))
+}
+
+pub(super) async fn key_of(app: &App, id: &AuthorityId) -> Result<KeyUri> {
+    let uri = app.authority(id).await?.key.uri;
+    let uri = uri.ok_or_else(|| Failure::conflict(format!("the key of {id} is not here")))?;
+    uri.parse().map_err(|_| Failure::Bug("a key's URI"))
+}
+
+/// Tries to sign, and takes the provider's own code for its refusal.
+async fn refusal(scene: Scene<'_>, key: &KeyUri) -> Result<String> {
+    let authority = scene.app.authority(scene.authority()).await?;
+    let request = SignatureRequest {
+        authority: authority.id.clone(),
+        key: key.clone(),
+        purpose: AttemptPurpose::Probe,
+        subject: format!("{}/prove-disabled", scene.incident()),
+        algorithm: authority.key.algorithm.signature_algorithm(),
+        incident: Some(scene.incident().clone()),
+    };
+    let message = scene.incident().as_str().as_bytes();
+    let asked = scene.app.signer().ask_and_sign(request, ToSign::Message(message)).await;
+    match asked {
+        Err(SignError::Provider { code, source }) => match source {
+            skink_signer::ProviderError::Disabled { .. } => Ok(code),
+            other => Err(Failure::Provider(other)),
+        },
+        Err(error) => Err(Failure::Sign(error)),
+        Ok(_) => Err(Failure::conflict(format!("{key} still signs"))),
+    }
+}
+
+/// The provider refuses this key as disabled, and signs with another through the same credential:
+/// an outage is no proof.
+pub(super) async fn prove(scene: Scene<'_>) -> Result<Came> {
+    let mut tally = Tally::default();
+    let key = key_of(scene.app, scene.authority()).await?;
+    let refused = refusal(scene, &key).await;
+    match refused {
+        Ok(code) => tally.met("refusal", 1, &code),
+        Err(error) => tally.pending("refusal", &crate::failure::chain(&error)),
+    }
+    match control(scene).await {
+        Ok(digest) => tally.met("control", 1, &digest.to_string()),
+        Err(error) => tally.pending("control", &crate::failure::chain(&error)),
+    }
+    Ok(Came::Measured(tally.measurement(scene.app.now())))
+}
+
+async fn control(scene: Scene<'_>) -> Result<Fingerprint> {
+    let app = scene.app;
+    let key = control_key(scene).await?;
+    let authority = app
+        .active_authority(&operators::parsed(CONTROL)?)
+        .await?
+        .ok_or(Failure::Bug("there is no control authority"))?;
+    let request = SignatureRequest {
+        authority: authority.id,
+        key: key.uri.parse().map_err(|_| Failure::Bug("a key's URI"))?,
+        purpose: AttemptPurpose::Control,
+        subject: format!("{}/prove-disabled", scene.incident()),
+        algorithm: key.algorithm.signature_algorithm(),
+        incident: Some(scene.incident().clone()),
+    };
+    let message = scene.incident().as_str().as_bytes();
+    let signed = app.signer().ask_and_sign(request, ToSign::Message(message)).await;
+    Ok(Fingerprint::of(&signed.map_err(Failure::Sign)?.signature))
+}
+
+/// The key for control signatures, made when it is first needed.
+async fn control_key(scene: Scene<'_>) -> Result<SigningKey> {
+    let app = scene.app;
+    let known = crate::db::keys(app).await?;
+    if let Some(key) = known.into_iter().find(|key| key.key_use == KeyUse::Control) {
+        return Ok(key);
+    }
+    let algorithm = KeyAlgorithm::EcP256;
+    let wanted: KeyUri =
+        format!("software:{CONTROL_KEY}").parse().map_err(|_| Failure::Bug("a key's URI"))?;
+    // A crash may have left the key without its row.
+    let uri = match app.provider().public_key(&wanted).await {
+        Ok(_) => wanted,
+        Err(_) => app.provider().create(CONTROL_KEY, algorithm).await.map_err(Failure::Provider)?,
+    };
+    let public_key = app.provider().public_key(&uri).await.map_err(Failure::Provider)?;
+    let now = app.now();
+    let row = SigningKey {
+        uri: uri.to_string(),
+        key_use: KeyUse::Control,
+        authority: None,
+        algorithm,
+        digest: public_key.digest(),
+        state: KeyState::Enabled,
+        refusal_code: None,
+        created_at: now,
+        changed_at: now,
+    };
+    crate::db::insert_key(app, &row).await?;
+    Ok(row)
+}

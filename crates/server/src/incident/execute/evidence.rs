@@ -1,0 +1,122 @@
+//! Step 3: a copy of what an investigation will need, with a manifest of digests.
+//!
+//! The manifest's own digest goes into the journal, whose head goes out with every trust package:
+//! the agents are its witnesses.
+
+use std::path::Path;
+
+use serde_json::json;
+use skink_incident::{EvidencePass, Outcome, SnapshotFile};
+use skink_model::Evidence;
+use skink_signer::KeyProvider as _;
+use skink_store::{journal, records};
+use skink_x509::Fingerprint;
+
+use super::{Came, Scene};
+use crate::failure::{Failure, Result};
+use crate::files;
+
+const MANIFEST: &str = "manifest.json";
+
+pub(super) async fn snapshot(scene: Scene<'_>, pass: EvidencePass) -> Result<Came> {
+    let dir = scene.dir().join("evidence").join(pass.as_str());
+    files::private_dir(&dir).map_err(Failure::Io)?;
+    database(scene, &dir).await?;
+    write(&dir, "journal.jsonl", &journal_lines(scene).await?)?;
+    write(&dir, "configuration.toml", &configuration(scene)?)?;
+    write(&dir, "keys.json", &provider_state(scene).await?)?;
+    let names = ["skink.db", "journal.jsonl", "configuration.toml", "keys.json"];
+    let mut kept = names.iter().map(|name| digest(&dir, name)).collect::<Result<Vec<_>>>()?;
+    let manifest = serde_json::to_vec_pretty(&json!({
+        "incident": scene.incident(), "pass": pass.as_str(), "files": kept,
+    }));
+    write(&dir, MANIFEST, &manifest.map_err(Failure::Encode)?)?;
+    kept.push(digest(&dir, MANIFEST)?);
+    let evidence = kept.last().map(|file| file.digest.clone()).unwrap_or_default();
+    preserve(scene, pass, &kept).await?;
+    for file in &mut kept {
+        file.name = format!("{pass}/{}", file.name);
+    }
+    Ok(Came::Done(Outcome::Snapshot { files: kept }, evidence))
+}
+
+/// The database has no keys in it; shares of kits that wait for their second person are left out.
+async fn database(scene: Scene<'_>, dir: &Path) -> Result<()> {
+    let path = dir.join("skink.db");
+    // A copy that a crash cut off is made anew.
+    if path.exists() {
+        fs_err::remove_file(&path).map_err(Failure::Io)?;
+    }
+    scene.app.store().snapshot(&path).await.map_err(Failure::Store)
+}
+
+async fn journal_lines(scene: Scene<'_>) -> Result<Vec<u8>> {
+    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let mut lines = Vec::new();
+    for stream in journal::heads(&mut snapshot).await?.keys() {
+        for event in journal::all(&mut snapshot, stream).await? {
+            serde_json::to_writer(&mut lines, &event).map_err(Failure::Encode)?;
+            lines.push(b'\n');
+        }
+    }
+    Ok(lines)
+}
+
+fn configuration(scene: Scene<'_>) -> Result<Vec<u8>> {
+    let path = scene.app.settings().dir().join(crate::config::FILE);
+    fs_err::read(path).map_err(Failure::Io)
+}
+
+/// Names and states of the provider's keys: no material, no credential.
+async fn provider_state(scene: Scene<'_>) -> Result<Vec<u8>> {
+    let provider = scene.app.provider();
+    let mut keys = Vec::new();
+    for key in provider.list().await.map_err(Failure::Provider)? {
+        let state = provider.state(&key).await.map_err(Failure::Provider)?;
+        keys.push(json!({"key": key.to_string(), "state": state.as_str()}));
+    }
+    serde_json::to_vec_pretty(&keys).map_err(Failure::Encode)
+}
+
+fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    files::write_atomic(&dir.join(name), 0o600, bytes).map_err(Failure::Io)
+}
+
+fn digest(dir: &Path, name: &str) -> Result<SnapshotFile> {
+    let bytes = fs_err::read(dir.join(name)).map_err(Failure::Io)?;
+    Ok(SnapshotFile {
+        name: name.to_owned(),
+        digest: Fingerprint::of(&bytes).to_string(),
+        bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+    })
+}
+
+async fn preserve(scene: Scene<'_>, pass: EvidencePass, kept: &[SnapshotFile]) -> Result<()> {
+    let at = scene.app.now();
+    let row = |file: &SnapshotFile| {
+        let digest = file.digest.parse().map_err(|_| Failure::Bug("a digest of our own"))?;
+        Ok(Evidence {
+            incident: scene.incident().clone(),
+            name: format!("{pass}/{}", file.name),
+            file: format!("{}/evidence/{pass}/{}", scene.incident(), file.name),
+            size: file.bytes,
+            digest,
+            at,
+        })
+    };
+    let rows = kept.iter().map(row).collect::<Result<Vec<Evidence>>>()?;
+    let (rows, stamp) = (rows.as_slice(), scene.stamp());
+    let stamp = &stamp;
+    scene
+        .app
+        .store()
+        .run_tx("incident_evidence", move |tx| {
+            Box::pin(async move {
+                for row in rows {
+                    records::preserve(tx, stamp, row).await?;
+                }
+                Ok::<_, Failure>(())
+            })
+        })
+        .await
+}

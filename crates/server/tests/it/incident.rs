@@ -1,0 +1,274 @@
+//! A stolen authority from declaration to report, over real sockets, with agents that say what
+//! agents say.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use skink_api::agent::{Ack, PackageRef};
+use skink_authority::ceremony::KitFile;
+use skink_x509::{Certificate, Fingerprint};
+
+use crate::common::{Api, Enrolled, TestKey, TestServer, config};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What one agent knows and presents.
+struct Party {
+    name: String,
+    enrolled: Enrolled,
+    leaf: Value,
+    key: TestKey,
+    canaries: Vec<String>,
+    seen: (u64, u64),
+    order: u64,
+}
+
+impl Party {
+    async fn join(server: &TestServer, name: &str) -> Self {
+        let enrolled = server.enroll(name).await;
+        let mut party = Self {
+            name: name.to_owned(),
+            enrolled,
+            leaf: Value::Null,
+            key: TestKey::new(),
+            canaries: vec![],
+            seen: (0, 0),
+            order: 0,
+        };
+        party.renew().await;
+        party
+    }
+
+    fn endpoint(&self) -> String {
+        format!("{}-tls", self.name)
+    }
+
+    async fn renew(&mut self) {
+        self.key = TestKey::new();
+        let names = [format!("{}.example.test", self.name)];
+        let csr = self.key.csr(&self.name, &[names[0].as_str()]);
+        let ask = json!({"purpose": "leaf", "endpoint": self.endpoint(), "csr_pem": csr});
+        self.leaf = self.enrolled.api.post("/agent/v1/certificates", &ask).await.ok();
+    }
+
+    async fn report(&self, endpoint: Value, crls: Vec<Value>) {
+        let mut endpoint = endpoint;
+        endpoint["endpoint"] = json!(self.endpoint());
+        let body = json!({"endpoints": [endpoint], "crls": crls});
+        self.enrolled.api.post("/agent/v1/report", &body).await.ok();
+    }
+
+    fn fingerprint(&self) -> String {
+        let pem = self.leaf["certificate_pem"].as_str().unwrap();
+        Certificate::from_pem(pem).unwrap().fingerprint().to_string()
+    }
+
+    fn installed(&self, now: i64) -> Value {
+        json!({"fingerprint": self.fingerprint(), "authority": self.leaf["authority"],
+               "proven_at_ms": now})
+    }
+
+    fn ack(&self, package: &PackageRef, nonce: &str) -> Value {
+        let input = Ack::signing_input(&self.name, &self.endpoint(), package, nonce);
+        json!({"epoch": package.epoch, "version": package.version, "digest": package.digest,
+               "nonce": nonce, "signature": STANDARD.encode(self.enrolled.key.sign(&input))})
+    }
+
+    /// One round: poll, obey, prove.
+    async fn live(&mut self, server: &TestServer) {
+        let (epoch, version, order) = (self.seen.0, self.seen.1, self.order);
+        let path =
+            format!("/agent/v1/poll?epoch={epoch}&version={version}&order={order}&wait_ms=50");
+        let poll = self.enrolled.api.get(&path).await.ok();
+        let now = poll["server_time_ms"].as_i64().unwrap();
+        let package: PackageRef = serde_json::from_value(poll["package"].clone()).unwrap();
+        self.order = poll["order"].as_u64().unwrap();
+        let news = (package.epoch, package.version) != self.seen;
+        self.seen = (package.epoch, package.version);
+        let status = self.status(&package).await;
+        let state = |id: &str| {
+            status.authorities.iter().find(|one| one.id == id).map(|one| one.state.to_string())
+        };
+        let mut said = json!({"peers_measured": true, "installed": self.installed(now)});
+        if news {
+            said["ack"] = self.ack(&package, poll["nonce"].as_str().unwrap());
+        }
+        let proof = json!({"epoch": package.epoch, "version": package.version,
+                           "digest": package.digest});
+        let successor = state("workloads-g2").as_deref() == Some("active");
+        if successor && !self.canaries.contains(&"workloads-g2".to_owned()) {
+            let csr = TestKey::new().csr("x", &[]);
+            let ask = json!({"purpose": "canary", "issuer": "workloads", "csr_pem": csr});
+            let canary = self.enrolled.api.post("/agent/v1/certificates", &ask).await.ok();
+            self.canaries.push(canary["authority"].as_str().unwrap().to_owned());
+            let mut barrier = proof.clone();
+            barrier["authority"] = json!("workloads-g2");
+            barrier["handshakes"] = json!(3);
+            barrier["first_ms"] = json!(now - 500);
+            barrier["last_ms"] = json!(now);
+            said["barrier"] = json!([barrier]);
+        }
+        if !poll["renew"].as_array().unwrap().is_empty() && self.leaf["authority"] == "workloads-g1"
+        {
+            self.renew().await;
+            said["installed"] = self.installed(now);
+        }
+        if state("workloads-g1").as_deref() == Some("revoked") {
+            let mut distrust = proof.clone();
+            distrust["authority"] = json!("workloads-g1");
+            distrust["refusal"] = json!("alert: unknown_ca");
+            distrust["refused_at_ms"] = json!(now);
+            distrust["control_authority"] = json!("workloads-g2");
+            distrust["control_at_ms"] = json!(now + 5);
+            said["distrust"] = json!([distrust]);
+        }
+        self.report(said, crls_of(server, &status).await).await;
+    }
+
+    async fn status(&self, _: &PackageRef) -> skink_trust::Status {
+        let envelope = self.enrolled.api.get("/agent/v1/package").await.bytes;
+        let parsed =
+            skink_trust::Envelope::parse(&envelope, &skink_trust::Limits::default()).unwrap();
+        let path = format!("/agent/v1/part/{}", parsed.manifest().status);
+        skink_trust::Status::parse(&self.enrolled.api.get(&path).await.bytes).unwrap()
+    }
+}
+
+/// Every list of the package as it is read back from its distribution point.
+async fn crls_of(server: &TestServer, status: &skink_trust::Status) -> Vec<Value> {
+    let mut crls = Vec::new();
+    for entry in &status.crls {
+        let der = server.public().get(&entry.scope).await.bytes;
+        let Ok(list) = skink_x509::crl::Crl::from_der(&der) else { continue };
+        let number = list.number().map(ToString::to_string).unwrap_or_default();
+        crls.push(json!({"scope": entry.scope, "number": number,
+                         "digest": Fingerprint::of(&der).to_string(), "at_ms": 0}));
+    }
+    crls
+}
+
+async fn server() -> TestServer {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let public = listener.local_addr().unwrap();
+    drop(listener);
+    let mut config = config();
+    config.listen.public = public;
+    config.public.base_url = format!("http://{public}");
+    config.incident.settle_ms = 100;
+    config.incident.quiet_ms = 300;
+    config.incident.tick_ms = 100;
+    config.incident.wave_size = 1;
+    config.contacts.insert("management".into(), vec!["boss@example.test".into()]);
+    TestServer::start_with(config).await
+}
+
+fn share(server: &TestServer, custodian: &str) -> Value {
+    let kit = server.made.kits.iter().find(|path| path.to_string_lossy().contains("workloads-g1"));
+    let text = std::fs::read_to_string(kit.unwrap()).unwrap();
+    let file = KitFile::from_json(&text).unwrap();
+    let passphrase = format!("passphrase of {custodian}").into();
+    let share = file.sealed().open_share(custodian, &passphrase).unwrap();
+    json!({"kit": text, "custodian": custodian, "share": serde_json::to_string(&share).unwrap()})
+}
+
+async fn look(person: &Api, id: &str) -> Value {
+    person.get(&format!("/api/v1/incidents/{id}")).await.ok()
+}
+
+/// Gives what is asked for, as two people.
+async fn approve(server: &TestServer, incident: &Value) {
+    let id = incident["id"].as_str().unwrap();
+    for wanted in incident["approvals"].as_array().unwrap() {
+        let step = wanted["step"].as_str().unwrap();
+        for name in ["lea", "cid"] {
+            let given = wanted["given"].as_array().unwrap().iter().any(|by| by["operator"] == name);
+            if given {
+                continue;
+            }
+            let person = server.operator(name);
+            if step == "kit" {
+                let body = share(server, name);
+                person.post(&format!("/api/v1/incidents/{id}/kit"), &body).await.ok();
+            } else {
+                let path = format!("/api/v1/incidents/{id}/approve");
+                person.post(&path, &json!({"step": step})).await.ok();
+                let again = person.post(&path, &json!({"step": step})).await;
+                assert!(again.status >= 400, "one person approved twice");
+            }
+        }
+    }
+}
+
+async fn drive(server: &TestServer, parties: &mut [Party], id: &str) -> Value {
+    let (lea, began) = (server.operator("lea"), Instant::now());
+    loop {
+        let incident = look(&lea, id).await;
+        if incident["state"] == "closed" {
+            return incident;
+        }
+        assert!(began.elapsed() < LIMIT, "{incident:#}");
+        approve(server, &incident).await;
+        for party in &mut *parties {
+            party.live(server).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_authority_is_survived() {
+    let server = server().await;
+    let mut parties =
+        vec![Party::join(&server, "web-1").await, Party::join(&server, "web-2").await];
+    for party in &mut parties {
+        party.live(&server).await;
+    }
+    let lea = server.operator("lea");
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "copied",
+                         "suspected_since_ms": 1_000_000, "drill": true, "summary": "a test"});
+
+    // 1. A dry run counts and changes nothing.
+    let mut dry = declare.clone();
+    dry["dry_run"] = json!(true);
+    let shown = lea.post("/api/v1/incidents", &dry).await.ok();
+    assert_eq!(shown["triage"]["certificates"], 2);
+    assert_eq!(shown["forecast"]["waves"], 2);
+    assert!(lea.get("/api/v1/incidents").await.ok().as_array().unwrap().is_empty());
+
+    // 2. Declared; a second time is refused.
+    let incident = lea.post("/api/v1/incidents", &declare).await.ok();
+    let id = incident["id"].as_str().unwrap().to_owned();
+    lea.post("/api/v1/incidents", &declare).await.problem("incident-open");
+
+    // 3. It reaches its end.
+    let incident = drive(&server, &mut parties, &id).await;
+    assert!(incident["gates"].as_array().unwrap().iter().all(|gate| gate["open"] == true));
+    assert!(incident["checkpoints"].as_array().unwrap().iter().all(|c| !c["actual_s"].is_null()));
+    assert_eq!(incident["successor"], "workloads-g2");
+    assert_eq!(incident["key"]["disabled"], true);
+    assert_eq!(incident["key"]["refusal_code"], "software:KeyDisabled");
+    assert_eq!(incident["certificates"]["reissued"], 2);
+    assert!(incident["certificates"]["revoked"].as_u64().unwrap() >= 2);
+    assert_eq!(incident["crl"]["read_back"], true);
+    assert!(parties.iter().all(|party| party.leaf["authority"] == "workloads-g2"));
+
+    // 4. What it left.
+    let authorities = lea.get("/api/v1/authorities").await.ok();
+    let old =
+        authorities.as_array().unwrap().iter().find(|one| one["id"] == "workloads-g1").unwrap();
+    assert_eq!(old["state"], "distrusted");
+    assert_eq!(lea.get("/api/v1/journal/verify").await.ok()["verified"], true);
+    let report = lea.get(&format!("/api/v1/incidents/{id}/report.json")).await.ok();
+    assert_eq!(report["approvals"].as_array().unwrap().len(), 6);
+    assert!(report["evidence"].as_array().unwrap().len() >= 10);
+    let markdown = lea.get(&format!("/api/v1/incidents/{id}/report.md")).await;
+    assert!(String::from_utf8_lossy(&markdown.bytes).contains("# Drill report"));
+    let dir = server.server_dir().join("incidents").join(&id);
+    for file in
+        ["report.md", "report.json", "notices/management.txt", "evidence/closing/manifest.json"]
+    {
+        assert!(dir.join(file).exists(), "{file}");
+    }
+    server.running.stop().await;
+}
