@@ -25,11 +25,12 @@ mod read_back;
 mod secret;
 mod state;
 
-pub use agent::{Agent, AgentHandle};
+pub use agent::{Agent, AgentHandle, OfferError};
 pub use channel::{Channel, ChannelError};
 pub use config::{AgentConfig, BadConfig, EndpointConfig};
 pub use enroll::enroll;
 pub use error::AgentError;
+pub use key::KeyFault;
 pub use party::ReconcileError;
 pub use probes::ProofError;
 pub use state::StateError;

@@ -2,7 +2,9 @@
 #![expect(clippy::print_stderr, reason = "a command-line tool talks")]
 
 mod agent;
+mod init;
 mod logging;
+mod serve;
 mod signals;
 
 use std::process::ExitCode;
@@ -34,7 +36,9 @@ async fn perform(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Client(command) => skink_cli::run(command, &cli.global).await,
         Command::Agent(command) => agent::run(command, Output::new(cli.global.json)).await,
-        Command::Init(_) | Command::Serve(_) | Command::Drill(_) => {
+        Command::Init(args) => init::run(args, Output::new(cli.global.json)).await,
+        Command::Serve(args) => serve::run(&args).await,
+        Command::Drill(_) => {
             eprintln!("this part is not built in yet");
             Ok(())
         }
