@@ -41,7 +41,7 @@ impl<'a> Search<'a> {
     }
 
     pub(crate) fn run(mut self, leaf: &Certificate) -> Result<VerifiedPath, Rejection> {
-        match self.extend(&[leaf.clone()]) {
+        match self.extend(std::slice::from_ref(leaf)) {
             Ok(Some(path)) => Ok(path),
             Ok(None) => Err(self.rejection(false)),
             Err(Spent) => Err(self.rejection(true)),
@@ -77,7 +77,9 @@ impl<'a> Search<'a> {
             match check_signature(last, issuer) {
                 Err(finding) => broken.push(finding),
                 Ok(()) if is_anchor => {
-                    if let Some(verified) = self.consider([path, &[issuer.clone()]].concat())? {
+                    if let Some(verified) =
+                        self.consider([path, std::slice::from_ref(issuer)].concat())?
+                    {
                         return Ok(Some(verified));
                     }
                 }
@@ -87,7 +89,9 @@ impl<'a> Search<'a> {
                     self.reject(false, vec![Finding::error(Code::TooLong, last, message)]);
                 }
                 Ok(()) => {
-                    if let Some(verified) = self.extend(&[path, &[issuer.clone()]].concat())? {
+                    if let Some(verified) =
+                        self.extend(&[path, std::slice::from_ref(issuer)].concat())?
+                    {
                         return Ok(Some(verified));
                     }
                 }

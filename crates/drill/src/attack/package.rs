@@ -1,0 +1,207 @@
+//! Attacks with trust packages, each offered to every agent while it runs.
+//!
+//! The thief took the trust key off the same disk as the issuing key: whatever an honest server
+//! could sign, he can.
+
+use std::time::Duration;
+
+use skink_agent::{AgentHandle, OfferError};
+
+use skink_trust::{
+    Digest, Edition, Envelope, Held, HeldAuthority, Limits, Manifest, Parts, Status,
+};
+use skink_x509::{Certificate, Time};
+
+use super::scoreboard::{Attempt, Phase, Scoreboard};
+use crate::DrillError;
+use crate::agents::Agents;
+use crate::clock::now;
+use crate::fleet::Fleet;
+use crate::headquarters::{Headquarters, ISSUER, STOLEN};
+use crate::outcome::Outcome;
+use crate::thief::forge::Thief;
+use crate::thief::key::{StolenKey, thwarted};
+
+pub(crate) const REPLAYED: &str = "trust-package-replayed";
+pub(crate) const ALTERED: &str = "trust-package-altered";
+pub(crate) const EXPIRED: &str = "trust-package-expired";
+pub(crate) const WRONG_KEY: &str = "trust-package-signed-by-the-wrong-key";
+pub(crate) const OTHER_DOMAIN: &str = "trust-package-of-another-domain";
+pub(crate) const FAST_FORWARD: &str = "trust-package-fast-forwarded-by-the-issuing-key";
+pub(crate) const FORGETFUL: &str = "trust-package-that-forgets-the-denial";
+
+/// The attacks of this file.
+pub(crate) const ALL: &[&str] =
+    &[REPLAYED, ALTERED, EXPIRED, WRONG_KEY, OTHER_DOMAIN, FAST_FORWARD, FORGETFUL];
+
+const AGES: Duration = Duration::from_hours(1);
+const FAR: u64 = 1 << 63;
+
+/// What the thief kept of the time before the incident.
+pub(crate) struct Loot {
+    trust_key: StolenKey,
+    trust_certificate: Certificate,
+    envelope: Vec<u8>,
+    status: Status,
+}
+
+impl Loot {
+    /// Takes the trust key and a copy of the package that is out.
+    pub(crate) async fn take(
+        headquarters: &Headquarters,
+        agents: &Agents,
+        fleet: &Fleet,
+    ) -> Result<Self, DrillError> {
+        let dir = headquarters.server_dir();
+        let key = dir.join("keys").join("trust-g1.key.pem");
+        let trust_key = StolenKey::take(&key, &dir.join("credentials").join("software.key"))?;
+        let url = format!("http://{}/trust", headquarters.public);
+        let unreachable =
+            |source| DrillError::Unreachable { operation: "fetch the package".to_owned(), source };
+        let response = reqwest::get(&url).await.map_err(unreachable)?;
+        let envelope = response.bytes().await.map_err(unreachable)?.to_vec();
+        let parsed = Envelope::parse(&envelope, &Limits::default())
+            .map_err(|error| thwarted("reading the package", &error))?;
+        let party = fleet.parties().first();
+        let party = party.ok_or_else(|| thwarted("copying the package", &"nobody has one"))?;
+        let held = agents.of(party)?.held();
+        let status = held
+            .part(parsed.manifest().status)
+            .ok_or_else(|| thwarted("copying the package", &"its status is not held"))?;
+        let status =
+            Status::parse(&status).map_err(|error| thwarted("reading the package", &error))?;
+        let trust_certificate = parsed.certificate().clone();
+        Ok(Self { trust_key, trust_certificate, envelope, status })
+    }
+
+    /// Offers every package to every agent's state.
+    pub(crate) fn offer_all(
+        &self,
+        thief: &Thief,
+        agents: &Agents,
+        fleet: &Fleet,
+        scoreboard: &Scoreboard,
+    ) -> Result<(), DrillError> {
+        for party in fleet.parties() {
+            let agent = agents.of(party)?;
+            for name in ALL {
+                let held = agent.held();
+                let control = held.active(ISSUER).is_some_and(|active| active.id != STOLEN);
+                let (envelope, parts) = self.forge(name, thief, &held)?;
+                let outcome = offer(agent, &envelope, &parts);
+                let (target, mechanism) = (party.name.clone(), None);
+                let attempt = Attempt { target, mechanism, outcome, control };
+                scoreboard.record(name, Phase::After, attempt);
+            }
+        }
+        Ok(())
+    }
+
+    fn forge(
+        &self,
+        name: &str,
+        thief: &Thief,
+        held: &Held,
+    ) -> Result<(Vec<u8>, Parts), DrillError> {
+        let next = Edition::new(held.edition().epoch, held.edition().version + 1);
+        let until = now().plus(AGES);
+        match name {
+            REPLAYED => Ok((self.envelope.clone(), self.parts(held))),
+            ALTERED => {
+                let text = String::from_utf8_lossy(&self.envelope);
+                let at = format!("\\\"version\\\":{}", self.edition()?.version);
+                let raised = format!("\\\"version\\\":{}", next.version);
+                Ok((text.replace(&at, &raised).into_bytes(), self.parts(held)))
+            }
+            EXPIRED => self.sign(held, next, now().minus(AGES), held.domain(), &self.trust_key),
+            OTHER_DOMAIN => self.sign(held, next, until, "elsewhere.example", &self.trust_key),
+            WRONG_KEY => self.sign(held, next, until, held.domain(), &StolenKey::generate()?),
+            FAST_FORWARD => {
+                let far = Edition::new(next.epoch, FAR);
+                let body = self.manifest(held, far, until, held.domain())?;
+                let signature = thief.stolen.sign(&Manifest::signing_input(&body))?;
+                let envelope = Envelope::assemble(body, &thief.authority, &signature)
+                    .map_err(|error| thwarted("forging a package", &error))?;
+                Ok((envelope, self.parts(held)))
+            }
+            _ => self.sign(held, next, until, held.domain(), &self.trust_key),
+        }
+    }
+
+    fn edition(&self) -> Result<Edition, DrillError> {
+        Envelope::parse(&self.envelope, &Limits::default())
+            .map(|envelope| envelope.manifest().edition)
+            .map_err(|error| thwarted("reading the package", &error))
+    }
+
+    /// The status from before the incident: nothing tainted, nothing denied, the old lists.
+    fn parts(&self, held: &Held) -> Parts {
+        let mut parts = Parts::new();
+        for crl in held.crls() {
+            parts.insert(crl.crl.der().to_vec());
+        }
+        if let Ok(status) = self.forgetful(held).to_part() {
+            parts.insert(status);
+        }
+        parts
+    }
+
+    /// The old status with the lists that agents hold now: only what he wants forgotten differs.
+    fn forgetful(&self, held: &Held) -> Status {
+        let mut status = self.status.clone();
+        for entry in &mut status.crls {
+            if let Some(now) = held.crl(&entry.scope) {
+                entry.digest = now.digest;
+            }
+        }
+        status
+    }
+
+    fn manifest(
+        &self,
+        held: &Held,
+        edition: Edition,
+        until: Time,
+        domain: &str,
+    ) -> Result<String, DrillError> {
+        let forged = |error: &dyn std::fmt::Display| thwarted("forging a package", error);
+        let original =
+            Envelope::parse(&self.envelope, &Limits::default()).map_err(|error| forged(&error))?;
+        let status = self.forgetful(held).to_part().map_err(|error| forged(&error))?;
+        let manifest = Manifest {
+            domain: domain.to_owned(),
+            edition,
+            not_after_ms: until.as_millis(),
+            status: Digest::of(&status),
+            ..original.manifest().clone()
+        };
+        manifest.to_body().map_err(|error| forged(&error))
+    }
+
+    fn sign(
+        &self,
+        held: &Held,
+        edition: Edition,
+        until: Time,
+        domain: &str,
+        key: &StolenKey,
+    ) -> Result<(Vec<u8>, Parts), DrillError> {
+        let body = self.manifest(held, edition, until, domain)?;
+        let signature = key.sign(&Manifest::signing_input(&body))?;
+        let envelope = Envelope::assemble(body, &self.trust_certificate, &signature)
+            .map_err(|error| thwarted("forging a package", &error))?;
+        Ok((envelope, self.parts(held)))
+    }
+}
+
+/// Refused, or accepted without bringing the stolen authority back: both lock the thief out.
+fn offer(agent: &AgentHandle, envelope: &[u8], parts: &Parts) -> Outcome {
+    match agent.offer(envelope, parts) {
+        Err(OfferError::Refused(refusal)) => Outcome::CertificateRefused(refusal.to_string()),
+        Err(other) => Outcome::Failed(other.to_string()),
+        Ok(()) if agent.held().authority(STOLEN).is_some_and(HeldAuthority::is_trusted) => {
+            Outcome::Accepted { resumed: false }
+        }
+        Ok(()) => Outcome::CertificateRefused("its words do not count".to_owned()),
+    }
+}

@@ -1,0 +1,126 @@
+//! The two operators' side of an incident: declare, approve, release the kit, watch it close.
+
+use std::time::{Duration, Instant};
+
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+use skink_api::{Incident, IncidentState};
+use skink_signer::sealed::KitSeal;
+
+use crate::DrillError;
+use crate::headquarters::{CUSTODIANS, Headquarters, STOLEN, passphrase};
+use crate::operator::{Operator, expect};
+use crate::options::DrilledPlan;
+
+const PACE: Duration = Duration::from_millis(50);
+const LIMIT: Duration = Duration::from_mins(5);
+
+/// An incident as the operators drive it.
+pub(crate) struct Command<'a> {
+    headquarters: &'a Headquarters,
+    pub(crate) id: String,
+    pub(crate) declared: Instant,
+}
+
+impl<'a> Command<'a> {
+    /// The lead declares.
+    pub(crate) async fn declare(
+        headquarters: &'a Headquarters,
+        plan: DrilledPlan,
+    ) -> Result<Self, DrillError> {
+        let trigger = match plan {
+            DrilledPlan::Authority => "copied",
+            DrilledPlan::Rotation => "planned",
+        };
+        let body = json!({
+            "plan": plan.as_str(),
+            "authority": STOLEN,
+            "trigger": trigger,
+            "drill": true,
+            "summary": "a drill",
+        });
+        let declared = Instant::now();
+        let answer = headquarters.lead.post::<_, Incident>("/incidents", &body).await?;
+        let incident = expect("declare", answer)?;
+        Ok(Self { headquarters, id: incident.summary.id, declared })
+    }
+
+    /// Gives every approval that is asked for, by two people, until the incident has closed.
+    pub(crate) async fn drive(
+        &self,
+        mut watch: impl FnMut(&Incident),
+    ) -> Result<Incident, DrillError> {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        loop {
+            let incident = self.look().await?;
+            watch(&incident);
+            if matches!(incident.summary.state, IncidentState::Closed | IncidentState::StoodDown) {
+                return Ok(incident);
+            }
+            for wanted in &incident.approvals {
+                let given = |name: &str| wanted.given.iter().any(|one| one.operator == name);
+                for (person, name) in
+                    [(&self.headquarters.lead, "lead"), (&self.headquarters.ciso, "ciso")]
+                {
+                    if !given(name) {
+                        self.give(person, &wanted.step, name).await?;
+                    }
+                }
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Err(DrillError::Late {
+                    what: format!("the incident's step {}", incident.summary.step),
+                    limit_s: LIMIT.as_secs(),
+                });
+            }
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
+    pub(crate) async fn look(&self) -> Result<Incident, DrillError> {
+        let answer = self.headquarters.lead.get(&format!("/incidents/{}", self.id)).await?;
+        expect("look at the incident", answer)
+    }
+
+    /// One person's approval. That another request of the same person came first is no failure:
+    /// after a crash of the server an answer may have been lost.
+    async fn give(&self, person: &Operator, step: &str, name: &str) -> Result<(), DrillError> {
+        let answer = if step == "kit" {
+            let custodian = if name == "lead" { CUSTODIANS[0] } else { CUSTODIANS[1] };
+            let body = self.share_of(custodian)?;
+            person.post::<_, Value>(&format!("/incidents/{}/kit", self.id), &body).await?
+        } else {
+            let body = json!({ "step": step });
+            person.post::<_, Value>(&format!("/incidents/{}/approve", self.id), &body).await?
+        };
+        match answer {
+            Ok(_) => Ok(()),
+            Err(problem)
+                if matches!(
+                    problem.code,
+                    skink_api::Code::SamePerson | skink_api::Code::NothingToApprove
+                ) =>
+            {
+                tracing::debug!(%problem, "an approval came twice");
+                Ok(())
+            }
+            Err(problem) => expect("approve", Err(problem)),
+        }
+    }
+
+    /// A custodian opens his share of the kit on a machine of his own.
+    fn share_of(&self, custodian: &str) -> Result<Value, DrillError> {
+        let failed = |source| DrillError::File { what: "read the recovery kit", source };
+        let path = self.headquarters.kit(STOLEN);
+        let kit = fs_err::read_to_string(&path).map_err(failed)?;
+        let unreadable =
+            |error: &dyn std::fmt::Display| failed(std::io::Error::other(error.to_string()));
+        let file: Value = serde_json::from_str(&kit).map_err(|error| unreadable(&error))?;
+        let seal = KitSeal::deserialize(&file["seal"]).map_err(|error| unreadable(&error))?;
+        let share = seal
+            .open_share(custodian, &passphrase(custodian).into())
+            .map_err(|error| unreadable(&error))?;
+        let share = serde_json::to_string(&share).map_err(|error| unreadable(&error))?;
+        Ok(json!({ "kit": kit, "custodian": custodian, "share": share }))
+    }
+}

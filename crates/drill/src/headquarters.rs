@@ -1,0 +1,153 @@
+//! The server's side of a drill: a hierarchy of its own, the server process and two operators.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use skink_x509::Certificate;
+use tokio::process::Command;
+
+use crate::DrillError;
+use crate::operator::Operator;
+use crate::options::{DrillOptions, Sabotage};
+use crate::process::ServerProcess;
+
+/// The trust domain of a drill.
+pub(crate) const DOMAIN: &str = "drill.skink.internal";
+/// The custodians of its recovery kit.
+pub(crate) const CUSTODIANS: [&str; 2] = ["carol", "dave"];
+/// The authority that is stolen.
+pub(crate) const STOLEN: &str = "workloads-g1";
+/// The issuer everybody's certificates come from.
+pub(crate) const ISSUER: &str = "workloads";
+
+/// What `skink init` made, and what runs over it.
+pub(crate) struct Headquarters {
+    pub(crate) dir: PathBuf,
+    pub(crate) server: ServerProcess,
+    pub(crate) lead: Operator,
+    pub(crate) ciso: Operator,
+    /// A second session of the lead's: the same person.
+    pub(crate) lead_again: Operator,
+    pub(crate) public: SocketAddr,
+}
+
+/// The parts of an operator file that a drill needs.
+#[derive(Deserialize)]
+struct OperatorFile {
+    root: String,
+    token: String,
+    #[serde(default)]
+    server_name: Option<String>,
+}
+
+impl Headquarters {
+    /// `skink init`, shorter timings, `skink serve`, and operators who know the root.
+    pub(crate) async fn set_up(options: &DrillOptions, dir: &Path) -> Result<Self, DrillError> {
+        let server_dir = dir.join("server");
+        init(&options.skink, dir, &server_dir).await?;
+        hurry(&server_dir, options.sabotage)?;
+        let server = ServerProcess::start(&options.skink, &server_dir).await?;
+        let addr = server.ports().api;
+        let (lead, _) = person(&server_dir, "lead", addr)?;
+        let (lead_again, _) = person(&server_dir, "lead", addr)?;
+        let (ciso, _) = person(&server_dir, "ciso", addr)?;
+        let public = server.ports().public;
+        Ok(Self { dir: dir.to_owned(), server, lead, ciso, lead_again, public })
+    }
+
+    /// One more session of the lead's, for a task of its own.
+    pub(crate) fn another_session(&self) -> Result<Operator, DrillError> {
+        person(&self.server_dir(), "lead", self.server.ports().api).map(|(operator, _)| operator)
+    }
+
+    /// The file of an authority's recovery kit.
+    pub(crate) fn kit(&self, authority: &str) -> PathBuf {
+        self.dir.join("root").join("kits").join(format!("{authority}.kit.json"))
+    }
+
+    /// The folder of the agents' own folders, by party.
+    pub(crate) fn agents(&self) -> PathBuf {
+        self.dir.join("agents")
+    }
+
+    /// The server's folder.
+    pub(crate) fn server_dir(&self) -> PathBuf {
+        self.dir.join("server")
+    }
+}
+
+/// An operator from the file that `skink init` wrote for him, and the root in it.
+fn person(
+    server_dir: &Path,
+    name: &str,
+    addr: SocketAddr,
+) -> Result<(Operator, Certificate), DrillError> {
+    let unreadable = |error: &dyn std::fmt::Display| DrillError::Init { stderr: error.to_string() };
+    let path = server_dir.join("operators").join(format!("{name}.json"));
+    let text = fs_err::read_to_string(path)
+        .map_err(|source| DrillError::File { what: "read an operator file", source })?;
+    let file: OperatorFile = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+    let root = Certificate::from_pem(&file.root).map_err(|error| unreadable(&error))?;
+    let name = file.server_name.unwrap_or_else(|| format!("skink.{DOMAIN}"));
+    Ok((Operator::new(&root, &name, addr, file.token)?, root))
+}
+
+async fn init(skink: &Path, dir: &Path, server_dir: &Path) -> Result<(), DrillError> {
+    let wrote = |source| DrillError::File { what: "prepare the drill's folder", source };
+    let passphrases = dir.join("passphrases");
+    let people = CUSTODIANS.iter().chain(&["root"]);
+    let lines: Vec<String> = people.map(|name| format!("{name}={}", passphrase(name))).collect();
+    fs_err::write(&passphrases, lines.join("\n")).map_err(wrote)?;
+    let mut command = Command::new(skink);
+    command.arg("init").arg("--dir").arg(server_dir).arg("--root-dir").arg(dir.join("root"));
+    command.args(["--domain", DOMAIN]);
+    for name in CUSTODIANS {
+        command.args(["--custodian", name]);
+    }
+    command.arg("--passphrase-file").arg(&passphrases);
+    // All three are held until all three are known, so that they differ.
+    let listeners: Vec<_> = (0..3)
+        .map(|_| TcpListener::bind(("127.0.0.1", 0)))
+        .collect::<Result<_, _>>()
+        .map_err(wrote)?;
+    for (flag, listener) in ["--api", "--agents", "--public"].iter().zip(&listeners) {
+        command.arg(flag).arg(listener.local_addr().map_err(wrote)?.to_string());
+    }
+    drop(listeners);
+    let output = command
+        .output()
+        .await
+        .map_err(|source| DrillError::Process { what: "initialise", source })?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(DrillError::Init { stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+}
+
+/// The passphrase of a custodian of the drill.
+pub(crate) fn passphrase(custodian: &str) -> String {
+    format!("the drill's {custodian} keeps a long passphrase")
+}
+
+/// Sets the incident's timings for programs on loopback instead of daemons in the field.
+fn hurry(server_dir: &Path, sabotage: Option<Sabotage>) -> Result<(), DrillError> {
+    let failed = |source| DrillError::File { what: "set the drill's timings", source };
+    let path = server_dir.join("skink.toml");
+    let text = fs_err::read_to_string(&path).map_err(failed)?;
+    let mut config: toml::Table =
+        text.parse().map_err(|error| failed(std::io::Error::other(error)))?;
+    let quiet_ms = if sabotage == Some(Sabotage::QuietGate) { 0 } else { 1_500 };
+    let timings =
+        [("settle_ms", 50), ("quiet_ms", quiet_ms), ("tick_ms", 200), ("retry_after_s", 1)];
+    let incident = config
+        .entry("incident")
+        .or_insert_with(|| toml::Table::new().into())
+        .as_table_mut()
+        .ok_or_else(|| failed(std::io::ErrorKind::InvalidData.into()))?;
+    for (name, value) in timings {
+        incident.insert(name.to_owned(), toml::Value::Integer(value));
+    }
+    fs_err::write(&path, config.to_string()).map_err(failed)
+}

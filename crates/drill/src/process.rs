@@ -1,0 +1,105 @@
+//! `skink serve` as a process of its own, which a drill may kill at any instant and start again.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::DrillError;
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// The addresses the server chose, as it writes them once it is ready.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Ports {
+    pub(crate) api: std::net::SocketAddr,
+    pub(crate) agent: std::net::SocketAddr,
+    pub(crate) public: std::net::SocketAddr,
+}
+
+/// The running server.
+pub(crate) struct ServerProcess {
+    skink: PathBuf,
+    dir: PathBuf,
+    child: Mutex<Child>,
+    ports: Ports,
+}
+
+impl ServerProcess {
+    /// Starts `skink serve` over `dir` and waits until it answers.
+    pub(crate) async fn start(skink: &Path, dir: &Path) -> Result<Self, DrillError> {
+        let (child, ports) = launch(skink, dir).await?;
+        Ok(Self { skink: skink.to_owned(), dir: dir.to_owned(), child: Mutex::new(child), ports })
+    }
+
+    pub(crate) const fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// SIGKILL, then a new process over the same data at the same addresses.
+    pub(crate) async fn crash_and_restart(&self) -> Result<(), DrillError> {
+        let mut child = self.child.lock().await;
+        child.kill().await.map_err(|source| DrillError::Process { what: "kill", source })?;
+        (*child, _) = launch(&self.skink, &self.dir).await?;
+        Ok(())
+    }
+
+    /// SIGTERM, and SIGKILL when that is not obeyed in time.
+    pub(crate) async fn stop(&self) -> Result<(), DrillError> {
+        let mut child = self.child.lock().await;
+        if let Some(pid) = child.id() {
+            let asked = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
+            asked.map_err(|source| DrillError::Process { what: "stop", source })?;
+        }
+        if tokio::time::timeout(STOP_LIMIT, child.wait()).await.is_err() {
+            child.kill().await.map_err(|source| DrillError::Process { what: "kill", source })?;
+        }
+        Ok(())
+    }
+}
+
+async fn launch(skink: &Path, dir: &Path) -> Result<(Child, Ports), DrillError> {
+    let ports_file = dir.join("ports.json");
+    match fs_err::remove_file(&ports_file) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(DrillError::Process { what: "clear ports.json of", source }),
+    }
+    let log = fs_err::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(dir.join("serve.log"))
+        .map_err(|source| DrillError::Process { what: "open the log of", source })?;
+    let mut child = Command::new(skink)
+        .arg("serve")
+        .arg("--dir")
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log.into_file())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| DrillError::Process { what: "start", source })?;
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        if let Ok(text) = fs_err::read_to_string(&ports_file)
+            && let Ok(ports) = serde_json::from_str(&text)
+        {
+            return Ok((child, ports));
+        }
+        let exited =
+            child.try_wait().map_err(|source| DrillError::Process { what: "watch", source })?;
+        if let Some(status) = exited {
+            return Err(DrillError::ServerExited { status, log: dir.join("serve.log") });
+        }
+        if Instant::now() >= deadline {
+            return Err(DrillError::ServerNotReady { log: dir.join("serve.log") });
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

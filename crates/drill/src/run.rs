@@ -1,0 +1,383 @@
+//! The course of a drill.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use skink_api::{Incident, JournalReport};
+use skink_x509::Certificate;
+use skink_x509::crl::Crl;
+
+use crate::agents::Agents;
+use crate::attack::scoreboard::{Phase, Scoreboard};
+use crate::attack::{handshake, lasting, package, server};
+use crate::battlefield::Battlefield;
+use crate::command::Command;
+use crate::crash::Crasher;
+use crate::fleet::Fleet;
+use crate::fleet::traffic::Traffic;
+use crate::headquarters::{DOMAIN, Headquarters, STOLEN};
+use crate::operator::expect;
+use crate::options::{DrillOptions, DrilledPlan};
+use crate::report::{Certificates, Checkpoint, CrlResult, JournalResult, KeyResult, Report};
+use crate::rng::Choices;
+use crate::score::{Observed, gates};
+use crate::thief::forge::{Partner, Thief};
+use crate::thief::key::{StolenKey, thwarted};
+use crate::thief::status;
+use crate::{DrillError, Progress};
+
+/// Full handshakes that the fleet makes before anything happens, for each of its clients.
+const WARM_UP: Duration = Duration::from_secs(2);
+const TRAFFIC_LIMIT: Duration = Duration::from_mins(1);
+const LEAST_HANDSHAKES: u64 = 1_000;
+const SAMPLE_PACE: Duration = Duration::from_millis(25);
+
+/// Runs a drill to its end and measures it.
+pub async fn run(options: &DrillOptions, progress: &dyn Progress) -> Result<Report, DrillError> {
+    if let Some(dir) = &options.keep {
+        fs_err::create_dir_all(dir)
+            .map_err(|source| DrillError::File { what: "make the drill's folder", source })?;
+        in_folder(options, progress, dir).await
+    } else {
+        let dir = tempfile::Builder::new()
+            .prefix("skink-drill-")
+            .tempdir()
+            .map_err(|source| DrillError::File { what: "make the drill's folder", source })?;
+        in_folder(options, progress, dir.path()).await
+    }
+}
+
+async fn in_folder(
+    options: &DrillOptions,
+    progress: &dyn Progress,
+    dir: &Path,
+) -> Result<Report, DrillError> {
+    progress.stage("making a hierarchy and starting the server");
+    let headquarters = Arc::new(Headquarters::set_up(options, dir).await?);
+    progress.stage("bringing up endpoints, clients and their agents");
+    let fleet = Fleet::start(DOMAIN, options.endpoints, options.clients)
+        .await
+        .map_err(|source| DrillError::File { what: "start the fleet", source })?;
+    let partner = Partner::new()?;
+    let agents = Agents::start(&headquarters, &fleet, &partner, options).await?;
+    let choices = Choices::new(options.seed);
+    let traffic = Arc::new(Traffic::default());
+    let work = fleet.work(&traffic, &choices.fork("traffic"));
+    tokio::time::sleep(WARM_UP).await;
+    let result = match options.plan {
+        DrilledPlan::Authority => {
+            let legitimate = agents.certificates()?;
+            let thief = steal(&headquarters, legitimate.values().next()).await?;
+            let field = prepare(fleet, thief, &partner, legitimate)?;
+            let scene = Scene {
+                options,
+                progress,
+                headquarters: &headquarters,
+                choices: &choices,
+                traffic: &traffic,
+            };
+            theft(&scene, Arc::new(field), &agents).await
+        }
+        DrilledPlan::Rotation => {
+            let scene = Scene {
+                options,
+                progress,
+                headquarters: &headquarters,
+                choices: &choices,
+                traffic: &traffic,
+            };
+            rotation(&scene, &fleet).await
+        }
+    };
+    work.finish().await;
+    agents.stop().await;
+    let mut outcome = result?;
+    outcome.report.handshakes = traffic.snapshot();
+    outcome.report.report = keep_report(options, dir, &outcome.text)?;
+    outcome.report.gates = gates(options, &outcome.report, &outcome.observed);
+    headquarters.server.stop().await?;
+    Ok(outcome.report)
+}
+
+struct Outcome {
+    report: Report,
+    observed: Observed,
+    text: String,
+}
+
+/// Takes the key off the disk with the credential that lies there.
+async fn steal(
+    headquarters: &Headquarters,
+    sample: Option<&Certificate>,
+) -> Result<Thief, DrillError> {
+    let dir = headquarters.server_dir();
+    let key = dir.join("keys").join(format!("{STOLEN}.key.pem"));
+    let stolen = StolenKey::take(&key, &dir.join("credentials").join("software.key"))?;
+    let path = format!("/authorities/{STOLEN}");
+    let answer = headquarters.lead.get::<skink_api::Authority>(&path).await?;
+    let authority = expect("look at the authority", answer)?;
+    let pem = authority.certificate_pem.unwrap_or_default();
+    let certificate =
+        Certificate::from_pem(&pem).map_err(|error| thwarted("reading the authority", &error))?;
+    Thief::new(stolen, certificate, sample)
+}
+
+pub(crate) fn prepare(
+    fleet: Fleet,
+    thief: Thief,
+    partner: &Partner,
+    legitimate: std::collections::HashMap<String, Certificate>,
+) -> Result<Battlefield, DrillError> {
+    let empty_crl = status::empty_crl(&thief)?;
+    let cross_certificate = partner.cross_certify(&thief.authority)?;
+    let scoreboard = Scoreboard::default();
+    Ok(Battlefield { fleet, thief, scoreboard, empty_crl, cross_certificate, legitimate })
+}
+
+/// What every course of a drill needs.
+struct Scene<'a> {
+    options: &'a DrillOptions,
+    progress: &'a dyn Progress,
+    headquarters: &'a Arc<Headquarters>,
+    choices: &'a Choices,
+    traffic: &'a Traffic,
+}
+
+async fn theft(
+    scene: &Scene<'_>,
+    field: Arc<Battlefield>,
+    agents: &Agents,
+) -> Result<Outcome, DrillError> {
+    let Scene { options, progress, headquarters, choices, traffic } = *scene;
+    progress.stage("the issuing key is stolen: attacking while nobody knows");
+    let footholds = Arc::new(lasting::Footholds::default());
+    attack_all(&field, headquarters, Phase::Before).await?;
+    footholds.take(&field).await?;
+    let loot = package::Loot::take(headquarters, agents, &field.fleet).await?;
+
+    progress.stage("the theft is declared: two operators answer it");
+    let command = Command::declare(headquarters, options.plan).await?;
+    let sampler = sample(&field, &footholds, choices.fork("attacks"));
+    let petitioner = server::Petitioner::start(headquarters.another_session()?);
+    let crasher =
+        options.crash.then(|| Crasher::start(Arc::clone(headquarters), choices.fork("crashes")));
+    server::approve_twice(headquarters, &command.id, &field.scoreboard).await?;
+    let mut tainted = None;
+    let mut laggard_was_waited_for = false;
+    let closed = command
+        .drive(|incident| {
+            progress.incident(incident);
+            let waits = incident.approvals.iter().any(|wanted| wanted.step == "taint");
+            if !waits && tainted.is_none() && incident.summary.step != "triage" {
+                tainted = Some(Instant::now());
+            }
+            laggard_was_waited_for |= field.fleet.laggard().lags() && quiet_is_shut(incident);
+        })
+        .await;
+    sampler.abort();
+    let kills = match crasher {
+        Some(crasher) => crasher.finish().await?,
+        None => 0,
+    };
+    let closed = closed?;
+
+    progress.stage("attacking once more, everywhere");
+    let crl = final_crl(headquarters, &field.thief).await?;
+    petitioner
+        .judge(tainted.unwrap_or(command.declared), |serial| crl.holds(serial), &field.scoreboard)
+        .await?;
+    attack_all(&field, headquarters, Phase::After).await?;
+    footholds.use_all(&field, Phase::After).await;
+    loot.offer_all(&field.thief, agents, &field.fleet, &field.scoreboard)?;
+    wait_for_traffic(traffic).await?;
+
+    let attacks = field.scoreboard.results(command.declared);
+    let exposure_s = attacks.iter().filter_map(|attack| attack.last_accepted_s).fold(0.0, f64::max);
+    let thief_has_copy = field.thief.stolen.sign(b"he still can").is_ok();
+    let mut report = blank(options, &closed, field.fleet.parties().len());
+    report.exposure_s = exposure_s;
+    report.attacks = attacks;
+    report.crl = crl.result();
+    report.key = KeyResult {
+        disabled: closed.key.disabled,
+        refusal_code: closed.key.refusal_code.clone().unwrap_or_default(),
+        control_signature_ok: closed.key.control_signature_ok,
+        thief_has_copy,
+    };
+    report.crashes = kills;
+    finish(report, headquarters, &command, &closed, laggard_was_waited_for).await
+}
+
+async fn rotation(scene: &Scene<'_>, fleet: &Fleet) -> Result<Outcome, DrillError> {
+    let Scene { options, progress, headquarters, choices, traffic } = *scene;
+    progress.stage("a planned rotation: nobody hurries");
+    let command = Command::declare(headquarters, options.plan).await?;
+    let crasher =
+        options.crash.then(|| Crasher::start(Arc::clone(headquarters), choices.fork("crashes")));
+    let mut laggard_was_waited_for = false;
+    let closed = command
+        .drive(|incident| {
+            progress.incident(incident);
+            laggard_was_waited_for |= fleet.laggard().lags() && quiet_is_shut(incident);
+        })
+        .await;
+    let kills = match crasher {
+        Some(crasher) => crasher.finish().await?,
+        None => 0,
+    };
+    let closed = closed?;
+    wait_for_traffic(traffic).await?;
+    let mut report = blank(options, &closed, fleet.parties().len());
+    report.crashes = kills;
+    finish(report, headquarters, &command, &closed, laggard_was_waited_for).await
+}
+
+async fn finish(
+    mut report: Report,
+    headquarters: &Headquarters,
+    command: &Command<'_>,
+    closed: &Incident,
+    laggard_was_waited_for: bool,
+) -> Result<Outcome, DrillError> {
+    let answer = headquarters.lead.get::<JournalReport>("/journal/verify").await?;
+    let journal = expect("verify the journal", answer)?;
+    report.journal = JournalResult { events: journal.events, verified: journal.verified };
+    let text = headquarters.lead.text(&format!("/incidents/{}/report.md", command.id)).await?;
+    let observed = Observed {
+        closed: closed.summary.state == skink_api::IncidentState::Closed,
+        laggard_was_waited_for,
+    };
+    Ok(Outcome { report, observed, text })
+}
+
+/// Every attack that needs no foothold, against everybody.
+async fn attack_all(
+    field: &Arc<Battlefield>,
+    headquarters: &Headquarters,
+    phase: Phase,
+) -> Result<(), DrillError> {
+    for name in handshake::ALL {
+        handshake::strike_all(name, phase, field).await?;
+    }
+    server::knock(headquarters, &field.thief, &field.scoreboard, phase).await
+}
+
+/// Attacks one party after another without pause, to learn when the last one stops accepting.
+fn sample(
+    field: &Arc<Battlefield>,
+    footholds: &Arc<lasting::Footholds>,
+    mut choices: Choices,
+) -> tokio::task::AbortHandle {
+    let (field, footholds) = (Arc::clone(field), Arc::clone(footholds));
+    let task = tokio::spawn(async move {
+        loop {
+            let parties = field.fleet.parties();
+            let party = &parties[choices.below(parties.len())];
+            let name = handshake::ALL[choices.below(handshake::ALL.len())];
+            if handshake::concerns(name, party)
+                && let Err(error) = handshake::strike(name, Phase::During, &field, party).await
+            {
+                tracing::warn!(%error, "an attack could not be made");
+            }
+            footholds.use_one(&field, Phase::During, party).await;
+            tokio::time::sleep(SAMPLE_PACE).await;
+        }
+    });
+    task.abort_handle()
+}
+
+fn quiet_is_shut(incident: &Incident) -> bool {
+    incident.gates.iter().any(|gate| gate.name == "quiet" && !gate.open)
+}
+
+/// The final CRL as anybody fetches it, checked against the stolen authority's key.
+struct FinalCrl(Option<Crl>);
+
+impl FinalCrl {
+    fn holds(&self, serial: &str) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|crl| crl.entries().any(|entry| entry.serial.to_hex() == serial))
+    }
+
+    fn result(&self) -> CrlResult {
+        let entries = self.0.as_ref().map_or(0, Crl::len);
+        CrlResult {
+            entries: u64::try_from(entries).unwrap_or(u64::MAX),
+            read_back: self.0.is_some(),
+        }
+    }
+}
+
+async fn final_crl(headquarters: &Headquarters, thief: &Thief) -> Result<FinalCrl, DrillError> {
+    let url = format!("http://{}/crl/{STOLEN}/p0.crl", headquarters.public);
+    let operation = || "fetch the final CRL".to_owned();
+    let unreachable = |source| DrillError::Unreachable { operation: operation(), source };
+    let response = reqwest::get(&url).await.map_err(unreachable)?;
+    let der = response.bytes().await.map_err(unreachable)?;
+    let crl = Crl::from_der(&der)
+        .ok()
+        .filter(|crl| crl.verify_signed_by(thief.authority.public_key()).is_ok());
+    Ok(FinalCrl(crl))
+}
+
+async fn wait_for_traffic(traffic: &Traffic) -> Result<(), DrillError> {
+    let deadline = tokio::time::Instant::now() + TRAFFIC_LIMIT;
+    while traffic.snapshot().full < LEAST_HANDSHAKES {
+        if tokio::time::Instant::now() >= deadline {
+            return Err(DrillError::Late {
+                what: format!("{LEAST_HANDSHAKES} handshakes"),
+                limit_s: TRAFFIC_LIMIT.as_secs(),
+            });
+        }
+        tokio::time::sleep(SAMPLE_PACE).await;
+    }
+    Ok(())
+}
+
+fn blank(options: &DrillOptions, closed: &Incident, relying_parties: usize) -> Report {
+    let recovered_ms =
+        closed.summary.recovered_at_ms.map_or(0, |at| at - closed.summary.declared_at_ms);
+    Report {
+        plan: options.plan.as_str().to_owned(),
+        seed: options.seed,
+        recovered_s: Duration::from_millis(u64::try_from(recovered_ms).unwrap_or(0)).as_secs_f64(),
+        exposure_s: 0.0,
+        checkpoints: closed
+            .checkpoints
+            .iter()
+            .map(|checkpoint| Checkpoint {
+                name: checkpoint.name.clone(),
+                planned_s: checkpoint.planned_s,
+                actual_s: checkpoint.actual_s,
+                evidence: checkpoint.evidence.clone(),
+            })
+            .collect(),
+        handshakes: crate::report::Handshakes::default(),
+        relying_parties,
+        attacks: Vec::new(),
+        certificates: Certificates {
+            reissued: closed.certificates.reissued,
+            revoked: closed.certificates.revoked,
+        },
+        crl: CrlResult::default(),
+        key: KeyResult::default(),
+        crashes: 0,
+        journal: JournalResult::default(),
+        report: String::new(),
+        not_rehearsed: closed.not_rehearsed.clone(),
+        gates: Vec::new(),
+    }
+}
+
+/// The report outlives the drill's folder: beside it when it is kept, in the current folder else.
+fn keep_report(options: &DrillOptions, dir: &Path, text: &str) -> Result<String, DrillError> {
+    let path = match &options.keep {
+        Some(_) => dir.join("report.md"),
+        None => PathBuf::from(format!("skink-drill-{}.md", options.seed)),
+    };
+    fs_err::write(&path, text)
+        .map_err(|source| DrillError::File { what: "write the report", source })?;
+    Ok(path.display().to_string())
+}

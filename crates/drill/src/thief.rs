@@ -1,0 +1,6 @@
+//! The thief: holds a copy of the issuing key and signs outside every ledger.
+
+pub(crate) mod forge;
+pub(crate) mod key;
+pub(crate) mod status;
+pub(crate) mod tls;
