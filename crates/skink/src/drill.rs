@@ -1,23 +1,30 @@
-//! `skink drill` with something to look at while it runs.
+//! `skink drill`, with something to look at while it runs.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use skink_cli::{DrillArgs, DrillPlan, Exit, Output};
+use skink_cli::{DrillArgs, DrillPlan, Failure, Output};
 use skink_drill::{DrillOptions, DrilledPlan, LEAST_OF_EACH, Progress, Sabotage};
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Drills, shows the result, and says by the exit code whether every gate holds.
-pub(crate) async fn run(args: DrillArgs, output: Output) -> Result<Exit> {
+/// Drills and shows the result; a gate that does not hold is a failure.
+pub(crate) async fn run(args: DrillArgs, output: Output) -> Result<()> {
     let options = resolve(args)?;
     let progress = Lines::new();
     let report = skink_drill::run(&options, &progress).await?;
     progress.finish();
     output.show(&report, || skink_drill::render(&report))?;
-    Ok(if report.holds() { Exit::Done } else { Exit::NotVerified })
+    if report.holds() {
+        return Ok(());
+    }
+    let broken = report.gates.iter().filter(|gate| !gate.holds).count();
+    bail!(Failure::NotVerified {
+        what: format!("{broken} of the drill's {} gates do not hold", report.gates.len()),
+        hint: "run it again with --keep DIR: every file and log stays to be looked at".to_owned(),
+    })
 }
 
 fn resolve(args: DrillArgs) -> Result<DrillOptions> {

@@ -1,7 +1,7 @@
 //! Skink: server, agent, offline root, drill and command line in one program.
-#![expect(clippy::print_stderr, reason = "a command-line tool talks")]
 
 mod agent;
+mod drill;
 mod init;
 mod logging;
 mod serve;
@@ -38,9 +38,6 @@ async fn perform(cli: Cli) -> anyhow::Result<()> {
         Command::Agent(command) => agent::run(command, Output::new(cli.global.json)).await,
         Command::Init(args) => init::run(args, Output::new(cli.global.json)).await,
         Command::Serve(args) => serve::run(&args).await,
-        Command::Drill(_) => {
-            eprintln!("this part is not built in yet");
-            Ok(())
-        }
+        Command::Drill(args) => drill::run(args, Output::new(cli.global.json)).await,
     }
 }
