@@ -79,10 +79,9 @@ impl App {
         let provider = SoftwareProvider::open(&settings.keys(), Credential::from_text(&text));
         let provider = Arc::new(provider.map_err(Failure::Provider)?);
         let ledger = Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock)));
-        let signer = Signer::new(
-            Arc::clone(&ledger) as Arc<dyn Ledger>,
-            [Arc::clone(&provider) as Arc<dyn KeyProvider>],
-        );
+        let (attempts, keys): (Arc<dyn Ledger>, Arc<dyn KeyProvider>) =
+            (Arc::<StoreLedger>::clone(&ledger), Arc::<SoftwareProvider>::clone(&provider));
+        let signer = Signer::new(attempts, [keys]);
         let locations = Locations::new(settings.base_url())
             .map_err(|error| Failure::malformed(error.to_string()))?;
         let nonces =
@@ -265,10 +264,6 @@ impl App {
         names
     }
 
-    pub(crate) fn authority_id(&self, text: &str) -> Result<AuthorityId> {
-        text.parse().map_err(|_| Failure::not_found("authority", text))
-    }
-
     /// An authority's row.
     pub async fn authority(&self, id: &AuthorityId) -> Result<Authority> {
         crate::db::authority(self, id).await
@@ -318,7 +313,7 @@ impl App {
 
     /// The root's row.
     pub(crate) async fn root(&self) -> Result<Authority> {
-        self.authority(&self.authority_id(skink_authority::ceremony::ROOT)?).await
+        self.authority(&crate::authorities::id(skink_authority::ceremony::ROOT)?).await
     }
 
     pub(crate) async fn root_pem(&self) -> Result<String> {
@@ -358,7 +353,7 @@ impl App {
 
     /// Loads the server's TLS identity and makes both listeners use it.
     pub(crate) async fn tls(&self) -> Result<(TlsSource, TlsSource)> {
-        let (own, key) = identity::load(self).await?;
+        let (own, key) = identity::load(self)?;
         let control = crate::db::control_anchors(self).await?;
         let api = tls::api(&own).map_err(Failure::Tls)?;
         let agents = tls::agents(&own, &control).map_err(Failure::Tls)?;

@@ -14,6 +14,11 @@ use crate::operators::parsed;
 use crate::words::Wire as _;
 use crate::{crl, package, responders, views};
 
+/// The id of an authority that a path names.
+pub(crate) fn id(text: &str) -> Result<AuthorityId> {
+    text.parse().map_err(|_| Failure::not_found("authority", text))
+}
+
 pub(crate) async fn issuers(app: &App) -> Result<Vec<api::Issuer>> {
     let authorities = crate::db::authorities(app).await?;
     let rows = crate::db::issuers(app).await?;
@@ -22,8 +27,7 @@ pub(crate) async fn issuers(app: &App) -> Result<Vec<api::Issuer>> {
 
 fn issuer_view(row: &Issuer, authorities: &[Authority]) -> api::Issuer {
     let own = || authorities.iter().filter(|one| one.issuer == row.name);
-    let newest_in =
-        |state| own().filter(|one| one.state == state).map(|one| one.id.to_string()).last();
+    let newest_in = |state| own().rfind(|one| one.state == state).map(|one| one.id.to_string());
     api::Issuer {
         name: row.name.to_string(),
         active: newest_in(AuthorityState::Active),

@@ -78,7 +78,7 @@ pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<Ce
         });
     }
     let request = request(app, by, wanted).await?;
-    let file = request.to_json().map_err(unusable)?;
+    let file = request.to_json().map_err(|error| unusable(&error))?;
     Ok(CeremonyRequest { id: request.body().id.clone(), file })
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn request(app: &App, by: Stamp, wanted: Vec<Wanted>) -> Result
         journal_head: Some(crate::db::journal_head(app).await?),
     };
     let request = signed(app, &body).await?;
-    let file = request.to_json().map_err(unusable)?;
+    let file = request.to_json().map_err(|error| unusable(&error))?;
     crate::db::insert_ceremony(app, &request, &file, &by).await?;
     tracing::info!(ceremony.id = body.id, "a ceremony was requested");
     Ok(request)
@@ -124,7 +124,7 @@ async fn prepare(
         id: id.clone(),
         issuer: wanted.issuer.clone(),
         generation,
-        parent: Some(app.authority_id(skink_authority::ceremony::ROOT)?),
+        parent: Some(crate::authorities::id(skink_authority::ceremony::ROOT)?),
         key_uri: Some(key.to_string()),
         key_algorithm: wanted.algorithm,
         key_digest: public_key.digest(),
@@ -206,10 +206,10 @@ async fn signed(app: &App, body: &RequestBody) -> Result<Request> {
         .max_by_key(|one| one.state == AuthorityState::Active)
         .ok_or_else(|| Failure::conflict("there is no control authority"))?;
     let identity = app.signing_identity(control).await?;
-    let input = body.signing_input().map_err(unusable)?;
+    let input = body.signing_input().map_err(|error| unusable(&error))?;
     let signature =
         control_signature(app, control, format!("ceremony:{}", body.id), &input).await?;
-    Request::assemble(body, &identity.public_key, &signature).map_err(unusable)
+    Request::assemble(body, &identity.public_key, &signature).map_err(|error| unusable(&error))
 }
 
 async fn control_signature(
@@ -260,7 +260,7 @@ async fn floors(app: &App) -> Result<Vec<Floor>> {
     Ok(of_root.collect())
 }
 
-pub(crate) fn unusable(error: skink_authority::ceremony::DocumentError) -> Failure {
-    let detail = crate::failure::chain(&error);
+pub(crate) fn unusable(error: &skink_authority::ceremony::DocumentError) -> Failure {
+    let detail = crate::failure::chain(error);
     skink_api::Problem::new(skink_api::Code::CeremonyRefused, detail).into()
 }

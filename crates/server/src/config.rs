@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn the_least_configuration_gets_defaults_that_nest() {
         let settings = settings(LEAST).unwrap();
-        assert_eq!(settings.crl_life(), Duration::from_secs(7 * 86_400));
+        assert_eq!(settings.crl_life(), Duration::from_hours(7 * 24));
         assert_eq!(settings.server_name(), "skink.example");
         assert_eq!(settings.agent_url(12), "https://pki.example:12");
     }

@@ -20,7 +20,7 @@ const CHAIN: &str = "server.chain.pem";
 const PROFILE: &str = "control-server";
 
 /// Reads the identity that [`renew`] wrote, with the digest of its key.
-pub(crate) async fn load(app: &App) -> Result<(Identity, KeyDigest)> {
+pub(crate) fn load(app: &App) -> Result<(Identity, KeyDigest)> {
     let dir = app.settings().tls();
     let unreadable = |_| Failure::Bug("the server's TLS identity cannot be read");
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(dir.join(CHAIN))
@@ -29,12 +29,12 @@ pub(crate) async fn load(app: &App) -> Result<(Identity, KeyDigest)> {
     let key = PrivateKeyDer::from_pem_file(dir.join(KEY)).map_err(unreadable)?;
     let leaf = chain.first().ok_or(Failure::Bug("the server's TLS chain is empty"))?;
     let leaf = Certificate::from_der(leaf).map_err(Failure::Stored)?;
-    Ok((Identity { key, chain }, leaf.public_key().digest()))
+    Ok((Identity { chain, key }, leaf.public_key().digest()))
 }
 
 /// Renews the identity when a third of its life is left; the key stays, since agents know it.
 pub(crate) async fn renew_if_due(app: &App) -> Result<bool> {
-    let (identity, _) = load(app).await?;
+    let (identity, _) = load(app)?;
     let leaf = identity.chain.first().ok_or(Failure::Bug("the server's TLS chain is empty"))?;
     let leaf = Certificate::from_der(leaf).map_err(Failure::Stored)?;
     let life = leaf.not_after().since(leaf.not_before());
@@ -104,6 +104,8 @@ fn pem(label: &str, der: &[u8]) -> zeroize::Zeroizing<String> {
         text.push('\n');
         rest = more;
     }
-    text.push_str(&format!("-----END {label}-----\n"));
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
     zeroize::Zeroizing::new(text)
 }

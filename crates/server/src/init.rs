@@ -27,11 +27,8 @@ use crate::{authorities, files, identity, operators, package};
 
 /// The issuer of the key that signs trust packages.
 const TRUST: &str = "trust";
-/// Profiles that an issuer of endpoints' certificates serves.
-const PROFILES: [&str; 5] = ["server", "client", "server-client", "canary", "ocsp-responder"];
-/// Profiles of the control channel.
-const CONTROL_PROFILES: [&str; 3] = ["control-server", "control-agent", "ocsp-responder"];
-
+/// Profiles that may be asked for; canaries and responders are the server's own business.
+const PROFILES: [&str; 3] = ["server", "client", "server-client"];
 /// What to make.
 pub struct InitOptions {
     /// The server's configuration, written to its directory.
@@ -185,7 +182,7 @@ async fn begin_root(
 /// The server knows its root from the start, and the issuers that will stand below it.
 async fn record_root(app: &App, info: &RootInfo, by: &Stamp) -> Result<()> {
     let certificate = Certificate::from_pem(&info.certificate).map_err(Failure::Stored)?;
-    let id: AuthorityId = app.authority_id(skink_authority::ceremony::ROOT)?;
+    let id: AuthorityId = crate::authorities::id(skink_authority::ceremony::ROOT)?;
     let name: IssuerName = parsed(skink_authority::ceremony::ROOT)?;
     let issuer = Issuer {
         name: name.clone(),
@@ -223,11 +220,12 @@ async fn hold_ceremony(
 ) -> Result<Vec<PathBuf>, InitError> {
     let mut wanted = Vec::new();
     let fixed = [
-        (CONTROL, IssuerKind::Control, AuthorityKind::Control, CONTROL_PROFILES.as_slice()),
-        (TRUST, IssuerKind::Trust, AuthorityKind::Trust, &[]),
+        (CONTROL, IssuerKind::Control, AuthorityKind::Control),
+        (TRUST, IssuerKind::Trust, AuthorityKind::Trust),
     ];
-    for (name, kind, of, profiles) in fixed {
-        create_issuer(app, &parsed(name)?, kind, profiles, by).await?;
+    for (name, kind, of) in fixed {
+        // Nobody asks these for certificates by profile.
+        create_issuer(app, &parsed(name)?, kind, &[], by).await?;
         wanted.push(Wanted {
             issuer: parsed(name)?,
             kind: of,
@@ -262,7 +260,7 @@ async fn hold_ceremony(
         write(&path, text.as_bytes())?;
         files.push(path);
     }
-    let response = ceremony.response.to_json().map_err(ceremonies::unusable)?;
+    let response = ceremony.response.to_json().map_err(|error| ceremonies::unusable(&error))?;
     import::take_in(app, by.clone(), response.as_bytes()).await?;
     Ok(files)
 }

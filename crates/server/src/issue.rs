@@ -136,7 +136,8 @@ fn intend(app: &App, order: &Order, authority: &Authority) -> Result<(Certificat
     let issuing = Issuing { authority: &signing, locations: app.locations(), now };
     // Whether the key is blocked is asked in the transaction that records the intention.
     let row = Row { id: id.clone(), serial: serial.clone(), blocked: None };
-    let intended = profile.intend(row, &order.applicant, &issuing).map_err(refused)?;
+    let intended =
+        profile.intend(row, &order.applicant, &issuing).map_err(|error| refused(&error))?;
     let (not_before, not_after) = (intended.spec().not_before, intended.spec().not_after);
     let linted = intended.lint().map_err(Failure::Lint)?;
     let names: Vec<String> = order.applicant.names.iter().map(name_text).collect();
@@ -179,7 +180,7 @@ async fn sign(app: &App, linted: Linted, closing: Option<IncidentId>) -> Result<
 }
 
 /// Every reason against it in the detail; the first one gives the code.
-fn refused(refused: Refused) -> Failure {
+fn refused(refused: &Refused) -> Failure {
     let code = match refused.0.first() {
         Some(Refusal::Key { .. } | Refusal::KeyAlgorithm { .. }) => Code::WeakKey,
         Some(Refusal::Name { .. } | Refusal::NoName { .. } | Refusal::CommonName { .. }) => {

@@ -10,9 +10,9 @@ use crate::failure::Result;
 use crate::package;
 
 /// An agent that was heard of within this time is connected: the longest poll is a minute.
-const CONNECTED: Duration = Duration::from_secs(300);
+const CONNECTED: Duration = Duration::from_mins(5);
 /// A kit older than this wants a ceremony.
-const KIT_OLD: Duration = Duration::from_secs(2 * 92 * 24 * 3600);
+const KIT_OLD: Duration = Duration::from_hours(2 * 92 * 24);
 
 pub(crate) async fn status(app: &App) -> Result<Status> {
     let now = app.now();

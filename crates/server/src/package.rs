@@ -212,7 +212,7 @@ fn entry(one: &Authority, kind: trust::AuthorityKind) -> Option<trust::Authority
 fn denied_keys(authorities: &[Authority]) -> BTreeSet<KeyDigest> {
     let gone = [AuthorityState::Revoked, AuthorityState::Distrusted];
     let gone = authorities.iter().filter(|one| gone.contains(&one.state));
-    gone.map(|one| one.key.digest.clone()).collect()
+    gone.map(|one| one.key.digest).collect()
 }
 
 async fn next_edition(app: &App, signer: &Authority) -> Result<trust::Edition> {
@@ -238,8 +238,8 @@ async fn sign(
         algorithm: identity.signature_algorithm(),
         incident: None,
     };
-    let signed = app.signer().ask_and_sign(request, ToSign::Message(&input)).await;
-    let signed = signed.map_err(Failure::Sign)?;
+    let made = app.signer().ask_and_sign(request, ToSign::Message(&input)).await;
+    let made = made.map_err(Failure::Sign)?;
     let certificate: &Certificate = signing.certificate();
-    trust::Envelope::assemble(body, certificate, &signed.signature).map_err(Failure::Encode)
+    trust::Envelope::assemble(body, certificate, &made.signature).map_err(Failure::Encode)
 }

@@ -49,16 +49,17 @@ pub(crate) async fn import(app: &App, by: Stamp, file: &[u8]) -> Result<Ceremony
 /// Takes a response in; the trust package is the caller's.
 pub(crate) async fn take_in(app: &App, by: Stamp, file: &[u8]) -> Result<CeremonyImported> {
     let text = std::str::from_utf8(file).map_err(|_| Failure::malformed("the file is no text"))?;
-    let response = Response::from_json(text).map_err(unusable)?;
+    let response = Response::from_json(text).map_err(|error| unusable(&error))?;
     let row = crate::db::ceremony(app, &response.body().request).await?;
     if row.state != CeremonyState::Requested {
         let detail = format!("ceremony {} is {}", row.id, row.state);
         return Err(Problem::new(Code::CeremonyReplayed, detail).into());
     }
-    let request = Request::from_json(&row.request).map_err(unusable)?;
+    let request = Request::from_json(&row.request).map_err(|error| unusable(&error))?;
     let root = Certificate::from_pem(&app.root_pem().await?).map_err(Failure::Stored)?;
     let last = crate::db::ceremonies_taken_in(app).await?;
-    let accepted = response.accept(&request, &root, app.locations(), last).map_err(refused)?;
+    let accepted =
+        response.accept(&request, &root, app.locations(), last).map_err(|error| refused(&error))?;
     let harvest = harvest(app, (&request, &response), &accepted, &root)?;
     crate::db::take_in(app, &harvest, &by).await?;
     for (scope, _, _, der) in &harvest.lists {
@@ -76,7 +77,7 @@ pub(crate) async fn take_in(app: &App, by: Stamp, file: &[u8]) -> Result<Ceremon
     })
 }
 
-fn refused(error: NotAccepted) -> Failure {
+fn refused(error: &NotAccepted) -> Failure {
     let code = match error {
         NotAccepted::Replayed { .. } => Code::CeremonyReplayed,
         _ => Code::CeremonyRefused,
@@ -123,7 +124,7 @@ fn harvest(
     Ok(Harvest {
         request: request.digest(),
         response: response.digest(),
-        root: app.authority_id(skink_authority::ceremony::ROOT)?,
+        root: crate::authorities::id(skink_authority::ceremony::ROOT)?,
         certificates,
         lists,
         kits: kits(app, &id, accepted)?,

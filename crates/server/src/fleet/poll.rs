@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::http::authorise::CallingAgent;
 
 /// The longest wait.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// Answers at once when there is news for the agent, else when some comes or the wait is over.
 pub(crate) async fn poll(app: &App, agent: &CallingAgent, query: &PollQuery) -> Result<PollAnswer> {

@@ -17,14 +17,14 @@ use crate::failure::Failure;
 /// The router of one listener.
 pub(crate) fn router(app: &App, listener: Listener) -> Router {
     let routes = Operation::ALL.iter().map(|operation| operation.route());
-    let mut router = Router::new();
+    let mut served = Router::new();
     for route in routes.filter(|route| route.listener == listener) {
         let gate = Gate { app: app.clone(), route };
         let guarded =
             handler(route.operation).route_layer(middleware::from_fn_with_state(gate, authorise));
-        router = router.route(route.path, guarded);
+        served = served.route(route.path, guarded);
     }
-    router.fallback(nothing).method_not_allowed_fallback(not_offered).with_state(app.clone())
+    served.fallback(nothing).method_not_allowed_fallback(not_offered).with_state(app.clone())
 }
 
 async fn nothing(uri: axum::http::Uri) -> Failure {

@@ -49,7 +49,7 @@ pub(crate) async fn ocsp_get(
 }
 
 async fn answer(app: &App, authority: &str, request: &[u8]) -> Result<Response> {
-    let authority = app.authority_id(authority)?;
+    let authority = crate::authorities::id(authority)?;
     let response = ocsp::answer(app, &authority, request).await?;
     Ok(with_type(StatusCode::OK, "application/ocsp-response", response))
 }

@@ -1,0 +1,163 @@
+//! Every operation of the table, tried by every identity that may not.
+
+use reqwest::Method;
+use serde_json::Value;
+use skink_api::{Access, Listener, Operation, Role};
+
+use crate::common::{Api, Enrolled, TestKey, TestServer};
+
+/// Somebody who knocks, and the code that he gets where he may not.
+struct Knocker {
+    name: &'static str,
+    api: Api,
+    role: Option<Role>,
+    code: &'static str,
+}
+
+fn people(server: &TestServer) -> Vec<Knocker> {
+    let mut knockers: Vec<Knocker> = [
+        ("vic", Role::Viewer),
+        ("oscar", Role::Operator),
+        ("lea", Role::PkiLead),
+        ("cid", Role::Ciso),
+        ("ada", Role::Auditor),
+    ]
+    .into_iter()
+    .map(|(name, role)| Knocker {
+        name,
+        api: server.operator(name),
+        role: Some(role),
+        code: "forbidden",
+    })
+    .collect();
+    let nobody = Api { token: None, ..server.operator("vic") };
+    let guess = Api { token: Some("skop_guess".into()), ..nobody.clone() };
+    for (name, api) in [("nobody", nobody), ("a guessed token", guess)] {
+        knockers.push(Knocker { name, api, role: None, code: "unauthenticated" });
+    }
+    knockers
+}
+
+/// With the agent's certificate, and with a workload's for a key nobody registered.
+fn certificates(server: &TestServer, agent: &Enrolled, leaf: (&str, &TestKey)) -> Vec<Knocker> {
+    let base = server.operator("vic").base;
+    let with = |identity| Api {
+        http: crate::common::client(&server.made.root_pem, Some(identity)),
+        base: base.clone(),
+        token: None,
+    };
+    let chain = format!(
+        "{}\n{}",
+        agent.answer["certificate_pem"].as_str().unwrap(),
+        agent.answer["chain_pem"].as_str().unwrap()
+    );
+    [("an agent", with((&chain, &agent.key))), ("a workload", with(leaf))]
+        .into_iter()
+        .map(|(name, api)| Knocker { name, api, role: None, code: "unauthenticated" })
+        .collect()
+}
+
+fn method(operation: Operation) -> Method {
+    operation.route().method.as_str().parse().unwrap()
+}
+
+/// The path with something in place of its parameters.
+fn path(operation: Operation) -> String {
+    let mut path = String::new();
+    for (at, part) in operation.route().path.split('{').enumerate() {
+        match part.split_once('}') {
+            Some((_, rest)) if at > 0 => path.push_str(&format!("x{rest}")),
+            _ => path.push_str(part),
+        }
+    }
+    path
+}
+
+async fn leaf(agent: &Enrolled) -> (String, TestKey) {
+    let key = TestKey::new();
+    let ask = serde_json::json!({
+        "purpose": "leaf", "endpoint": "web-1-tls", "csr_pem": key.csr("x", &["web-1.example.test"]),
+    });
+    let answer = agent.api.post("/agent/v1/certificates", &ask).await.ok();
+    let chain = format!(
+        "{}\n{}",
+        answer["certificate_pem"].as_str().unwrap(),
+        answer["chain_pem"].as_str().unwrap()
+    );
+    (chain, key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_does_what_the_table_does_not_allow() {
+    let server = TestServer::start().await;
+    let agent = server.enroll("web-1").await;
+    let (chain, key) = leaf(&agent).await;
+    let mut knockers = people(&server);
+    knockers.extend(certificates(&server, &agent, (&chain, &key)));
+    let before = server.operator("ada").get("/api/v1/audit?limit=1000").await.ok();
+    let mut tried = 0;
+    for operation in Operation::ALL.iter().copied() {
+        let route = operation.route();
+        let Access::Roles(roles) = route.access else { continue };
+        for knocker in &knockers {
+            if knocker.role.is_some_and(|role| roles.contains(&role)) {
+                continue;
+            }
+            let answer = knocker.api.send(method(operation), &path(operation), None).await;
+            assert!([401, 403].contains(&answer.status), "{operation:?} by {}", knocker.name);
+            answer.problem(knocker.code);
+            tried += 1;
+        }
+    }
+    assert!(tried > 200, "{tried}");
+    let after = server.operator("ada").get("/api/v1/audit?limit=1000").await.ok();
+    assert_eq!(before, after, "an unauthorised attempt changed something");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_to_control_is_necessary_and_not_sufficient() {
+    let server = TestServer::start().await;
+    let agent = server.enroll("web-1").await;
+    let (chain, key) = leaf(&agent).await;
+
+    // Without a certificate: only enrolment and what is public.
+    let nobody = server.agent(None);
+    for operation in Operation::ALL.iter().copied() {
+        let route = operation.route();
+        if route.listener == Listener::Agent && route.access == Access::Agents {
+            let answer = nobody.send(method(operation), &path(operation), None).await;
+            answer.problem("unauthenticated");
+        }
+    }
+    // A chain to workloads is refused in the handshake.
+    let workload = server.agent(Some((&chain, &key)));
+    let refused = workload.http.get(format!("{}/agent/v1/poll", workload.base)).send().await;
+    assert!(refused.is_err(), "a workload's certificate opened the agents' channel");
+    // An agent that was enrolled anew is known by its new key only.
+    let again = server.enroll("web-1").await;
+    agent.api.get("/agent/v1/poll?wait_ms=0").await.problem("unknown-agent");
+    again.api.get("/agent/v1/poll?wait_ms=0").await.ok();
+    // One listener's operations are not another's.
+    let vic = server.operator("vic");
+    vic.get("/agent/v1/poll").await.problem("not-found");
+    again.api.get("/api/v1/status").await.problem("not-found");
+    server.public().get("/api/v1/status").await.problem("not-found");
+    let wrong = vic.send(Method::DELETE, "/api/v1/status", None).await;
+    wrong.problem("method-not-allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_does_not_speak_for_others() {
+    let server = TestServer::start().await;
+    let web = server.enroll("web-1").await;
+    server.enroll("web-2").await;
+    let key = TestKey::new();
+    let foreign = serde_json::json!({
+        "purpose": "leaf", "endpoint": "web-2-tls", "csr_pem": key.csr("x", &["web-2.example.test"]),
+    });
+    web.api.post("/agent/v1/certificates", &foreign).await.problem("forbidden");
+    let report = serde_json::json!({"endpoints": [{"endpoint": "web-2-tls", "error": "x"}]});
+    web.api.post("/agent/v1/report", &report).await.problem("forbidden");
+    let shown = server.operator("vic").get("/api/v1/endpoints/web-2-tls").await.ok();
+    assert_eq!(shown["error"], Value::Null);
+}

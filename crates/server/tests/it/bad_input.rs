@@ -1,0 +1,134 @@
+//! Bad input: a clear problem, nothing changed, nothing lost.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use skink_server::{Running, SystemClock, SystemRng};
+use skink_x509::{CsrSpec, GeneralName, Name, assemble};
+
+use crate::common::{TestKey, TestServer};
+
+fn csr_signed_by_another(key: &TestKey, other: &TestKey) -> String {
+    let spec = CsrSpec {
+        subject: Name::from_common_name("web").unwrap(),
+        public_key: key.public(),
+        subject_alt_names: vec![GeneralName::Dns("web.example.test".into())],
+    };
+    let tbs = spec.tbs_der().unwrap();
+    let der = assemble(&tbs, spec.signature_algorithm(), &other.sign(&tbs)).unwrap();
+    skink_x509::Csr::from_der(&der).unwrap().to_pem()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_cannot_be_granted() {
+    let server = TestServer::start().await;
+    let oscar = server.operator("oscar");
+    let key = TestKey::new();
+    let good = key.csr("web", &["web.example.test"]);
+    let ask = |csr: &str, more: serde_json::Value| {
+        let mut body = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let stolen = csr_signed_by_another(&key, &TestKey::new());
+    let cases = [
+        (ask(&stolen, json!({})), "bad-csr"),
+        (ask("no PEM", json!({})), "bad-csr"),
+        (ask(&key.csr("web", &[]), json!({})), "name-not-allowed"),
+        (ask(&key.csr("web", &["*.example.test"]), json!({})), "name-not-allowed"),
+        (ask(&good, json!({"lifetime_s": 500 * 86_400})), "lifetime-not-allowed"),
+        (ask(&good, json!({"profile": "nonsense"})), "unknown-profile"),
+        (ask(&good, json!({"profile": "control-agent"})), "unknown-profile"),
+        (ask(&good, json!({"issuer": "elsewhere"})), "not-found"),
+        (ask(&good, json!({"colour": "green"})), "malformed"),
+    ];
+    for (body, code) in cases {
+        oscar.post("/api/v1/certificates", &body).await.problem(code);
+    }
+    let page = oscar.get("/api/v1/certificates?prefix=web").await.ok();
+    assert_eq!(page["items"].as_array().unwrap().len(), 0, "{page}");
+    // The same request, good, is granted after all that.
+    oscar.post("/api/v1/certificates", &ask(&good, json!({"dry_run": true}))).await.ok();
+    oscar.post("/api/v1/certificates", &ask(&good, json!({}))).await.ok();
+    let page = oscar.get("/api/v1/certificates?prefix=web").await.ok();
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_authority_issues_nothing_and_comes_back() {
+    let server = TestServer::start().await;
+    let (oscar, lea) = (server.operator("oscar"), server.operator("lea"));
+    let csr = TestKey::new().csr("web", &["web.example.test"]);
+    let ask = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
+    oscar.post("/api/v1/authorities/workloads-g1/freeze", &json!({"reason": "look"})).await.ok();
+    let problem = oscar.post("/api/v1/certificates", &ask).await.problem("authority-frozen");
+    assert!(problem["retry_after_s"].as_u64().unwrap() > 0);
+    lea.post("/api/v1/authorities/workloads-g1/unfreeze", &json!({"reason": "fine"})).await.ok();
+    oscar.post("/api/v1/certificates", &ask).await.ok();
+    // A standby whose kit nobody released does not become active.
+    let activate = lea.post("/api/v1/authorities/workloads-g2/activate", &json!({})).await;
+    activate.problem("conflict");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_database_has_one_server() {
+    let server = TestServer::start().await;
+    let dir = server.server_dir();
+    let second = Running::start(&dir, Arc::new(SystemClock), Arc::new(SystemRng)).await;
+    let error = second.err().expect("two servers on one database");
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(below) = source {
+        text.push_str(&below.to_string());
+        source = below.source();
+    }
+    assert!(text.contains("another server"), "{text}");
+    server.operator("vic").get("/api/v1/status").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_restarted_goes_on_where_it_was() {
+    let server = TestServer::start().await;
+    let oscar = server.operator("oscar");
+    let csr = TestKey::new().csr("web", &["web.example.test"]);
+    let ask = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
+    let before = oscar.post("/api/v1/certificates", &ask).await.ok();
+    let (dir, token) = (server.server_dir(), server.token("oscar"));
+    let root = server.made.root_pem.clone();
+    server.running.stop().await;
+    let again = Running::start(&dir, Arc::new(SystemClock), Arc::new(SystemRng)).await.unwrap();
+    let oscar = crate::common::Api {
+        http: crate::common::client(&root, None),
+        base: format!("https://{}", again.ports().api),
+        token: Some(token),
+    };
+    let path = format!("/api/v1/certificates/{}", before["id"].as_str().unwrap());
+    assert_eq!(oscar.get(&path).await.ok()["state"], "issued");
+    oscar.post("/api/v1/certificates", &ask).await.ok();
+    assert_eq!(oscar.get("/api/v1/trust").await.ok()["version"], 1);
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_name_what_they_may_become() {
+    let server = TestServer::start().await;
+    let oscar = server.operator("oscar");
+    let spec = |issuer: &str, profile: &str, names: serde_json::Value| {
+        json!({"agent": "web-1", "endpoints": [{
+            "name": "web", "role": "server", "mechanism": "deny", "service": "web",
+            "issuer": issuer, "profile": profile, "names": names,
+        }]})
+    };
+    let cases = [
+        (spec("elsewhere", "server", json!(["a"])), "not-found"),
+        (spec("workloads", "control-agent", json!(["a"])), "malformed"),
+        (spec("control", "control-agent", json!(["a"])), "malformed"),
+        (spec("workloads", "server", json!([])), "malformed"),
+        (json!({"agent": "web-1", "endpoints": []}), "malformed"),
+        (json!({"agent": "WEB", "endpoints": []}), "malformed"),
+    ];
+    for (body, code) in cases {
+        oscar.post("/api/v1/tokens", &body).await.problem(code);
+    }
+    assert_eq!(oscar.get("/api/v1/tokens").await.ok(), json!([]));
+}
