@@ -171,6 +171,8 @@ CREATE TABLE attempt (
 -- One serial, one list number: one attempt. OCSP answers and proofs may be asked for again.
 CREATE UNIQUE INDEX attempt_once ON attempt (purpose, subject)
     WHERE purpose IN ('certificate', 'crl', 'closing_set');
+CREATE INDEX attempt_by_subject ON attempt (subject, purpose);
+CREATE INDEX attempt_by_key ON attempt (signer_key, state);
 CREATE INDEX attempt_by_authority ON attempt (authority, state);
 CREATE INDEX attempt_open ON attempt (asked_at) WHERE state = 'asked';
 

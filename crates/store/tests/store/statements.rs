@@ -1,8 +1,9 @@
 //! Every statement in the sources prepares on a migrated database.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, SqliteConnection};
 
 use crate::fixture::Fixture;
 
@@ -18,6 +19,60 @@ async fn every_statement_prepares() {
             panic!("{place}: {error}\n{sql}");
         }
     }
+}
+
+/// The tables that grow to a million rows.
+const LARGE: [&str; 6] =
+    ["certificate", "certificate_der", "revocation", "attempt", "audit", "journal"];
+
+/// Statements that may read a large table from end to end, and why.
+const SCANS: [(&str, &str); 5] = [
+    ("attempts.rs: SWEEP", "the index of open attempts, which is short"),
+    ("attempts.rs: SWEEP_CERTIFICATES", "once, when a server starts"),
+    ("attempts.rs: SWEEP_INTENTIONS", "once, when a server starts"),
+    ("certificates/query.rs: BY_PREFIX", "serials of all authorities; people look for one by hand"),
+    ("journal.rs: HEADS", "the journal is small"),
+];
+
+#[tokio::test]
+async fn no_statement_scans_a_large_table_unless_it_says_why() {
+    let fixture = Fixture::new().await;
+    let url = format!("sqlite:{}", fixture.path().display());
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    let mut scanning = BTreeSet::new();
+    for (place, sql) in statements(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
+        for row in rows {
+            let detail: String = row.get("detail");
+            let scanned = aliases(&sql).into_iter().any(|(alias, table)| {
+                LARGE.contains(&table.as_str())
+                    && (detail == format!("SCAN {alias}")
+                        || detail.starts_with(&format!("SCAN {alias} ")))
+            });
+            if scanned {
+                scanning.insert(place.split("/src/").last().unwrap().to_owned());
+            }
+        }
+    }
+    let allowed: BTreeSet<_> = SCANS.iter().map(|(place, _)| (*place).to_owned()).collect();
+    assert_eq!(scanning, allowed);
+}
+
+/// Every table of a statement, by its name and by its alias.
+fn aliases(sql: &str) -> Vec<(String, String)> {
+    let words: Vec<_> = sql.split(|c: char| c.is_whitespace() || c == '(' || c == ')').collect();
+    let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        if ["FROM", "JOIN", "UPDATE", "INTO"].contains(word) {
+            let table = (*words.get(at + 1).unwrap_or(&"")).to_owned();
+            let alias = (*words.get(at + 2).unwrap_or(&"")).to_owned();
+            found.push((alias, table.clone()));
+            found.push((table.clone(), table));
+        }
+    }
+    found
 }
 
 /// Statements are constants: `const NAME: &str = "SELECT …";`.
