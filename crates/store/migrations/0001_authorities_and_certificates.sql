@@ -130,7 +130,10 @@ CREATE TABLE certificate (
     UNIQUE (authority, serial),
     CHECK ((state = 'issued') = (issued_at IS NOT NULL)),
     CHECK ((state = 'issued') = (fingerprint IS NOT NULL))
-) STRICT, WITHOUT ROWID;
+) STRICT;
+-- Final CRLs and revocation by set read nothing but this.
+CREATE INDEX certificate_by_crl ON certificate (authority, crl_part, serial, state, kind);
+CREATE INDEX certificate_valid ON certificate (authority, state, not_after);
 CREATE INDEX certificate_by_authority ON certificate (authority, id);
 CREATE INDEX certificate_by_endpoint ON certificate (endpoint, id) WHERE endpoint IS NOT NULL;
 CREATE INDEX certificate_by_name ON certificate (name, id);
@@ -167,7 +170,7 @@ CREATE TABLE attempt (
     settled_at INTEGER,
     code       TEXT,
     CHECK ((state = 'asked') = (settled_at IS NULL))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 -- One serial, one list number: one attempt. OCSP answers and proofs may be asked for again.
 CREATE UNIQUE INDEX attempt_once ON attempt (purpose, subject)
     WHERE purpose IN ('certificate', 'crl', 'closing_set');

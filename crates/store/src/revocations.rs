@@ -19,6 +19,20 @@ const REVOKE_ONE: &str = "INSERT INTO revocation
     SELECT authority, crl_part, serial, $2, $3, $4 FROM certificate
     WHERE id = $1 AND state IN ('issued', 'unknown')
     ON CONFLICT (authority, crl_part, serial) DO NOTHING";
+// Without filters the index is all that is read.
+const REVOKE_ALL: &str = "INSERT INTO revocation
+    (authority, crl_part, serial, revoked_at, reason, invalidity_date)
+    SELECT c.authority, c.crl_part, c.serial, $2, $3, $4 FROM certificate c
+    WHERE c.authority = $1 AND c.kind <> 'ocsp' AND c.state IN ('issued', 'unknown')
+    ORDER BY c.crl_part, c.serial
+    ON CONFLICT (authority, crl_part, serial) DO NOTHING";
+const REVOKE_IN_FLIGHT: &str = "INSERT INTO revocation
+    (authority, crl_part, serial, revoked_at, reason, invalidity_date)
+    SELECT c.authority, c.crl_part, c.serial, $2, $3, $4 FROM certificate c
+    WHERE c.authority = $1 AND c.kind <> 'ocsp' AND c.state = 'linted' AND EXISTS (
+        SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)
+    ORDER BY c.crl_part, c.serial
+    ON CONFLICT (authority, crl_part, serial) DO NOTHING";
 const REVOKE_SET: &str = "INSERT INTO revocation
     (authority, crl_part, serial, revoked_at, reason, invalidity_date)
     SELECT c.authority, c.crl_part, c.serial, $2, $3, $4 FROM certificate c
@@ -95,6 +109,10 @@ impl RevocationSet {
     pub const fn everything_of(authority: AuthorityId) -> Self {
         Self { authority, profile: None, endpoint: None, prefix: None, incident: None }
     }
+
+    const fn is_everything(&self) -> bool {
+        self.profile.is_none() && self.endpoint.is_none() && self.prefix.is_none()
+    }
 }
 
 /// Revokes one certificate. Says whether this did it; an earlier revocation stands as it is.
@@ -123,26 +141,19 @@ pub async fn revoke(
     Ok(true)
 }
 
-/// Revokes a set in one statement, with one journal row. Returns how many this revoked.
+/// Revokes a set at once, with one journal row. Returns how many this revoked.
 pub async fn revoke_set(
     tx: &mut Tx<'_>,
     stamp: &Stamp,
     set: &RevocationSet,
     grounds: &Grounds,
 ) -> Result<u64, StoreError> {
-    let done = sqlx::query(REVOKE_SET)
-        .bind(set.authority.as_str())
-        .bind(grounds.revoked_at.as_millis())
-        .bind(i64::from(grounds.reason.code()))
-        .bind(row::millis(grounds.invalidity_date))
-        .bind(set.profile.as_ref().map(|profile| profile.as_str().to_owned()))
-        .bind(set.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()))
-        .bind(set.prefix.clone())
-        .bind(set.prefix.as_ref().map(|prefix| format!("{prefix}\u{10ffff}")))
-        .execute(tx.conn())
-        .await
-        .map_err(StoreError::query)?;
-    let revoked = done.rows_affected();
+    let revoked = if set.is_everything() {
+        insert(tx, REVOKE_ALL, set, grounds).await?
+            + insert(tx, REVOKE_IN_FLIGHT, set, grounds).await?
+    } else {
+        insert(tx, REVOKE_SET, set, grounds).await?
+    };
     if revoked > 0 {
         let detail = json!({
             "authority": set.authority, "profile": set.profile, "endpoint": set.endpoint,
@@ -154,6 +165,28 @@ pub async fn revoke_set(
         audit::record(tx, stamp, "certificates.revoke", id, &detail).await?;
     }
     Ok(revoked)
+}
+
+async fn insert(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    set: &RevocationSet,
+    grounds: &Grounds,
+) -> Result<u64, StoreError> {
+    let mut query = sqlx::query(sql)
+        .bind(set.authority.as_str())
+        .bind(grounds.revoked_at.as_millis())
+        .bind(i64::from(grounds.reason.code()))
+        .bind(row::millis(grounds.invalidity_date));
+    if sql == REVOKE_SET {
+        query = query
+            .bind(set.profile.as_ref().map(|profile| profile.as_str().to_owned()))
+            .bind(set.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()))
+            .bind(set.prefix.clone())
+            .bind(set.prefix.as_ref().map(|prefix| format!("{prefix}\u{10ffff}")));
+    }
+    let done = query.execute(tx.conn()).await.map_err(StoreError::query)?;
+    Ok(done.rows_affected())
 }
 
 /// How many [`revoke_set`] would revoke.

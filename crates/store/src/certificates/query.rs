@@ -27,10 +27,13 @@ const BY_PREFIX: &str = "SELECT * FROM certificate
 const EXPIRING: &str = "SELECT * FROM certificate
     WHERE not_after > $1 AND not_after <= $2 AND state = 'issued' AND replaced_by IS NULL
     ORDER BY not_after, id LIMIT $3";
-const COUNT_VALID: &str = "SELECT count(*) FROM certificate c
-    WHERE c.authority = $1 AND c.state = 'issued' AND c.not_after > $2
-      AND NOT EXISTS (SELECT 1 FROM revocation r WHERE r.authority = c.authority
-                      AND r.crl_part = c.crl_part AND r.serial = c.serial)";
+const COUNT_VALID: &str = "SELECT
+    (SELECT count(*) FROM certificate
+     WHERE authority = $1 AND state = 'issued' AND not_after > $2)
+  - (SELECT count(*) FROM revocation r
+     JOIN certificate c
+       ON c.authority = r.authority AND c.crl_part = r.crl_part AND c.serial = r.serial
+     WHERE r.authority = $1 AND c.state = 'issued' AND c.not_after > $2)";
 const SCOPE: &str = "SELECT profile, kind, channel, count(*) AS total,
         sum(CASE WHEN endpoint IS NULL THEN 1 ELSE 0 END) AS unplaced,
         max(not_after) AS last_end
