@@ -1,20 +1,76 @@
 //! The search for paths: depth first, anchors before intermediates, under a budget.
 
-use skink_x509::Certificate;
 use skink_x509::crl::Crl;
+use skink_x509::{Certificate, Fingerprint};
 
+use crate::budget::{Budget, Spent};
+use crate::distinguished::Distinguished;
 use crate::finding::{Code, Finding, Rejection};
 use crate::judge::judge;
-use crate::{Options, VerifiedPath};
+use crate::{Options, Severity, VerifiedPath};
 
-/// One call's search.
-pub(crate) struct Search<'a> {
-    untrusted: &'a [Certificate],
-    anchors: &'a [Certificate],
-    crls: &'a [Crl],
-    options: &'a Options<'a>,
-    budget: u32,
-    candidates: usize,
+/// Everything at hand, each certificate once and in an order of its own: neither the order nor the
+/// number of times in which a certificate is given changes what is found.
+pub(crate) struct Material<'a> {
+    candidates: Vec<Candidate<'a>>,
+    /// CRLs with their issuers' names.
+    pub(crate) crls: Vec<(Distinguished, &'a Crl)>,
+}
+
+/// A certificate that may have issued another.
+pub(crate) struct Candidate<'a> {
+    pub(crate) certificate: &'a Certificate,
+    pub(crate) subject: Distinguished,
+    pub(crate) is_anchor: bool,
+}
+
+impl<'a> Material<'a> {
+    pub(crate) fn new(
+        untrusted: &'a [Certificate],
+        anchors: &'a [Certificate],
+        crls: &'a [Crl],
+    ) -> Self {
+        let given = |certificates: &'a [Certificate], is_anchor| {
+            certificates.iter().map(move |certificate| Candidate {
+                certificate,
+                subject: Distinguished::of(certificate.subject()),
+                is_anchor,
+            })
+        };
+        let mut candidates: Vec<_> = given(anchors, true).chain(given(untrusted, false)).collect();
+        candidates.sort_by_key(|one| (one.certificate.fingerprint(), !one.is_anchor));
+        candidates.dedup_by_key(|one| one.certificate.fingerprint());
+        let crls = crls.iter().map(|crl| (Distinguished::of(crl.issuer()), crl)).collect();
+        Self { candidates, crls }
+    }
+
+    /// Every certificate with that subject.
+    pub(crate) fn named<'s>(
+        &'s self,
+        subject: &'s Distinguished,
+    ) -> impl Iterator<Item = &'s Candidate<'a>> {
+        self.candidates.iter().filter(move |candidate| candidate.subject == *subject)
+    }
+}
+
+/// What a path is looked for with.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'c> {
+    pub(crate) material: &'c Material<'c>,
+    pub(crate) options: &'c Options<'c>,
+    /// The one anchor that counts: a CRL's signer must end where the certificate ends.
+    pub(crate) anchor: Option<&'c Certificate>,
+    /// Certificates whose revocation is being judged: nothing that they issued can clear them.
+    pub(crate) judged: &'c [Fingerprint],
+    /// Signers of CRLs whose own paths are being judged: they are not judged again below.
+    pub(crate) signers: &'c [Fingerprint],
+}
+
+/// One search.
+pub(crate) struct Search<'c> {
+    context: Context<'c>,
+    budget: &'c mut Budget,
+    tried: usize,
     closest: Option<Closest>,
 }
 
@@ -22,22 +78,13 @@ pub(crate) struct Search<'a> {
 struct Closest {
     reached_anchor: bool,
     rank: u8,
-    errors: usize,
+    errors: u32,
     findings: Vec<Finding>,
 }
 
-/// The budget is spent.
-pub(crate) struct Spent;
-
-impl<'a> Search<'a> {
-    pub(crate) fn new(
-        untrusted: &'a [Certificate],
-        anchors: &'a [Certificate],
-        crls: &'a [Crl],
-        options: &'a Options<'a>,
-    ) -> Self {
-        let budget = options.budget;
-        Self { untrusted, anchors, crls, options, budget, candidates: 0, closest: None }
+impl<'c> Search<'c> {
+    pub(crate) const fn new(context: Context<'c>, budget: &'c mut Budget) -> Self {
+        Self { context, budget, tried: 0, closest: None }
     }
 
     pub(crate) fn run(mut self, leaf: &Certificate) -> Result<VerifiedPath, Rejection> {
@@ -51,29 +98,23 @@ impl<'a> Search<'a> {
     fn rejection(self, spent: bool) -> Rejection {
         let mut findings = self.closest.map(|closest| closest.findings).unwrap_or_default();
         if spent {
-            let message = format!("gave up after {} steps", self.options.budget);
+            let message = format!("gave up after {} steps", self.context.options.budget);
             findings.push(Finding::of_path(Code::BudgetSpent, message));
         }
-        Rejection::new(findings, self.candidates)
+        Rejection::new(findings, self.tried)
     }
 
     /// Tries every issuer of the path's last certificate.
     fn extend(&mut self, path: &[Certificate]) -> Result<Option<VerifiedPath>, Spent> {
         let Some(last) = path.last() else { return Ok(None) };
         let mut broken = Vec::new();
-        let mut found = false;
-        let anchors = self.anchors.iter().map(|anchor| (anchor, true));
-        let untrusted = self.untrusted.iter().map(|certificate| (certificate, false));
-        let mut issuers: Vec<_> = anchors
-            .chain(untrusted)
-            .filter(|(issuer, _)| issuer.subject() == last.issuer())
-            .filter(|(issuer, is_anchor)| *is_anchor || !repeats(path, issuer))
-            .collect();
-        // Anchors first; among the others the one that the authority key identifier names.
-        issuers.sort_by_key(|(issuer, is_anchor)| (!is_anchor, !is_named(last, issuer)));
+        let issuers = self.issuers(path, last);
+        if issuers.is_empty() {
+            let message = format!("no certificate at hand has the subject {}", last.issuer());
+            self.reject(false, vec![Finding::error(Code::IssuerNotFound, last, message)]);
+        }
         for (issuer, is_anchor) in issuers {
-            self.spend()?;
-            found = true;
+            self.budget.step()?;
             match check_signature(last, issuer) {
                 Err(finding) => broken.push(finding),
                 Ok(()) if is_anchor => {
@@ -83,8 +124,8 @@ impl<'a> Search<'a> {
                         return Ok(Some(verified));
                     }
                 }
-                Ok(()) if path.len() > self.options.max_intermediates => {
-                    let most = self.options.max_intermediates;
+                Ok(()) if path.len() > self.context.options.max_intermediates => {
+                    let most = self.context.options.max_intermediates;
                     let message = format!("more than {most} intermediate certificates");
                     self.reject(false, vec![Finding::error(Code::TooLong, last, message)]);
                 }
@@ -99,35 +140,48 @@ impl<'a> Search<'a> {
         }
         if !broken.is_empty() {
             self.reject(false, broken);
-        } else if !found {
-            let message = format!("no certificate at hand has the subject {}", last.issuer());
-            self.reject(false, vec![Finding::error(Code::IssuerNotFound, last, message)]);
         }
         Ok(None)
     }
 
+    /// Who may have issued `last`, the likeliest first: anchors, then who has the key identifier
+    /// that it names, then who could have issued anything at the time in question.
+    fn issuers(&self, path: &[Certificate], last: &Certificate) -> Vec<(&'c Certificate, bool)> {
+        let Context { material, options, anchor, judged, .. } = self.context;
+        let name = Distinguished::of(last.issuer());
+        let mut issuers: Vec<_> = material
+            .named(&name)
+            .map(|candidate| (candidate.certificate, candidate.is_anchor))
+            .filter(|(issuer, is_anchor)| match is_anchor {
+                true => anchor.is_none_or(|only| only == *issuer),
+                false => !judged.contains(&issuer.fingerprint()) && !repeats(path, issuer),
+            })
+            .collect();
+        issuers.sort_by_key(|(issuer, is_anchor)| {
+            let usable = issuer.is_ca() && issuer.is_valid_at(options.time);
+            (!is_anchor, !is_named(last, issuer), !usable)
+        });
+        issuers
+    }
+
     /// Judges a path whose signatures are good.
     fn consider(&mut self, path: Vec<Certificate>) -> Result<Option<VerifiedPath>, Spent> {
-        self.candidates += 1;
-        let (crls, options) = (self.crls, self.options);
-        let findings = judge(&path, crls, options, &mut || self.spend())?;
-        if findings.iter().any(|finding| finding.severity == crate::Severity::Error) {
+        self.tried += 1;
+        let findings = judge(&path, self.context, self.budget)?;
+        if findings.iter().any(|finding| finding.severity == Severity::Error) {
             self.reject(true, findings);
             return Ok(None);
         }
         Ok(Some(VerifiedPath { certificates: path, notes: findings }))
     }
 
-    fn spend(&mut self) -> Result<(), Spent> {
-        self.budget = self.budget.checked_sub(1).ok_or(Spent)?;
-        Ok(())
-    }
-
     /// Keeps the findings if they explain more than what was kept before: a path that reached an
     /// anchor over one that did not, then the one with fewer errors, then the weightier reason.
     fn reject(&mut self, reached_anchor: bool, findings: Vec<Finding>) {
-        let rank = findings.iter().map(|finding| finding.code.rank()).max().unwrap_or(0);
-        let new = Closest { reached_anchor, rank, errors: findings.len(), findings };
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let (errors, rank) = errors
+            .fold((0, 0), |(count, rank), finding| (count + 1, finding.code.rank().max(rank)));
+        let new = Closest { reached_anchor, rank, errors, findings };
         let better = |old: &Closest| {
             let key = |closest: &Closest| {
                 (closest.reached_anchor, std::cmp::Reverse(closest.errors), closest.rank)
@@ -140,6 +194,7 @@ impl<'a> Search<'a> {
     }
 }
 
+/// A path that comes back to a name and key that it has been at is a loop.
 fn repeats(path: &[Certificate], issuer: &Certificate) -> bool {
     path.iter().any(|on_path| {
         on_path.subject() == issuer.subject()

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
-use der::{Decode as _, Encode as _};
+use der::Decode as _;
 use skink_x509::{Certificate, GeneralName, ObjectIdentifier, oid};
 use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName as Base;
 
+use crate::budget::{Budget, Spent};
+use crate::distinguished::Distinguished;
 use crate::finding::{Code, Finding};
 
 /// The mailbox in a subject (PKCS #9), deprecated and still met.
@@ -19,25 +21,34 @@ pub(crate) fn judge(
     issuer: &Certificate,
     leaf: &Certificate,
     between: &[Certificate],
+    budget: &mut Budget,
     findings: &mut Vec<Finding>,
-) {
-    let Some(extension) = issuer.extension(oid::NAME_CONSTRAINTS) else { return };
+) -> Result<(), Spent> {
+    let Some(extension) = issuer.extension(oid::NAME_CONSTRAINTS) else { return Ok(()) };
     let Ok(constraints) = NameConstraints::from_der(&extension.value) else {
         let message = "its name constraints cannot be read".to_owned();
         findings.push(Finding::error(Code::UnreadableConstraint, issuer, message));
-        return;
+        return Ok(());
     };
     let permitted = constraints.permitted_subtrees.unwrap_or_default();
     let excluded = constraints.excluded_subtrees.unwrap_or_default();
+    let subtrees = || permitted.iter().chain(&excluded);
+    if subtrees().any(|subtree| subtree.minimum != 0 || subtree.maximum.is_some()) {
+        let message = "its name constraints have a minimum or a maximum".to_owned();
+        findings.push(Finding::error(Code::UnreadableConstraint, issuer, message));
+        return Ok(());
+    }
     // Self-issued authorities are exempt, an end entity never is (§6.1.3 (b)).
     let others = between.iter().filter(|certificate| !certificate.is_self_issued());
     for certificate in std::iter::once(leaf).chain(others) {
         for name in names_of(certificate) {
+            budget.compare(permitted.len() + excluded.len())?;
             if let Some(message) = broken(&name, &permitted, &excluded) {
                 findings.push(Finding::error(Code::NameConstraint, certificate, message));
             }
         }
     }
+    Ok(())
 }
 
 /// The alternative names, the subject, and a mailbox in the subject if there is no other.
@@ -58,26 +69,23 @@ fn broken(
     permitted: &[GeneralSubtree],
     excluded: &[GeneralSubtree],
 ) -> Option<String> {
-    let is_excluded = |base: &Base| {
-        same_form(name, base) && (within(name, base) != Some(false) || may_stand_for(name, base))
-    };
-    if excluded.iter().any(|subtree| is_excluded(&subtree.base)) {
-        return Some(format!("{name:?} is excluded by an authority above"));
+    let same = |subtree: &&GeneralSubtree| same_form(name, &subtree.base);
+    if excluded.iter().filter(same).any(|subtree| touches(name, &subtree.base)) {
+        return Some(format!("{name} is excluded by an authority above"));
     }
-    let mut same = permitted.iter().filter(|subtree| same_form(name, &subtree.base)).peekable();
-    if same.peek().is_some() && !same.any(|subtree| within(name, &subtree.base) == Some(true)) {
-        return Some(format!("{name:?} is not among the names an authority above may give"));
+    let mut permitted = permitted.iter().filter(same).peekable();
+    permitted.peek()?;
+    if permitted.any(|subtree| within(name, &subtree.base) == Some(true)) {
+        return None;
     }
-    None
+    Some(format!("{name} is not among the names that an authority above may give"))
 }
 
-/// Whether a wildcard covers a host that the subtree begins with: `*.a` names `b.a`, too.
-fn may_stand_for(name: &GeneralName, base: &Base) -> bool {
-    let (GeneralName::Dns(name), Base::DnsName(base)) = (name, base) else { return false };
-    let base = base.as_str().strip_prefix('.').unwrap_or(base.as_str());
-    match (name.strip_prefix("*."), base.split_once('.')) {
-        (Some(parent), Some((_, rest))) => parent.eq_ignore_ascii_case(rest),
-        _ => false,
+/// Whether `name` can stand for anything in the subtree at `base`, or cannot be told not to.
+fn touches(name: &GeneralName, base: &Base) -> bool {
+    match (name, base) {
+        (GeneralName::Dns(name), Base::DnsName(base)) => dns_touches(name, base.as_str()),
+        _ => within(name, base) != Some(false),
     }
 }
 
@@ -118,9 +126,8 @@ fn within(name: &GeneralName, base: &Base) -> Option<bool> {
             uri_host(uri).map(|host| host_within(host, base.as_str()))
         }
         (GeneralName::Directory(name), Base::DirectoryName(base)) => {
-            let base = skink_x509::Name::from_der(&base.to_der().ok()?).ok()?;
-            let (name, base) = (name.attributes(), base.attributes());
-            Some(name.len() >= base.len() && name[..base.len()] == base[..])
+            let base = Distinguished::from_rdns(base.as_ref());
+            Some(Distinguished::of(name).is_within(&base))
         }
         _ => None,
     }
@@ -132,6 +139,15 @@ fn dns_within(name: &str, base: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name).to_ascii_lowercase();
     let base = base.strip_prefix('.').unwrap_or(base).to_ascii_lowercase();
     base.is_empty() || name == base || name.ends_with(&format!(".{base}"))
+}
+
+/// As [`dns_within`]; of a wildcard, whether any host that it stands for is.
+fn dns_touches(name: &str, base: &str) -> bool {
+    let parent = name.strip_prefix("*.").map(str::to_ascii_lowercase);
+    let base_lower = base.to_ascii_lowercase();
+    let one_above = base_lower.strip_prefix('.').unwrap_or(&base_lower).split_once('.');
+    dns_within(name, base)
+        || parent.is_some_and(|parent| one_above.is_some_and(|(_, above)| above == parent))
 }
 
 /// With a leading dot: any host below; without: that host alone (URIs and mailboxes).
@@ -158,27 +174,32 @@ fn uri_host(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if host.starts_with('[') {
+        return None;
+    }
     let host = host.split_once(':').map_or(host, |(host, _)| host);
     (!host.is_empty() && host.parse::<IpAddr>().is_err()).then_some(host)
 }
 
+/// `base` is a network and a mask, which must be a prefix's.
 fn ip_within(ip: IpAddr, base: &[u8]) -> Option<bool> {
     let octets = match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
-    let (network, mask) = base.split_at_checked(base.len() / 2)?;
-    if network.len() != mask.len() {
+    let (network, mask) = match base.len() {
+        8 => base.split_at(4),
+        32 => base.split_at(16),
+        _ => return None,
+    };
+    let mut ones = mask.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    if ones.by_ref().skip_while(|one| *one == 1).any(|one| one == 1) {
         return None;
     }
-    Some(
-        network.len() == octets.len() && {
-            let masked = |bytes: &[u8]| -> Vec<u8> {
-                bytes.iter().zip(mask).map(|(byte, mask)| byte & mask).collect()
-            };
-            masked(&octets) == masked(network)
-        },
-    )
+    let masked = |bytes: &[u8]| -> Vec<u8> {
+        bytes.iter().zip(mask).map(|(byte, mask)| byte & mask).collect()
+    };
+    Some(network.len() == octets.len() && masked(&octets) == masked(network))
 }
 
 #[cfg(test)]
@@ -198,5 +219,11 @@ mod tests {
         assert_eq!(ip_within([10, 1, 2, 3].into(), &[10, 0, 0, 0, 255, 0, 0, 0]), Some(true));
         assert_eq!(ip_within([11, 1, 2, 3].into(), &[10, 0, 0, 0, 255, 0, 0, 0]), Some(false));
         assert_eq!(ip_within([11, 1, 2, 3].into(), &[10, 0, 0]), None);
+        assert_eq!(ip_within([10, 1, 2, 3].into(), &[10, 0, 0, 0, 255, 0, 255, 0]), None);
+        assert_eq!(ip_within([10, 1, 2, 3].into(), &[0; 32]), Some(false));
+        assert_eq!(uri_host("https://[::1]/"), None);
+        assert!(dns_touches("*.example.com", "a.example.com"));
+        assert!(dns_touches("*.a.example.com", "example.com"));
+        assert!(!dns_touches("*.example.com", "a.b.example.com"));
     }
 }

@@ -71,6 +71,10 @@ codes! {
     NameConstraint = "name-constraint", 48, "RFC 5280 §4.2.1.10", "have the certificate issued by an authority that may give this name";
     /// Name constraints are in a form that cannot be judged.
     UnreadableConstraint = "unreadable-name-constraint", 47, "RFC 5280 §4.2.1.10", "use constraints on DNS names, addresses, mailboxes, URIs or directory names";
+    /// No acceptable certificate policy is valid where one is required.
+    Policy = "no-acceptable-policy", 50, "RFC 5280 §6.1.5", "have the certificate issued under a policy that is accepted";
+    /// The extensions about policies cannot be read, or contradict themselves.
+    UnreadablePolicy = "unreadable-policy", 49, "RFC 5280 §4.2.1.4", "have the authority's certificate issued anew without the mistake";
     /// The certificate is not valid yet.
     NotYetValid = "not-yet-valid", 60, "RFC 5280 §6.1.3 (a)(2)", "check the clock; wait, or have it issued with an earlier begin";
     /// The certificate has expired.

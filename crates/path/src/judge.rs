@@ -1,32 +1,34 @@
 //! Everything that is judged on one candidate path whose signatures are good.
 
-use skink_x509::crl::Crl;
 use skink_x509::{Certificate, KeyUsage, ObjectIdentifier, oid, weak};
 
-use crate::candidates::Spent;
+use crate::budget::{Budget, Spent};
+use crate::candidates::Context;
 use crate::finding::{Code, Finding};
-use crate::{Options, Profile, Purpose, constraints, names, revocation};
+use crate::{Options, Profile, Purpose, constraints, names, policies, revocation};
 
 /// Critical extensions whose rules are enforced here.
-const UNDERSTOOD: [ObjectIdentifier; 7] = [
+const UNDERSTOOD: [ObjectIdentifier; 10] = [
     oid::BASIC_CONSTRAINTS,
     oid::KEY_USAGE,
     oid::EXTENDED_KEY_USAGE,
     oid::SUBJECT_ALT_NAME,
     oid::NAME_CONSTRAINTS,
     oid::CRL_DISTRIBUTION_POINTS,
-    // Without an explicit-policy requirement any set of policies is acceptable (§6.1.5 (g)).
     oid::CERTIFICATE_POLICIES,
+    oid::POLICY_MAPPINGS,
+    oid::POLICY_CONSTRAINTS,
+    oid::INHIBIT_ANY_POLICY,
 ];
 
-/// All findings on `path`, end entity first, anchor last; `step` is called for each signature.
+/// All findings on `path`, end entity first, anchor last.
 pub(crate) fn judge(
     path: &[Certificate],
-    crls: &[Crl],
-    options: &Options<'_>,
-    step: &mut dyn FnMut() -> Result<(), Spent>,
+    context: Context<'_>,
+    budget: &mut Budget,
 ) -> Result<Vec<Finding>, Spent> {
     let mut findings = Vec::new();
+    let options = context.options;
     let Some((leaf, issuers)) = path.split_first() else { return Ok(findings) };
     for certificate in path {
         denied(certificate, options, &mut findings);
@@ -38,9 +40,10 @@ pub(crate) fn judge(
     for (below, issuer) in issuers.iter().enumerate() {
         let between = &issuers[..below];
         authority(issuer, between, options, &mut findings);
-        constraints::judge(issuer, leaf, between, &mut findings);
+        constraints::judge(issuer, leaf, between, budget, &mut findings)?;
     }
-    revocation::judge(path, crls, options, step, &mut findings)?;
+    policies::judge(path, options, &mut findings);
+    revocation::judge(path, context, budget, &mut findings)?;
     Ok(findings)
 }
 

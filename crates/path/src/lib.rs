@@ -7,12 +7,15 @@
 //! Pure: the time comes in with the [`Options`], there is no I/O and no randomness.
 #![warn(missing_docs)]
 
+mod budget;
 mod candidates;
 mod constraints;
+mod distinguished;
 mod finding;
 mod judge;
 mod names;
 mod options;
+mod policies;
 mod revocation;
 
 use skink_x509::Certificate;
@@ -21,7 +24,8 @@ use skink_x509::crl::Crl;
 pub use finding::{Code, Finding, Rejection, Severity};
 pub use options::{Options, PeerName, Profile, Purpose, Revocation};
 
-use candidates::Search;
+use budget::Budget;
+use candidates::{Context, Material, Search};
 
 /// A path from an end entity to an anchor that passed every check. Only [`validate`] makes one.
 #[derive(Debug, Clone)]
@@ -59,5 +63,7 @@ pub fn validate(
     crls: &[Crl],
     options: &Options<'_>,
 ) -> Result<VerifiedPath, Rejection> {
-    Search::new(untrusted, anchors, crls, options).run(leaf)
+    let material = Material::new(untrusted, anchors, crls);
+    let context = Context { material: &material, options, anchor: None, judged: &[], signers: &[] };
+    Search::new(context, &mut Budget::new(options.budget)).run(leaf)
 }

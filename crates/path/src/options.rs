@@ -53,10 +53,10 @@ pub enum PeerName {
 /// How strict to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
-    /// RFC 5280 as it stands.
+    /// RFC 5280 as it stands, with indirect and delta CRLs and CRLs under keys of their own.
     Rfc5280,
-    /// Stricter: an extended key usage is required, names come from the subjectAltName only, weak
-    /// keys are refused.
+    /// Stricter: an extended key usage is required, weak keys are refused, and of CRLs only complete
+    /// ones count that the issuer signed with the key of the path.
     #[default]
     Webpki,
 }
@@ -88,6 +88,15 @@ pub struct Options<'a> {
     pub revocation: Revocation,
     /// Keys that no certificate on the path may carry, by digest of the normalised key.
     pub denied: Option<&'a HashSet<KeyDigest>>,
+    /// The certificate policies one of which must be valid where one is required; none stand for
+    /// any policy (RFC 5280 §6.1.1 (c)).
+    pub policies: Vec<ObjectIdentifier>,
+    /// Whether a valid policy is required from the anchor on.
+    pub explicit_policy: bool,
+    /// Whether policy mappings count for nothing from the anchor on.
+    pub inhibit_mapping: bool,
+    /// Whether anyPolicy counts for nothing from the anchor on.
+    pub inhibit_any_policy: bool,
     /// The most intermediate certificates between end entity and anchor.
     pub max_intermediates: usize,
     /// The most signatures verified and candidates looked at in one call.
@@ -105,6 +114,10 @@ impl<'a> Options<'a> {
             profile: Profile::Webpki,
             revocation: Revocation::Off,
             denied: None,
+            policies: Vec::new(),
+            explicit_policy: false,
+            inhibit_mapping: false,
+            inhibit_any_policy: false,
             max_intermediates: 8,
             budget: 256,
         }
