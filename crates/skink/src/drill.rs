@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Drills and shows the result; a gate that does not hold is a failure.
 pub(crate) async fn run(args: DrillArgs, output: Output) -> Result<()> {
     let options = resolve(args)?;
-    let progress = Lines::new();
+    let progress = Lines::new(output);
     let report = skink_drill::run(&options, &progress).await?;
     progress.finish();
     output.show(&report, || skink_drill::render(&report))?;
@@ -51,23 +51,24 @@ fn resolve(args: DrillArgs) -> Result<DrillOptions> {
 struct Lines {
     bar: ProgressBar,
     step: Mutex<String>,
+    output: Output,
 }
 
 impl Lines {
-    fn new() -> Self {
+    fn new(output: Output) -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {spinner} {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        Self { bar, step: Mutex::default() }
+        Self { bar, step: Mutex::default(), output }
     }
 
-    fn say(&self, text: String) {
+    fn say(&self, text: &str) {
         if self.bar.is_hidden() {
-            tracing::info!("{text}");
+            self.output.say(text);
         } else {
-            self.bar.set_message(text);
+            self.bar.set_message(text.to_owned());
         }
     }
 
@@ -78,7 +79,7 @@ impl Lines {
 
 impl Progress for Lines {
     fn stage(&self, what: &str) {
-        self.say(what.to_owned());
+        self.say(what);
     }
 
     fn incident(&self, incident: &skink_drill::Incident) {
@@ -94,7 +95,7 @@ impl Progress for Lines {
         if *last != text {
             last.clone_from(&text);
             drop(last);
-            self.say(text);
+            self.say(&text);
         }
     }
 }
