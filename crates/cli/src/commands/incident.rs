@@ -122,6 +122,9 @@ pub struct DeclareArgs {
     /// It is a rehearsal; reports and notices say so.
     #[arg(long)]
     drill: bool,
+    /// Tell this contact nothing; may be given several times.
+    #[arg(long, value_name = "CONTACT")]
+    leave_out: Vec<String>,
     /// What happened, in a few words.
     #[arg(long, default_value = "", hide_default_value = true)]
     summary: String,
@@ -276,6 +279,7 @@ fn resolve(args: DeclareArgs) -> Declare {
         cutover_deadline_s: args.deadline.map(Span::as_secs),
         severity: args.severity,
         drill: args.drill,
+        leave_out: args.leave_out,
         dry_run: args.dry_run,
         summary: args.summary,
     }

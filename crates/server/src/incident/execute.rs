@@ -97,7 +97,7 @@ async fn run(scene: Scene<'_>, effect: &Effect) -> Result<Came> {
         Effect::DisableKey { .. } => contain::disable(scene).await,
         Effect::ProveDisabled { .. } => contain::prove(scene).await,
         Effect::SnapshotEvidence { pass } => evidence::snapshot(scene, *pass).await,
-        Effect::RenderNotice { audience } => notices::render(scene, *audience).await,
+        Effect::RenderNotice { audience } => notices::render(scene, *audience),
         Effect::ActivateStandby { .. } => replace::activate(scene).await,
         Effect::PublishPackage { stage } => match stage {
             Stage::Successor => transition::publish(scene, *stage).await,

@@ -24,21 +24,25 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// A subject that meets the gate, with how many samples say so and a line of evidence.
-    pub(crate) fn met(&mut self, subject: impl ToString, samples: u64, line: &str) {
+    pub(crate) fn met(&mut self, subject: &(impl ToString + ?Sized), samples: u64, line: &str) {
         self.met += 1;
         self.samples += samples;
         self.lines.push(format!("{} {line}", subject.to_string()));
     }
 
     /// A subject that does not.
-    pub(crate) fn pending(&mut self, subject: impl ToString, why: &str) {
+    pub(crate) fn pending(&mut self, subject: &(impl ToString + ?Sized), why: &str) {
         let subject = subject.to_string();
         self.lines.push(format!("{subject} - {why}"));
         self.pending.insert(subject);
     }
 
     /// Both as one: met with evidence, or pending with a reason.
-    pub(crate) fn judge(&mut self, subject: impl ToString, seen: Result<(u64, String), &str>) {
+    pub(crate) fn judge(
+        &mut self,
+        subject: &(impl ToString + ?Sized),
+        seen: Result<(u64, String), &str>,
+    ) {
         match seen {
             Ok((samples, line)) => self.met(subject, samples, &line),
             Err(why) => self.pending(subject, why),
@@ -304,9 +308,9 @@ pub(crate) fn read_back(
             let subject = format!("{}@agents", list.scope);
             let count = u64::try_from(readers.len()).unwrap_or(0);
             if readers.len() >= agents {
-                tally.met(subject, count, &line);
+                tally.met(&subject, count, &line);
             } else {
-                tally.pending(subject, "too few agents have read it");
+                tally.pending(&subject, "too few agents have read it");
             }
         }
     }

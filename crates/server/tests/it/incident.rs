@@ -12,7 +12,7 @@ use skink_x509::{Certificate, Fingerprint};
 
 use crate::common::{Api, Enrolled, TestKey, TestServer, config};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What one agent knows and presents.
 struct Party {

@@ -107,14 +107,13 @@ async fn legitimate_old_peers(
     let mut known: BTreeMap<Fingerprint, bool> = BTreeMap::new();
     let mut old: BTreeMap<EndpointName, Time> = BTreeMap::new();
     for seen in sightings::peers_of(from, scene.authority(), since).await? {
-        let ours = match known.get(&seen.fingerprint) {
-            Some(ours) => *ours,
-            None => {
-                let row = certificates::by_fingerprint(from, &seen.fingerprint).await?;
-                let ours = row.is_some_and(|row| row.kind == CertificateKind::Leaf);
-                known.insert(seen.fingerprint, ours);
-                ours
-            }
+        let ours = if let Some(ours) = known.get(&seen.fingerprint) {
+            *ours
+        } else {
+            let row = certificates::by_fingerprint(from, &seen.fingerprint).await?;
+            let ours = row.is_some_and(|row| row.kind == CertificateKind::Leaf);
+            known.insert(seen.fingerprint, ours);
+            ours
         };
         if ours {
             let last = old.entry(seen.endpoint).or_insert(seen.last_seen);

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::files;
 
-pub(super) async fn render(scene: Scene<'_>, audience: Audience) -> Result<Came> {
+pub(super) fn render(scene: Scene<'_>, audience: Audience) -> Result<Came> {
     let book = contacts(scene.app);
     let (regulations, english) = (Regulations::built_in(), Catalogue::english());
     let notice = render_notice(scene.state, audience, &book, &regulations, &english);

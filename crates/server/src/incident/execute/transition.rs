@@ -13,12 +13,11 @@ pub(super) async fn publish(scene: Scene<'_>, stage: Stage) -> Result<Came> {
     let reason = format!("incident {}: {stage}", scene.incident());
     let out = crate::db::latest_package(scene.app).await?;
     let out = out.filter(|row| row.reason == reason).map(|row| package::reference(&row));
-    let package = match out {
-        Some(package) => package,
-        None => {
-            let incident = Some(scene.incident().clone());
-            package::publish(scene.app, scene.stamp(), &reason, incident).await?
-        }
+    let package = if let Some(package) = out {
+        package
+    } else {
+        let incident = Some(scene.incident().clone());
+        package::publish(scene.app, scene.stamp(), &reason, incident).await?
     };
     let evidence = package.digest.clone();
     let outcome =
