@@ -8,8 +8,9 @@
 //! ```
 //! # use skink_model::{AuthorityId, IncidentId, OperatorName, Stamp, Time};
 //! # use skink_store::{Store, StoreError, authorities, journal};
-//! # async fn example(store: &Store, now: Time, name: OperatorName) -> Result<(), StoreError> {
-//! # let (id, incident): (AuthorityId, IncidentId) = todo!();
+//! # async fn example(
+//! #     store: &Store, now: Time, name: OperatorName, id: AuthorityId, incident: IncidentId,
+//! # ) -> Result<(), StoreError> {
 //! let stamp = Stamp::operator(name, now);
 //! let frozen = store
 //!     .run_tx("freeze", |tx| {
