@@ -219,9 +219,12 @@ impl Shared {
         }
         self.state.save_held(&acceptance.held).map_err(OfferError::State)?;
         self.outbox.add_crls(crate::read_back::held(&acceptance.held, now));
+        let other_server = Channel::hangs_on(&current) != Channel::hangs_on(&acceptance.held);
         *current = Arc::new(acceptance.held);
         drop(current);
-        self.renew_channel();
+        if other_server {
+            self.renew_channel();
+        }
         self.ring();
         Ok(())
     }

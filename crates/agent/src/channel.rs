@@ -2,6 +2,7 @@
 
 mod pin;
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use skink_api::agent::{
 };
 use skink_deploy::tls::provider;
 use skink_trust::{Digest, Held, Limits};
+use skink_x509::{Fingerprint, KeyDigest};
 
 use crate::pair::Pair;
 use crate::state::StateError;
@@ -91,6 +93,12 @@ impl Channel {
     ) -> Result<Self, ChannelError> {
         let verifier = PinnedKeys::new(held)?;
         Self::build(url, server_name, Arc::new(verifier), Some(identity))
+    }
+
+    /// What the channel trusts of what is held; while it stays, so may the channel.
+    pub(crate) fn hangs_on(held: &Held) -> (BTreeSet<KeyDigest>, Vec<Fingerprint>) {
+        let control = pin::control_of(held).map(|authority| authority.certificate.fingerprint());
+        (held.server_keys().clone(), control.collect())
     }
 
     pub(crate) fn build(

@@ -1,5 +1,6 @@
 //! What the agent does for itself: its own certificate, and reading CRLs back.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -58,13 +59,21 @@ impl Shared {
         let every = self.config.read_back_every_ms;
         let Some(client) = (every > 0).then(read_back::client).flatten() else { return };
         let mut news = self.bell.subscribe();
+        let mut told = HashMap::new();
         loop {
             news.borrow_and_update();
             let held = self.held();
             let leaves = self.canaries.leaves();
+            let mut new = Vec::new();
             for uri in read_back::points(&held, &leaves) {
                 let read = read_back::fetch(&client, &uri, &held, self.clock.now()).await;
-                self.outbox.add_crls(read);
+                new.extend(read.filter(|read| {
+                    let before = told.insert(read.scope.clone(), read.digest.clone());
+                    before.as_ref() != Some(&read.digest)
+                }));
+            }
+            if !new.is_empty() {
+                self.outbox.add_crls(new);
             }
             tokio::select! {
                 changed = news.changed() => if changed.is_err() { return },

@@ -91,6 +91,7 @@ impl Shared {
             Err(FetchError::Refused(refusal)) => chain(&refusal),
             Err(FetchError::Channel(error)) => {
                 tracing::warn!(error = chain(&error), "the trust package cannot be fetched");
+                tokio::time::sleep(self.backoff(2)).await;
                 return None;
             }
         };

@@ -59,6 +59,8 @@ impl Shared {
         let sent = self.send(&news, peers).await;
         if sent.is_err() {
             self.outbox.put_back(news);
+            // The peers of this report are told of again: a quiet gate must not miss one.
+            self.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
         sent
     }
@@ -224,5 +226,43 @@ fn with_generation(peer: &skink_deploy::PeerSeen, held: &Held) -> PeerSeen {
         fingerprint: peer.fingerprint.to_string(),
         authority: authority.map(|authority| authority.id.clone()),
         last_seen_ms: peer.last_seen.as_millis(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skink_testkit::{NOW, TestPki};
+    use skink_trust::Edition;
+
+    use super::*;
+
+    fn peer(number: u8, seen: i64) -> skink_deploy::PeerSeen {
+        skink_deploy::PeerSeen {
+            fingerprint: Fingerprint::from_bytes([number; 32]),
+            authority_key_id: None,
+            last_seen: Time::from_millis(NOW.as_millis() + seen),
+        }
+    }
+
+    #[test]
+    fn peers_of_no_active_generation_are_told_of_whenever_they_are_seen() {
+        let held = Held::pinned("d", "main", TestPki::new().root.certificate, Edition::default());
+        let mut told = Told::new();
+        assert_eq!(worth_telling(vec![peer(1, 0), peer(2, 0)], &held, &mut told).len(), 2);
+        assert_eq!(worth_telling(vec![peer(1, 0), peer(2, 0)], &held, &mut told).len(), 0);
+        let again = worth_telling(vec![peer(1, 9), peer(2, 0)], &held, &mut told);
+        assert_eq!(again.len(), 1);
+        assert_eq!(again[0].last_seen_ms, NOW.as_millis() + 9);
+    }
+
+    #[test]
+    fn a_crowd_is_told_of_the_latest_first() {
+        let held = Held::pinned("d", "main", TestPki::new().root.certificate, Edition::default());
+        let mut told = Told::new();
+        let crowd: Vec<_> = (0..100).rev().map(|number| peer(number, number.into())).collect();
+        let tell = worth_telling(crowd.clone(), &held, &mut told);
+        assert_eq!(tell.len(), PEERS);
+        assert_eq!(tell[0].last_seen_ms, NOW.as_millis() + 99);
+        assert_eq!(worth_telling(crowd, &held, &mut told).len(), PEERS);
     }
 }

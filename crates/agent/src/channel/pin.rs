@@ -9,7 +9,7 @@ use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use skink_deploy::tls::provider;
-use skink_trust::{AuthorityKind, Held};
+use skink_trust::{AuthorityKind, Held, HeldAuthority};
 use skink_x509::{Certificate, Fingerprint, KeyDigest};
 
 use super::ChannelError;
@@ -25,17 +25,21 @@ pub(crate) struct PinnedKeys {
 impl PinnedKeys {
     pub(crate) fn new(held: &Held) -> Result<Self, ChannelError> {
         let mut control = RootCertStore::empty();
-        for authority in held.authorities() {
-            if authority.kind == AuthorityKind::Control && authority.is_trusted() {
-                let der = CertificateDer::from(authority.certificate.der().to_vec());
-                control.add(der).map_err(ChannelError::Tls)?;
-            }
+        for authority in control_of(held) {
+            let der = CertificateDer::from(authority.certificate.der().to_vec());
+            control.add(der).map_err(ChannelError::Tls)?;
         }
         let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(control), provider())
             .build()
             .map_err(ChannelError::NoControl)?;
         Ok(Self { chain, keys: held.server_keys().clone() })
     }
+}
+
+/// The control authorities that are trusted.
+pub(super) fn control_of(held: &Held) -> impl Iterator<Item = &HeldAuthority> {
+    let control = |it: &&HeldAuthority| it.kind == AuthorityKind::Control && it.is_trusted();
+    held.authorities().iter().filter(control)
 }
 
 /// A server that an agent has never met: its chain must end at the root whose fingerprint the

@@ -54,6 +54,10 @@ impl Party {
         }
         for rogue in self.rogues(held, digest) {
             let control = self.trusted_canary(held).await?;
+            let active = held.active(&self.spec.issuer);
+            if active.is_some_and(|active| active.id != control.authority) {
+                return Err(ReconcileError::NoCanary(self.spec.issuer.clone()));
+            }
             let limit = self.shared.config.proof() + self.target.settle_time();
             let refused = self.prober().prove_refused(&rogue, &control, limit).await;
             let refused = refused.map_err(ReconcileError::Unproven)?;
