@@ -65,6 +65,7 @@ pub mod leases;
 mod lock;
 pub mod operators;
 pub mod packages;
+mod private;
 pub mod proofs;
 pub mod records;
 pub mod revocations;

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::dialect::Conn;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, private};
 
 const COPY: &str = "VACUUM INTO $1";
 const REBUILD: &str = "VACUUM";
@@ -31,7 +31,9 @@ impl Store {
             return Err(StoreError::Exists { kind: "snapshot", id: to.display().to_string() });
         }
         let part = beside(to);
-        remove(&part).map_err(|error| failed(Box::new(error)))?;
+        remove(&part)
+            .and_then(|()| private::create(&part))
+            .map_err(|error| failed(Box::new(error)))?;
         let copied = self.copy(&part).await;
         if copied.is_err() {
             // The failure to copy is what the caller must hear of.

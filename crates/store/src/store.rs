@@ -10,7 +10,7 @@ use sqlx::{Pool, Sqlite};
 use crate::dialect::{self, BEGIN_READ, BEGIN_WRITE};
 use crate::lock::Lock;
 use crate::tx::{Snapshot, Tx, Work};
-use crate::{StoreError, schema};
+use crate::{StoreError, private, schema};
 
 const READERS: u32 = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,12 +39,16 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = Lock::take(path)?;
         schema::check(path).await?;
-        let options = dialect::options(path).create_if_missing(true);
+        private::create(path).map_err(|source| StoreError::Open {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        let options = dialect::options(path);
         let writer = pool(path, options.clone(), 1).await?;
         let mut conn = writer.acquire().await.map_err(StoreError::query)?;
         schema::migrate(&mut conn, path).await?;
         drop(conn);
-        let readers = pool(path, options.create_if_missing(false).read_only(true), READERS).await?;
+        let readers = pool(path, options.read_only(true), READERS).await?;
         Ok(Self::new(path, writer, readers, Some(lock)))
     }
 

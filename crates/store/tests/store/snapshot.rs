@@ -87,3 +87,17 @@ async fn a_wiped_share_is_gone_from_the_file() {
     let bytes = std::fs::read(fixture.path()).unwrap();
     assert!(!holds(&bytes, SHARE.as_bytes()));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_reads_the_database_and_its_copies() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let fixture = with_secrets().await;
+    let copy = fixture.dir.path().join("evidence.db");
+    fixture.store.snapshot(&copy).await.unwrap();
+    for name in ["skink.db", "skink.db-wal", "evidence.db"] {
+        let mode = std::fs::metadata(fixture.dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
