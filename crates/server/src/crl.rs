@@ -1,5 +1,8 @@
 //! Revocation lists: number reserved, entries streamed from the cursor, signed, stored, served.
 
+use std::time::Duration;
+
+use skink_api::{Code, Problem};
 use skink_authority::{ListPlan, ListWriter};
 use skink_model::{AuthorityId, CrlFacts, CrlKind, CrlRow, IncidentId, Stamp, Time};
 use skink_signer::AttemptPurpose;
@@ -110,8 +113,11 @@ pub(crate) async fn sign(app: &App, listing: &Listing) -> Result<CrlRow> {
     let identity = app.signing_identity(&authority).await?;
     let scope = own_scope(&authority.id);
     let newest = crate::db::newest_crl_time(app, &authority.id, &scope).await?;
+    let (this_update, next_update) = match listing.times {
+        Some(times) => times,
+        None => routine_times(app, newest)?,
+    };
     let row = crate::db::reserve_crl(app, &scope, listing).await?;
-    let (this_update, next_update) = listing.times.unwrap_or_else(|| routine_times(app, newest));
     let plan = ListPlan {
         uri: app.locations().crl(&authority.id, 0),
         number: CrlNumber::from_u64(row.number),
@@ -147,11 +153,25 @@ pub(crate) async fn sign(app: &App, listing: &Listing) -> Result<CrlRow> {
 }
 
 /// Back-dated for slow clocks where that is still newer than the list before.
-fn routine_times(app: &App, newest: Option<Time>) -> (Time, Time) {
+fn routine_times(app: &App, newest: Option<Time>) -> Result<(Time, Time)> {
     let now = app.now().truncated_to_secs();
+    clock_is_not_behind(now, newest)?;
     let after = newest.map(|time| Time::from_secs(time.as_secs() + 1));
     let this_update = now.minus(app.settings().backdate()).max(after.unwrap_or(Time::EPOCH));
-    (this_update, now.plus(app.settings().crl_life()))
+    Ok((this_update, now.plus(app.settings().crl_life())))
+}
+
+/// What was said before was said in the past, or this server's clock is wrong: a list from before
+/// the newest one would lose against it.
+pub(crate) fn clock_is_not_behind(now: Time, newest: Option<Time>) -> Result<()> {
+    match newest.filter(|newest| *newest > now.plus(Duration::from_mins(1))) {
+        Some(newest) => {
+            let detail =
+                format!("the newest signed statement is of {newest}, the clock says {now}");
+            Err(Problem::new(Code::ClockOff, detail).hint("set this server's clock").into())
+        }
+        None => Ok(()),
+    }
 }
 
 async fn chunk(

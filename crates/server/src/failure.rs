@@ -147,6 +147,7 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::TokenUnknown | Refusal::TokenUsed | Refusal::TokenExpired { .. } => {
             Code::TokenInvalid
         }
+        Refusal::KeyBlocked { .. } => Code::BlockedKey,
         Refusal::DoesNotOutrank { .. } | Refusal::EscrowSpent { .. } => Code::EscrowRefused,
         Refusal::CeremonyOver { .. } => Code::CeremonyReplayed,
         _ => Code::Conflict,

@@ -31,6 +31,8 @@ pub(crate) async fn publish(
     let _one_at_a_time = app.publishing().lock().await;
     let contents = contents(app).await?;
     let now = app.now();
+    let newest = crate::db::latest_package(app).await?.map(|row| row.issued_at);
+    crl::clock_is_not_behind(now, newest)?;
     let edition = next_edition(app, &contents.signer).await?;
     let manifest = trust::Manifest {
         domain: app.settings().domain().to_owned(),
@@ -219,6 +221,23 @@ async fn next_edition(app: &App, signer: &Authority) -> Result<trust::Edition> {
     let epoch = u64::from(signer.generation);
     let version = crate::db::next_package_version(app, epoch).await?;
     Ok(trust::Edition::new(epoch, version))
+}
+
+/// How far ahead an agent's word may carry the version.
+const LEAP_MAX: u64 = 10_000;
+
+/// An agent holds a package that this server does not remember: it was restored from a backup. What
+/// agents hold is the floor, so the next version is published above it.
+pub(crate) async fn overtake(app: &App, held: trust::Edition) -> Result<()> {
+    let Some((out, _)) = app.published().package() else { return Ok(()) };
+    let ahead = held.version.checked_sub(out.version).filter(|ahead| *ahead > 0);
+    if held.epoch != out.epoch || ahead.is_none_or(|ahead| ahead > LEAP_MAX) {
+        return Ok(());
+    }
+    tracing::warn!(package.held = %held, "an agent holds a later package than this server");
+    crate::db::raise_package_floor(app, held.epoch, held.version).await?;
+    publish(app, Stamp::server(app.now()), "agents hold a later version", None).await?;
+    Ok(())
 }
 
 async fn sign(

@@ -1,7 +1,7 @@
 //! What the public listener hands out, ready in memory: a handshake's distribution points answer
 //! without a look into the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock};
 
 use axum::body::Bytes;
@@ -17,7 +17,12 @@ struct Contents {
     certificates: HashMap<String, Bytes>,
     package: Option<(PackageRef, Bytes)>,
     parts: HashMap<String, Bytes>,
+    /// Parts of the packages before, oldest first; an agent may be fetching one of them.
+    before: VecDeque<Vec<String>>,
 }
+
+/// How many packages' parts are kept.
+const KEPT: usize = 8;
 
 impl Published {
     /// The list at a path like `/crl/workloads-g1/p0.crl`.
@@ -59,7 +64,17 @@ impl Published {
     ) {
         let envelope = envelope.into();
         self.write(|contents| {
-            contents.parts.extend(parts);
+            let mut names = Vec::new();
+            for (digest, bytes) in parts {
+                names.push(digest.clone());
+                contents.parts.insert(digest, bytes);
+            }
+            contents.before.push_back(names);
+            while contents.before.len() > KEPT {
+                contents.before.pop_front();
+            }
+            let Contents { parts, before, .. } = contents;
+            parts.retain(|digest, _| before.iter().flatten().any(|kept| kept == digest));
             contents.package = Some((reference, envelope));
         });
     }

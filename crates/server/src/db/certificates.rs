@@ -1,11 +1,13 @@
 //! Certificates, revocations, attempts.
 
 use skink_model::{
-    AuthorityId, CertificateId, CertificateRow, CrlRow, Revocation, SigningKey, Stamp, Time,
+    AuthorityId, BlockedKey, CertificateId, CertificateRow, CrlRow, Revocation, SigningKey, Stamp,
+    Time,
 };
 use skink_store::certificates::{self as table, CertificateQuery};
 use skink_store::revocations::{self, Grounds, RevocationSet, SerialStatus};
-use skink_store::{attempts, crls};
+use skink_store::{attempts, crls, keys};
+use skink_x509::crl::Reason;
 use skink_x509::{Fingerprint, KeyDigest, Serial};
 
 use super::view;
@@ -85,7 +87,8 @@ pub(crate) async fn serial_statuses(
     Ok(statuses)
 }
 
-/// Says whether this revoked it; an earlier revocation stands.
+/// Says whether this revoked it; an earlier revocation stands. A key that others may have is
+/// blocked with it, for good.
 pub(crate) async fn revoke(
     app: &App,
     id: &CertificateId,
@@ -94,7 +97,20 @@ pub(crate) async fn revoke(
 ) -> Result<bool> {
     app.store()
         .run_tx("revoke", move |tx| {
-            Box::pin(async move { Ok(revocations::revoke(tx, by, id, grounds).await?) })
+            Box::pin(async move {
+                let revoked = revocations::revoke(tx, by, id, grounds).await?;
+                let row = table::find(tx, id).await?;
+                if let Some(row) = row.filter(|_| grounds.reason == Reason::KeyCompromise) {
+                    let blocked = BlockedKey {
+                        digest: row.key_digest,
+                        reason: format!("the key of certificate {id} is compromised"),
+                        incident: None,
+                        at: by.at,
+                    };
+                    keys::block(tx, by, &blocked).await?;
+                }
+                Ok(revoked)
+            })
         })
         .await
 }

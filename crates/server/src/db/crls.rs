@@ -3,7 +3,7 @@
 use skink_model::{AuthorityId, CrlFacts, CrlRow, Stamp, Time};
 use skink_store::Snapshot;
 use skink_store::crls::{self as table, NewCrl};
-use skink_store::revocations;
+use skink_store::{revocations, sightings};
 use skink_x509::Serial;
 use skink_x509::crl::{Reason, RevokedEntry};
 
@@ -11,6 +11,10 @@ use super::view;
 use crate::app::App;
 use crate::crl::Listing;
 use crate::failure::{Failure, Result};
+
+/// How far ahead of the database an agent's word may carry a number. A backup is not older than so
+/// many lists; a higher number is a thief's, and would only use the numbers up.
+const LEAP_MAX: u64 = 10_000;
 
 /// The list that is out for each scope.
 pub(crate) async fn current_crls(app: &App) -> Result<Vec<CrlRow>> {
@@ -44,7 +48,14 @@ pub(crate) async fn reserve_crl(app: &App, scope: &str, listing: &Listing) -> Re
     };
     let new = &new;
     let reserved = app.store().run_tx("reserve_crl", move |tx| {
-        Box::pin(async move { Ok::<_, Failure>(table::reserve(tx, now, new).await?) })
+        Box::pin(async move {
+            // Lists that agents have read are out there, whatever a restored backup says.
+            let last = table::last_number(tx, &new.scope).await?.unwrap_or(0);
+            let read = sightings::crl_floor(tx, &new.scope).await?;
+            let floor = if read <= last.saturating_add(LEAP_MAX) { read } else { 0 };
+            let new = NewCrl { floor, ..new.clone() };
+            Ok::<_, Failure>(table::reserve(tx, now, &new).await?)
+        })
     });
     let number = reserved.await?;
     let found = table::find(&mut view(app).await?, scope, number).await?;

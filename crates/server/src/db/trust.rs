@@ -1,7 +1,7 @@
 //! Trust packages.
 
 use skink_model::{Package, PackageVersion, Stamp};
-use skink_store::{endpoints, packages as table, proofs};
+use skink_store::{endpoints, packages as table, proofs, settings};
 use skink_x509::Fingerprint;
 
 use super::view;
@@ -19,13 +19,29 @@ pub(crate) async fn part(app: &App, digest: &str) -> Result<Vec<u8>> {
     found.ok_or_else(|| Failure::not_found("part", digest))
 }
 
-/// The version that comes next in an epoch.
+/// The version that comes next in an epoch: above everything published and everything that an
+/// agent holds.
 pub(crate) async fn next_package_version(app: &App, epoch: u64) -> Result<u64> {
-    let last = table::current_version(&mut view(app).await?).await?;
-    Ok(match last {
-        Some(last) if last.epoch == epoch => last.version.saturating_add(1),
-        _ => 1,
-    })
+    let mut reading = view(app).await?;
+    let last = table::current_version(&mut reading).await?;
+    let last = last.filter(|last| last.epoch == epoch).map_or(0, |last| last.version);
+    let floor = settings::find(&mut reading, &floor_of(epoch)).await?;
+    let floor = floor.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    Ok(last.max(floor).saturating_add(1))
+}
+
+/// Remembers that an agent holds a version.
+pub(crate) async fn raise_package_floor(app: &App, epoch: u64, version: u64) -> Result<()> {
+    let (name, value) = (&floor_of(epoch), &version.to_string());
+    app.store()
+        .run_tx("raise_package_floor", move |tx| {
+            Box::pin(async move { Ok(settings::set(tx, name, value).await?) })
+        })
+        .await
+}
+
+fn floor_of(epoch: u64) -> String {
+    format!("package_floor_{epoch}")
 }
 
 pub(crate) async fn insert_package(

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use skink_api::agent::{PackageRef, PollAnswer, PollQuery, RenewNow};
 
+use skink_trust::Edition;
+
 use crate::app::App;
-use crate::db;
 use crate::failure::{Failure, Result};
 use crate::http::authorise::CallingAgent;
+use crate::{db, package};
 
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_mins(1);
@@ -15,6 +17,7 @@ const WAIT_MAX: Duration = Duration::from_mins(1);
 /// Answers at once when there is news for the agent, else when some comes or the wait is over.
 pub(crate) async fn poll(app: &App, agent: &CallingAgent, query: &PollQuery) -> Result<PollAnswer> {
     db::agent_seen(app, &agent.0).await?;
+    package::overtake(app, Edition::new(query.epoch, query.version)).await?;
     let mut news = app.news().for_agents();
     let wait = Duration::from_millis(query.wait_ms).min(WAIT_MAX);
     let until = tokio::time::Instant::now() + wait;

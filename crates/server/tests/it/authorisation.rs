@@ -66,7 +66,7 @@ fn path(operation: Operation) -> String {
     let mut path = String::new();
     for (at, part) in operation.route().path.split('{').enumerate() {
         match part.split_once('}') {
-            Some((_, rest)) if at > 0 => path.push_str(&format!("x{rest}")),
+            Some((_, rest)) if at > 0 => path.extend(["x", rest]),
             _ => path.push_str(part),
         }
     }

@@ -132,3 +132,52 @@ async fn tokens_name_what_they_may_become() {
     }
     assert_eq!(oscar.get("/api/v1/tokens").await.ok(), json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_server_overtakes_what_agents_hold() {
+    let server = TestServer::start().await;
+    let agent = server.enroll("web-1").await;
+    let held = "/agent/v1/poll?epoch=1&version=7&wait_ms=0";
+    let answer = agent.api.get(held).await.ok();
+    assert_eq!(answer["package"]["version"], 8, "{answer}");
+    // A number that no backup explains is a lie, and uses nothing up.
+    let answer = agent.api.get("/agent/v1/poll?epoch=1&version=900000000&wait_ms=0").await.ok();
+    assert_eq!(answer["package"]["version"], 8);
+    // The same for lists: what agents have read is out there.
+    let read = |number: &str| {
+        let crl = json!({"scope": "/crl/workloads-g1/p0.crl", "number": number,
+            "digest": "00".repeat(32), "at_ms": 1});
+        json!({"crls": [crl]})
+    };
+    agent.api.post("/agent/v1/report", &read("41")).await.ok();
+    let csr = TestKey::new().csr("web", &["web.example.test"]);
+    let ask = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
+    let oscar = server.operator("oscar");
+    let issued = oscar.post("/api/v1/certificates", &ask).await.ok();
+    let path = format!("/api/v1/certificates/{}/revoke", issued["id"].as_str().unwrap());
+    let revoked = oscar.post(&path, &json!({"reason": "superseded"})).await.ok();
+    assert_eq!(revoked["crl_number"], 42);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_fell_behind_signs_nothing_that_loses() {
+    let server = TestServer::start().await;
+    let lea = server.operator("lea");
+    let now = lea.get("/api/v1/status").await.ok()["server_time_ms"].as_i64().unwrap();
+    let (dir, token, root) =
+        (server.server_dir(), server.token("lea"), server.made.root_pem.clone());
+    server.running.stop().await;
+    let behind = skink_model::ManualClock::new(skink_model::Time::from_millis(now - 3_600_000));
+    let behind = Arc::new(behind);
+    let again = Running::start(&dir, behind.clone(), Arc::new(SystemRng)).await.unwrap();
+    let lea = crate::common::Api {
+        http: crate::common::client(&root, None),
+        base: format!("https://{}", again.ports().api),
+        token: Some(token),
+    };
+    lea.post("/api/v1/trust", &json!({})).await.problem("clock-off");
+    assert_eq!(lea.get("/api/v1/trust").await.ok()["version"], 1);
+    behind.set(skink_model::Time::from_millis(now + 1000));
+    lea.post("/api/v1/trust", &json!({})).await.ok();
+    again.stop().await;
+}

@@ -1,4 +1,5 @@
 //! The server over real sockets.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
 
 mod authorisation;
 mod bad_input;
@@ -6,4 +7,5 @@ mod ceremony;
 mod common;
 mod incident;
 mod responder;
+mod secrets;
 mod walking_line;

@@ -25,13 +25,13 @@ async fn the_responder_knows_its_serials() {
     let ask = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
     let issued = oscar.post("/api/v1/certificates", &ask).await.ok();
     let leaf = Certificate::from_pem(issued["certificate_pem"].as_str().unwrap()).unwrap();
-    let issuer = Certificate::from_pem(issued["chain_pem"].as_str().unwrap()).unwrap();
+    let above = Certificate::from_pem(issued["chain_pem"].as_str().unwrap()).unwrap();
     let now = Time::from_millis(
         oscar.get("/api/v1/status").await.ok()["server_time_ms"].as_i64().unwrap(),
     );
     assert_eq!(leaf.ocsp_uris(), ["http://pki.example.test/ocsp/workloads-g1"]);
     let id = |serial: &Serial| {
-        CertId::new(HashAlgorithm::Sha256, issuer.subject(), issuer.public_key(), serial).unwrap()
+        CertId::new(HashAlgorithm::Sha256, above.subject(), above.public_key(), serial).unwrap()
     };
     let ask = async |id: &CertId| {
         let request = OcspRequest::new(vec![id.clone()], None).to_der().unwrap();
@@ -42,14 +42,14 @@ async fn the_responder_knows_its_serials() {
         posted.bytes
     };
     let known = id(leaf.serial());
-    assert_eq!(status(&ask(&known).await, &issuer, &known, now), CertStatus::Good);
+    assert_eq!(status(&ask(&known).await, &above, &known, now), CertStatus::Good);
     let stranger = id(&Serial::from_random([9; 16]));
     let answer = ask(&stranger).await;
-    assert_eq!(status(&answer, &issuer, &stranger, now), CertStatus::NEVER_ISSUED);
+    assert_eq!(status(&answer, &above, &stranger, now), CertStatus::NEVER_ISSUED);
     let path = format!("/api/v1/certificates/{}/revoke", issued["id"].as_str().unwrap());
     oscar.post(&path, &json!({"reason": "superseded"})).await.ok();
     let answer = ask(&known).await;
-    assert!(matches!(status(&answer, &issuer, &known, now), CertStatus::Revoked { .. }));
+    assert!(matches!(status(&answer, &above, &known, now), CertStatus::Revoked { .. }));
     // Neither a garbled request nor another authority's serials get an answer that says something.
     for (path, body) in [
         ("/ocsp/workloads-g1", b"x".to_vec()),

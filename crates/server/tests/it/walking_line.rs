@@ -31,10 +31,10 @@ async fn a_leaf_by_api_and_one_by_agent() {
     });
     let issued = oscar.post("/api/v1/certificates", &request).await.ok();
     let leaf = Certificate::from_pem(issued["certificate_pem"].as_str().unwrap()).unwrap();
-    let issuer = Certificate::from_pem(issued["chain_pem"].as_str().unwrap()).unwrap();
+    let above = Certificate::from_pem(issued["chain_pem"].as_str().unwrap()).unwrap();
     let root = Certificate::from_pem(&server.made.root_pem).unwrap();
-    leaf.verify_signed_by(issuer.public_key()).unwrap();
-    issuer.verify_signed_by(root.public_key()).unwrap();
+    leaf.verify_signed_by(above.public_key()).unwrap();
+    above.verify_signed_by(root.public_key()).unwrap();
     assert_eq!(leaf.dns_names().collect::<Vec<_>>(), ["web.example.test"]);
     let path = format!("/api/v1/certificates/{}", issued["id"].as_str().unwrap());
     assert_eq!(oscar.get(&path).await.ok()["state"], "issued");
@@ -45,8 +45,9 @@ async fn a_leaf_by_api_and_one_by_agent() {
     assert_eq!(revoked["revoked"], 1);
     let list = server.public().get("/crl/workloads-g1/p0.crl").await;
     let list = Crl::from_der(&list.bytes).unwrap();
-    list.verify_signed_by(issuer.public_key()).unwrap();
+    list.verify_signed_by(above.public_key()).unwrap();
     assert!(list.find(leaf.serial()).is_some());
+    oscar.post("/api/v1/certificates", &request).await.problem("blocked-key");
 
     // 4. An agent enrols, once.
     let agent = server.enroll("web-1").await;
