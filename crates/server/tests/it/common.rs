@@ -76,6 +76,16 @@ impl TestServer {
         Self { dir, made, running }
     }
 
+    /// Stops the server and starts it anew on what it left.
+    pub(crate) async fn restart(self) -> Self {
+        let dir = self.server_dir();
+        let Self { dir: kept, made, running } = self;
+        running.stop().await;
+        let running =
+            Running::start(&dir, Arc::new(SystemClock), Arc::new(SystemRng)).await.unwrap();
+        Self { dir: kept, made, running }
+    }
+
     pub(crate) fn server_dir(&self) -> PathBuf {
         self.dir.path().join("server")
     }

@@ -41,6 +41,11 @@ impl Party {
         party
     }
 
+    /// The server came up again, on other ports.
+    fn move_to(&mut self, server: &TestServer) {
+        self.enrolled.api.base = format!("https://{}", server.running.ports().agent);
+    }
+
     fn endpoint(&self) -> String {
         format!("{}-tls", self.name)
     }
@@ -271,4 +276,106 @@ async fn a_stolen_authority_is_survived() {
         assert!(dir.join(file).exists(), "{file}");
     }
     server.running.stop().await;
+}
+
+/// Everything of an incident once more, with the server stopped and started at every turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_restarted_again_and_again_gets_there() {
+    let mut server = server().await;
+    let mut parties = vec![Party::join(&server, "web-1").await];
+    parties[0].live(&server).await;
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "copied",
+                         "drill": true});
+    let incident = server.operator("lea").post("/api/v1/incidents", &declare).await.ok();
+    let id = incident["id"].as_str().unwrap().to_owned();
+    let (began, mut restarts) = (Instant::now(), 0);
+    let events = loop {
+        let incident = look(&server.operator("lea"), &id).await;
+        if incident["state"] == "closed" {
+            break events_of(&server, &id).await;
+        }
+        assert!(began.elapsed() < LIMIT, "{incident:#}");
+        approve(&server, &incident).await;
+        parties[0].move_to(&server);
+        parties[0].live(&server).await;
+        if restarts < 8 {
+            server = server.restart().await;
+            parties[0].move_to(&server);
+            restarts += 1;
+        }
+    };
+    let done: Vec<_> = events.iter().filter(|event| event["kind"] == "done").collect();
+    let keys: std::collections::BTreeSet<String> =
+        done.iter().map(|event| event["body"]["key"].to_string()).collect();
+    assert_eq!(keys.len(), done.len(), "an effect was recorded twice");
+    let lea = server.operator("lea");
+    assert_eq!(lea.get("/api/v1/journal/verify").await.ok()["verified"], true);
+    server.running.stop().await;
+}
+
+async fn events_of(server: &TestServer, id: &str) -> Vec<Value> {
+    let path = format!("/api/v1/incidents/{id}/events?limit=500");
+    let page = server.operator("lea").get(&path).await.ok();
+    page["items"].as_array().unwrap().clone()
+}
+
+/// A rotation taints nobody and revokes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_leaves_no_scar() {
+    let server = server().await;
+    let mut parties = vec![Party::join(&server, "web-1").await];
+    parties[0].live(&server).await;
+    let lea = server.operator("lea");
+    let declare = json!({"plan": "rotation", "authority": "workloads-g1", "trigger": "planned"});
+    let incident = lea.post("/api/v1/incidents", &declare).await.ok();
+    let incident = drive(&server, &mut parties, incident["id"].as_str().unwrap()).await;
+    assert_eq!(incident["certificates"]["revoked"], 0);
+    assert_eq!(incident["successor"], "workloads-g2");
+    let authorities = lea.get("/api/v1/authorities").await.ok();
+    let old = authorities.as_array().unwrap().iter().find(|one| one["id"] == "workloads-g1");
+    assert_eq!(old.unwrap()["state"], "retired");
+    server.running.stop().await;
+}
+
+/// A false alarm gives the authority back; a taint cannot be taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_false_alarm_is_stood_down() {
+    let server = server().await;
+    let lea = server.operator("lea");
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "used"});
+    let incident = lea.post("/api/v1/incidents", &declare).await.ok();
+    let id = incident["id"].as_str().unwrap().to_owned();
+    let key = TestKey::new();
+    let request = json!({
+        "issuer": "workloads", "profile": "server", "csr_pem": key.csr("web", &["web.example.test"]),
+    });
+    until(&lea, &id, |incident| !incident["approvals"].as_array().unwrap().is_empty()).await;
+    lea.post("/api/v1/certificates", &request).await.problem("authority-frozen");
+    let path = format!("/api/v1/incidents/{id}/stand-down");
+    lea.post(&path, &json!({"reason": "a test key"})).await.ok();
+    until(&lea, &id, |incident| incident["state"] == "stood-down").await;
+    lea.post("/api/v1/certificates", &request).await.ok();
+
+    let incident = lea.post("/api/v1/incidents", &declare).await.ok();
+    let id = incident["id"].as_str().unwrap().to_owned();
+    until(&lea, &id, |incident| !incident["approvals"].as_array().unwrap().is_empty()).await;
+    approve(&server, &look(&lea, &id).await).await;
+    until(&lea, &id, |incident| incident["key"]["disabled"] == true).await;
+    let path = format!("/api/v1/incidents/{id}/stand-down");
+    lea.post(&path, &json!({"reason": "too late"})).await.problem("conflict");
+    let refused = lea.post("/api/v1/certificates", &request).await;
+    assert_eq!(refused.status, 503, "nothing is issued from a tainted authority");
+    server.running.stop().await;
+}
+
+async fn until(person: &Api, id: &str, met: impl Fn(&Value) -> bool) {
+    let began = Instant::now();
+    loop {
+        let incident = look(person, id).await;
+        if met(&incident) {
+            return;
+        }
+        assert!(began.elapsed() < LIMIT, "{incident:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
