@@ -35,6 +35,8 @@ const SAMPLE_PACE: Duration = Duration::from_millis(25);
 
 /// Runs a drill to its end and measures it.
 pub async fn run(options: &DrillOptions, progress: &dyn Progress) -> Result<Report, DrillError> {
+    // Plain HTTP clients ask for a process-wide provider too; one that is there already is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     if let Some(dir) = &options.keep {
         fs_err::create_dir_all(dir)
             .map_err(|source| DrillError::File { what: "make the drill's folder", source })?;

@@ -55,7 +55,7 @@ impl Loot {
         let dir = headquarters.server_dir();
         let key = dir.join("keys").join("trust-g1.key.pem");
         let trust_key = StolenKey::take(&key, &dir.join("credentials").join("software.key"))?;
-        let url = format!("http://{}/trust", headquarters.public);
+        let url = format!("http://{}/trust/package", headquarters.public);
         let unreachable =
             |source| DrillError::Unreachable { operation: "fetch the package".to_owned(), source };
         let response = reqwest::get(&url).await.map_err(unreachable)?;
