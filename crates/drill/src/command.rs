@@ -77,6 +77,21 @@ impl<'a> Command<'a> {
         }
     }
 
+    /// Waits until people are asked to approve `step`.
+    pub(crate) async fn wait_for_approval(&self, step: &str) -> Result<(), DrillError> {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        while !self.look().await?.approvals.iter().any(|wanted| wanted.step == step) {
+            if tokio::time::Instant::now() >= deadline {
+                return Err(DrillError::Late {
+                    what: format!("the request to approve {step}"),
+                    limit_s: LIMIT.as_secs(),
+                });
+            }
+            tokio::time::sleep(PACE).await;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn look(&self) -> Result<Incident, DrillError> {
         let answer = self.headquarters.lead.get(&format!("/incidents/{}", self.id)).await?;
         expect("look at the incident", answer)

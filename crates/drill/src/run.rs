@@ -29,6 +29,8 @@ use crate::{DrillError, Progress};
 
 /// Full handshakes that the fleet makes before anything happens, for each of its clients.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// How long requests for certificates come in before the declaration.
+const PETITIONS: Duration = Duration::from_millis(300);
 const TRAFFIC_LIMIT: Duration = Duration::from_mins(1);
 const LEAST_HANDSHAKES: u64 = 1_000;
 const SAMPLE_PACE: Duration = Duration::from_millis(25);
@@ -159,11 +161,14 @@ async fn theft(
     let loot = package::Loot::take(headquarters, agents, &field.fleet).await?;
 
     progress.stage("the theft is declared: two operators answer it");
+    // He asks before, so that some request is on its way when the taint commits.
+    let petitioner = server::Petitioner::start(headquarters.another_session()?);
+    tokio::time::sleep(PETITIONS).await;
     let command = Command::declare(headquarters, options.plan).await?;
     let sampler = sample(&field, &footholds, choices.fork("attacks"));
-    let petitioner = server::Petitioner::start(headquarters.another_session()?);
     let crasher =
         options.crash.then(|| Crasher::start(Arc::clone(headquarters), choices.fork("crashes")));
+    command.wait_for_approval("taint").await?;
     server::approve_twice(headquarters, &command.id, &field.scoreboard).await?;
     let mut tainted = None;
     let mut laggard_was_waited_for = false;
