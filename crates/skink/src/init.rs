@@ -60,7 +60,8 @@ fn configuration(init: &ResolvedInit) -> Config {
 
 fn plan(init: &ResolvedInit, out: Output) -> Result<()> {
     let (server, root) = (init.args.dir.display(), init.root_dir.display());
-    let issuers: Vec<&str> = init.args.issuers.iter().map(|name| name.as_str()).collect();
+    let issuers: Vec<&str> =
+        init.args.issuers.iter().map(skink_model::IssuerName::as_str).collect();
     let shown = json!({
         "dir": server.to_string(), "root_dir": root.to_string(), "domain": init.args.domain,
         "issuers": issuers, "custodians": init.args.custodians, "dry_run": true,
@@ -105,7 +106,8 @@ fn tell(init: &ResolvedInit, made: &Initialised, files: &[PathBuf], out: Output)
     });
     out.show(&shown, || {
         let lines = |paths: &[PathBuf]| {
-            paths.iter().map(|path| format!("  {}\n", path.display())).collect::<String>()
+            let lines: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            format!("  {}\n", lines.join("\n  "))
         };
         let (dir, root) = (init.args.dir.display(), init.root_dir.display());
         let enabling = made.enabling_credential.display();

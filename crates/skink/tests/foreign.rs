@@ -2,6 +2,7 @@
 //! nothing of Skink survives the theft of an issuing key under the same gates as everybody.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use skink_testnet::{Curl, Nginx, Presented, SClient, TestServer, free_address, installed};
 
 const NAME: &str = "web.test.skink.internal";
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// The thief has openssl, the key file and the credential that lies beside it on the disk.
 const STEAL: &str = "set -e
@@ -44,29 +45,24 @@ impl Host {
         let files = |name: &str| dir.join(name).join("files");
         let nginx = Nginx::configure(&dir.join("nginx"), &files("web"));
         let (curl, s_client) = (Curl::new(&files("curl")), SClient::new(&files("s-client")));
-        let mut config = format!("dir = {:?}\n", dir.join("agent"));
+        let mut config = format!("dir = '{}'\n", dir.join("agent").display());
         let mut endpoints = String::new();
-        for (name, commands) in [
-            ("web", nginx.commands()),
-            ("curl", curl.commands()),
-            ("s-client", s_client.commands()),
+        let address = format!("address = \"{}\"\n", nginx.address());
+        for (name, host, role, address, commands) in [
+            ("web", NAME, "server", address.as_str(), nginx.commands()),
+            ("curl", "curl.test.skink.internal", "client", "", curl.commands()),
+            ("s-client", "s-client.test.skink.internal", "client", "", s_client.commands()),
         ] {
-            let (role, address) = match name {
-                "web" => ("server", format!("address = \"{}\"\n", nginx.address())),
-                _ => ("client", String::new()),
-            };
-            let host =
-                if name == "web" { NAME.to_owned() } else { format!("{name}.test.skink.internal") };
-            let commands = toml::to_string(&commands).unwrap();
-            config.push_str(&format!(
-                "[endpoints.{name}]\ndir = {:?}\n[endpoints.{name}.commands]\n{commands}",
-                files(name)
-            ));
-            endpoints.push_str(&format!(
+            let (commands, files) = (toml::to_string(&commands).unwrap(), files(name));
+            writeln!(config, "[endpoints.{name}]\ndir = '{}'", files.display()).unwrap();
+            writeln!(config, "[endpoints.{name}.commands]\n{commands}").unwrap();
+            writeln!(
+                endpoints,
                 "[[endpoint]]\nname = \"{name}\"\nrole = \"{role}\"\nmechanism = \"parent-crl\"\n\
                  service = \"shop\"\nissuer = \"workloads\"\nprofile = \"{role}\"\n\
                  names = [\"{host}\"]\n{address}"
-            ));
+            )
+            .unwrap();
         }
         std::fs::write(dir.join("agent.toml"), config).unwrap();
         std::fs::write(dir.join("endpoints.toml"), endpoints).unwrap();
