@@ -11,7 +11,7 @@ use crate::channel::Channel;
 use crate::key::LocalKey;
 use crate::pair::Pair;
 use crate::party::ReconcileError;
-use crate::state::StateDir;
+use crate::state::{StateDir, aside};
 
 /// What was collected so far, and one request at a time for more.
 #[derive(Debug)]
@@ -65,14 +65,18 @@ impl Canaries {
         };
         let answer = channel.certificate(&request).await.map_err(ReconcileError::Request)?;
         let canary = Pair::new(answer, key.pem(), rng).map_err(ReconcileError::State)?;
-        self.keep(canary.clone(), state)?;
+        self.keep(canary.clone(), state).await?;
         Ok(canary)
     }
 
-    fn keep(&self, canary: Pair, state: &StateDir) -> Result<(), ReconcileError> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|other| other.authority != canary.authority);
-        kept.push(canary);
-        state.save_canaries(&kept).map_err(ReconcileError::State)
+    async fn keep(&self, canary: Pair, state: &StateDir) -> Result<(), ReconcileError> {
+        let kept = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.retain(|other| other.authority != canary.authority);
+            kept.push(canary);
+            kept.clone()
+        };
+        let state = state.clone();
+        aside(move || state.save_canaries(&kept)).await.map_err(ReconcileError::State)
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Outbox {
     /// What is wrong with each endpoint now: every report of it repeats that.
     errors: Mutex<BTreeMap<String, String>>,
     arrived: Notify,
+    complete: Notify,
 }
 
 /// All news there are.
@@ -32,7 +33,7 @@ pub(crate) struct EndpointNews {
 }
 
 impl Outbox {
-    /// Adds to an endpoint's news and wakes the reporter.
+    /// Adds to an endpoint's news; [`Self::send`] when there is no more to come.
     pub(crate) fn add(&self, endpoint: &str, change: impl FnOnce(&mut EndpointNews)) {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
         change(news.endpoints.entry(endpoint.to_owned()).or_default());
@@ -83,6 +84,16 @@ impl Outbox {
     /// Waits until something is added.
     pub(crate) async fn arrival(&self) {
         self.arrived.notified().await;
+    }
+
+    /// Nothing more belongs to what was added: it may travel.
+    pub(crate) fn send(&self) {
+        self.complete.notify_one();
+    }
+
+    /// Waits until what was added is complete.
+    pub(crate) async fn completion(&self) {
+        self.complete.notified().await;
     }
 }
 

@@ -17,7 +17,7 @@ use crate::channel::ChannelError;
 use crate::key::{KeyFault, LocalKey};
 use crate::pair::{Pair, Pairs};
 use crate::probes::{Prober, ProofError};
-use crate::state::StateError;
+use crate::state::{StateError, aside};
 
 /// Why an endpoint is not where it should be (yet). It is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -114,10 +114,10 @@ impl Party {
         Ok(())
     }
 
-    fn save_pairs(&mut self, pairs: Pairs) -> Result<(), ReconcileError> {
-        let saved = self.shared.state.save_pairs(&self.spec.name, &pairs);
-        self.progress.pairs = Some(pairs);
-        saved.map_err(ReconcileError::State)
+    async fn save_pairs(&mut self, pairs: Pairs) -> Result<(), ReconcileError> {
+        let (state, name) = (self.shared.state.clone(), self.spec.name.clone());
+        self.progress.pairs = Some(pairs.clone());
+        aside(move || state.save_pairs(&name, &pairs)).await.map_err(ReconcileError::State)
     }
 
     fn pairs(&self) -> Pairs {

@@ -172,6 +172,15 @@ impl StateDir {
     }
 }
 
+/// Runs what waits for the disk on a thread for that: many agents share a few runtime threads, and
+/// syncs that are asked for together are done together.
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
 fn pairs_file(endpoint: &str) -> String {
     format!("pairs/{endpoint}.json")
 }

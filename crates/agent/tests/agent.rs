@@ -242,6 +242,7 @@ async fn an_endpoint_returns_to_its_last_good_pair() {
     fake.publish(|said| said.states = [AuthorityState::Retiring, AuthorityState::Active]);
     fake.order(name, "workloads-g2");
     eventually("g2", || fake.installed(name, "workloads-g2")).await;
+    eventually("the client", || fake.ack("client-anchor", 2)).await;
     let issued = fake.said.lock().unwrap().issued.len();
     fake.order(name, "workloads-g1");
     let back = eventually("back", || {

@@ -5,11 +5,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use skink_api::agent::{PollAnswer, PollQuery};
-use skink_trust::{Limits, Refusal};
+use skink_trust::{Limits, Parts, Refusal};
 
 use super::{OfferError, Shared, chain};
 use crate::channel::ChannelError;
 use crate::enroll::{FetchError, fetch_package};
+use crate::state::aside;
 
 impl Shared {
     pub(super) async fn poll_forever(self: Arc<Self>) {
@@ -75,8 +76,18 @@ impl Shared {
         }
     }
 
+    /// Judges and keeps a package where waiting for the disk holds nobody up.
+    async fn accept_aside(
+        self: &Arc<Self>,
+        envelope: Vec<u8>,
+        parts: Parts,
+    ) -> Result<(), OfferError> {
+        let shared = Arc::clone(self);
+        aside(move || shared.accept(&envelope, &parts)).await
+    }
+
     /// Fetches the package that is out when it is newer; its edition when it is refused.
-    async fn follow(&self, answer: &PollAnswer) -> Option<(u64, u64)> {
+    async fn follow(self: &Arc<Self>, answer: &PollAnswer) -> Option<(u64, u64)> {
         let held = self.held();
         let out = (answer.package.epoch, answer.package.version);
         if out <= (held.edition().epoch, held.edition().version) {
@@ -84,7 +95,7 @@ impl Shared {
         }
         let fetched = fetch_package(&self.channel(), &held, &Limits::default()).await;
         let refusal = match fetched {
-            Ok((envelope, parts)) => match self.accept(&envelope, &parts) {
+            Ok((envelope, parts)) => match self.accept_aside(envelope, parts).await {
                 Ok(()) | Err(OfferError::Refused(Refusal::Replayed(_))) => return None,
                 Err(error) => chain(&error),
             },
@@ -106,6 +117,7 @@ impl Shared {
             let text = format!("package {}.{} refused: {refusal}", out.0, out.1);
             self.outbox.set_error(&endpoint.name, Some(&text));
         }
+        self.outbox.send();
         Some(out)
     }
 }

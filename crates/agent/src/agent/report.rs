@@ -18,40 +18,53 @@ use crate::channel::ChannelError;
 use crate::key::LocalKey;
 use crate::outbox::{EndpointNews, News};
 
-/// News that come together travel together.
-const GATHER: Duration = Duration::from_millis(15);
+/// News that come together travel together, for as long as more may come.
+const GATHER: Duration = Duration::from_millis(400);
+
+/// An endpoint that has no peers to tell of says so every so many times: each report is a
+/// transaction of the server's.
+const IDLE: u32 = 4;
 
 impl Shared {
     /// Reports news when they come, and peers at regular times.
     pub(super) async fn report_forever(self: Arc<Self>) {
         let every = Duration::from_millis(self.config.report_every_ms);
         let mut next_peers = Instant::now() + every;
-        let mut failures = 0;
+        let (mut idle, mut failures) = (0, 0);
         loop {
             let peers_due = tokio::select! {
-                () = self.outbox.arrival() => false,
+                () = self.outbox.arrival() => {
+                    let _ = tokio::time::timeout(GATHER, self.outbox.completion()).await;
+                    false
+                }
                 () = tokio::time::sleep_until(next_peers) => true,
             };
-            tokio::time::sleep(GATHER).await;
+            let peers = if peers_due { self.peers_to_tell(&mut idle).await } else { Peers::new() };
             if peers_due {
                 next_peers = Instant::now() + every;
             }
-            failures = match self.report(peers_due).await {
-                Ok(()) => 0,
+            match self.report(peers).await {
+                Ok(()) => failures = 0,
                 Err(error) => {
                     tracing::debug!(error = chain(&error), "a report will be repeated");
-                    failures + 1
+                    failures += 1;
+                    tokio::time::sleep(self.backoff(failures)).await;
+                    self.outbox.add_crls([]);
+                    self.outbox.send();
                 }
-            };
-            if failures > 0 {
-                tokio::time::sleep(self.backoff(failures)).await;
-                self.outbox.add_crls([]);
             }
         }
     }
 
-    async fn report(&self, with_peers: bool) -> Result<(), ChannelError> {
-        let peers = if with_peers { self.peers().await } else { BTreeMap::new() };
+    /// What endpoints say of their peers, unless it is nothing and was said not long ago.
+    async fn peers_to_tell(&self, idle: &mut u32) -> Peers {
+        let peers = self.peers().await;
+        let anything = peers.values().any(|seen| !seen.is_empty());
+        *idle = if anything || *idle + 1 >= IDLE { 0 } else { *idle + 1 };
+        if *idle == 0 { peers } else { Peers::new() }
+    }
+
+    async fn report(&self, peers: Peers) -> Result<(), ChannelError> {
         let news = self.outbox.take();
         if news.endpoints.is_empty() && news.crls.is_empty() && peers.is_empty() {
             return Ok(());
@@ -65,11 +78,7 @@ impl Shared {
         sent
     }
 
-    async fn send(
-        &self,
-        news: &News,
-        mut peers: BTreeMap<String, Vec<PeerSeen>>,
-    ) -> Result<(), ChannelError> {
+    async fn send(&self, news: &News, mut peers: Peers) -> Result<(), ChannelError> {
         let mut endpoints = Vec::new();
         for (endpoint, news) in &news.endpoints {
             let mut report = self.endpoint_report(endpoint, news).await?;
@@ -164,7 +173,7 @@ impl Shared {
     }
 
     /// What each endpoint says of its peers; absent where it cannot tell.
-    async fn peers(&self) -> BTreeMap<String, Vec<PeerSeen>> {
+    async fn peers(&self) -> Peers {
         let (held, own) = (self.held(), self.canaries.fingerprints());
         let mut all = BTreeMap::new();
         for (endpoint, target) in &self.targets {
@@ -178,6 +187,9 @@ impl Shared {
         all
     }
 }
+
+/// Peers by endpoint.
+type Peers = BTreeMap<String, Vec<PeerSeen>>;
 
 /// Peers that were told of, and when they had been seen.
 pub(crate) type Told = HashMap<Fingerprint, Time>;

@@ -57,6 +57,7 @@ async fn tend(mut party: Party, mut news: watch::Receiver<u64>) {
                 retry_wait(&party.shared, &error, failures)
             }
         };
+        party.shared.outbox.send();
         tokio::select! {
             changed = news.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(wait) => {}

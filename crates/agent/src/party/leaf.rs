@@ -91,7 +91,7 @@ impl Party {
         };
         let next =
             Pair::new(answer, key.pem(), &*self.shared.rng).map_err(ReconcileError::State)?;
-        self.save_pairs(Pairs { next: Some(next.clone()), ..self.pairs() })?;
+        self.save_pairs(Pairs { next: Some(next.clone()), ..self.pairs() }).await?;
         Ok(next)
     }
 
@@ -105,7 +105,7 @@ impl Party {
         self.install_and_prove(held, &next, &canary, rolls_back).await?;
         let before = self.pairs().current;
         let pairs = Pairs { current: Some(next.clone()), previous: before, next: None };
-        self.save_pairs(pairs)?;
+        self.save_pairs(pairs).await?;
         tracing::info!(
             endpoint.name = self.spec.name,
             authority.id = next.authority,
