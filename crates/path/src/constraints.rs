@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use der::Decode as _;
-use skink_x509::{Certificate, GeneralName, ObjectIdentifier, oid};
+use der::{Decode as _, Encode as _};
+use skink_x509::{Certificate, GeneralName, Name, ObjectIdentifier, oid};
 use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName as Base;
 
-use crate::budget::{Budget, Spent};
-use crate::distinguished::Distinguished;
+use crate::distinguished::{Canonical, is_self_issued};
 use crate::finding::{Code, Finding};
+use crate::work::{Spent, Work};
 
 /// The mailbox in a subject (PKCS #9), deprecated and still met.
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
@@ -21,28 +21,24 @@ pub(crate) fn judge(
     issuer: &Certificate,
     leaf: &Certificate,
     between: &[Certificate],
-    budget: &mut Budget,
+    work: &mut Work,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Spent> {
     let Some(extension) = issuer.extension(oid::NAME_CONSTRAINTS) else { return Ok(()) };
-    let Ok(constraints) = NameConstraints::from_der(&extension.value) else {
-        let message = "its name constraints cannot be read".to_owned();
-        findings.push(Finding::error(Code::UnreadableConstraint, issuer, message));
-        return Ok(());
+    let constraints = match read(&extension.value) {
+        Ok(constraints) => constraints,
+        Err(message) => {
+            findings.push(Finding::error(Code::UnreadableConstraint, issuer, message.to_owned()));
+            return Ok(());
+        }
     };
     let permitted = constraints.permitted_subtrees.unwrap_or_default();
     let excluded = constraints.excluded_subtrees.unwrap_or_default();
-    let subtrees = || permitted.iter().chain(&excluded);
-    if subtrees().any(|subtree| subtree.minimum != 0 || subtree.maximum.is_some()) {
-        let message = "its name constraints have a minimum or a maximum".to_owned();
-        findings.push(Finding::error(Code::UnreadableConstraint, issuer, message));
-        return Ok(());
-    }
     // Self-issued authorities are exempt, an end entity never is (§6.1.3 (b)).
-    let others = between.iter().filter(|certificate| !certificate.is_self_issued());
+    let others = between.iter().filter(|certificate| !is_self_issued(certificate));
     for certificate in std::iter::once(leaf).chain(others) {
         for name in names_of(certificate) {
-            budget.compare(permitted.len() + excluded.len())?;
+            work.steps(permitted.len() + excluded.len())?;
             if let Some(message) = broken(&name, &permitted, &excluded) {
                 findings.push(Finding::error(Code::NameConstraint, certificate, message));
             }
@@ -51,14 +47,57 @@ pub(crate) fn judge(
     Ok(())
 }
 
-/// The alternative names, the subject, and a mailbox in the subject if there is no other.
+/// The constraints, or what keeps them from being judged.
+fn read(value: &[u8]) -> Result<NameConstraints, &'static str> {
+    let constraints =
+        NameConstraints::from_der(value).map_err(|_| "its name constraints cannot be read")?;
+    let (permitted, excluded) = (&constraints.permitted_subtrees, &constraints.excluded_subtrees);
+    if permitted.is_none() && excluded.is_none() {
+        return Err("its name constraints constrain nothing");
+    }
+    for subtree in permitted.iter().chain(excluded).flatten() {
+        if subtree.minimum != 0 || subtree.maximum.is_some() {
+            return Err("its name constraints have distances, which this profile does not");
+        }
+        let sound = match &subtree.base {
+            Base::DnsName(base) => is_dns_base(base.as_str()),
+            Base::IpAddress(base) => is_network(base.as_bytes()),
+            Base::Rfc822Name(base) => !base.as_str().starts_with('*'),
+            _ => true,
+        };
+        if !sound {
+            return Err("its name constraints hold a malformed name");
+        }
+    }
+    Ok(constraints)
+}
+
+/// A host name without wildcard or leading period; empty for every name.
+fn is_dns_base(base: &str) -> bool {
+    let label = |label: &str| !label.is_empty() && label != "*";
+    base.is_empty() || base.split('.').all(label)
+}
+
+/// An address and a mask whose ones stand in front.
+fn is_network(bytes: &[u8]) -> bool {
+    let mask = &bytes[bytes.len() / 2..];
+    let ones: u32 = mask.iter().map(|byte| byte.leading_ones()).sum();
+    let set: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+    let front = mask.iter().position(|byte| *byte != 0xff).unwrap_or(mask.len());
+    let rest_is_zero = mask.iter().skip(front + 1).all(|byte| *byte == 0);
+    matches!(bytes.len(), 8 | 32) && ones == set && rest_is_zero
+}
+
+/// The alternative names, the subject, and the mailboxes in the subject if there is no other.
 fn names_of(certificate: &Certificate) -> Vec<GeneralName> {
     let mut names = certificate.subject_alt_names().to_vec();
+    let subject = certificate.subject();
     if !names.iter().any(|name| matches!(name, GeneralName::Email(_))) {
-        names.extend(certificate.subject().attribute(EMAIL_ADDRESS).map(GeneralName::Email));
+        let mailboxes = subject.attributes().into_iter().filter(|(kind, _)| *kind == EMAIL_ADDRESS);
+        names.extend(mailboxes.filter_map(|(_, text)| text).map(GeneralName::Email));
     }
-    if !certificate.subject().is_empty() {
-        names.push(GeneralName::Directory(certificate.subject().clone()));
+    if !subject.is_empty() {
+        names.push(GeneralName::Directory(subject.clone()));
     }
     names
 }
@@ -69,23 +108,25 @@ fn broken(
     permitted: &[GeneralSubtree],
     excluded: &[GeneralSubtree],
 ) -> Option<String> {
-    let same = |subtree: &&GeneralSubtree| same_form(name, &subtree.base);
-    if excluded.iter().filter(same).any(|subtree| touches(name, &subtree.base)) {
+    let is_excluded = |base: &Base| {
+        same_form(name, base) && (within(name, base) != Some(false) || may_stand_for(name, base))
+    };
+    if excluded.iter().any(|subtree| is_excluded(&subtree.base)) {
         return Some(format!("{name} is excluded by an authority above"));
     }
-    let mut permitted = permitted.iter().filter(same).peekable();
-    permitted.peek()?;
-    if permitted.any(|subtree| within(name, &subtree.base) == Some(true)) {
-        return None;
+    let mut same = permitted.iter().filter(|subtree| same_form(name, &subtree.base)).peekable();
+    if same.peek().is_some() && !same.any(|subtree| within(name, &subtree.base) == Some(true)) {
+        return Some(format!("{name} is not among the names an authority above may give"));
     }
-    Some(format!("{name} is not among the names that an authority above may give"))
+    None
 }
 
-/// Whether `name` can stand for anything in the subtree at `base`, or cannot be told not to.
-fn touches(name: &GeneralName, base: &Base) -> bool {
-    match (name, base) {
-        (GeneralName::Dns(name), Base::DnsName(base)) => dns_touches(name, base.as_str()),
-        _ => within(name, base) != Some(false),
+/// Whether a wildcard covers a host that the subtree begins with: `*.a` names `b.a`, too.
+fn may_stand_for(name: &GeneralName, base: &Base) -> bool {
+    let (GeneralName::Dns(name), Base::DnsName(base)) = (name, base) else { return false };
+    match (name.strip_prefix("*."), base.as_str().split_once('.')) {
+        (Some(parent), Some((_, rest))) => parent.eq_ignore_ascii_case(rest),
+        _ => false,
     }
 }
 
@@ -126,8 +167,8 @@ fn within(name: &GeneralName, base: &Base) -> Option<bool> {
             uri_host(uri).map(|host| host_within(host, base.as_str()))
         }
         (GeneralName::Directory(name), Base::DirectoryName(base)) => {
-            let base = Distinguished::from_rdns(base.as_ref());
-            Some(Distinguished::of(name).is_within(&base))
+            let base = Name::from_der(&base.to_der().ok()?).ok()?;
+            Some(Canonical::of(name).is_within(&Canonical::of(&base)))
         }
         _ => None,
     }
@@ -137,17 +178,8 @@ fn within(name: &GeneralName, base: &Base) -> Option<bool> {
 /// subtree.
 fn dns_within(name: &str, base: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name).to_ascii_lowercase();
-    let base = base.strip_prefix('.').unwrap_or(base).to_ascii_lowercase();
+    let base = base.to_ascii_lowercase();
     base.is_empty() || name == base || name.ends_with(&format!(".{base}"))
-}
-
-/// As [`dns_within`]; of a wildcard, whether any host that it stands for is.
-fn dns_touches(name: &str, base: &str) -> bool {
-    let parent = name.strip_prefix("*.").map(str::to_ascii_lowercase);
-    let base_lower = base.to_ascii_lowercase();
-    let one_above = base_lower.strip_prefix('.').unwrap_or(&base_lower).split_once('.');
-    dns_within(name, base)
-        || parent.is_some_and(|parent| one_above.is_some_and(|(_, above)| above == parent))
 }
 
 /// With a leading dot: any host below; without: that host alone (URIs and mailboxes).
@@ -174,32 +206,27 @@ fn uri_host(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if host.starts_with('[') {
-        return None;
-    }
     let host = host.split_once(':').map_or(host, |(host, _)| host);
     (!host.is_empty() && host.parse::<IpAddr>().is_err()).then_some(host)
 }
 
-/// `base` is a network and a mask, which must be a prefix's.
 fn ip_within(ip: IpAddr, base: &[u8]) -> Option<bool> {
     let octets = match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
-    let (network, mask) = match base.len() {
-        8 => base.split_at(4),
-        32 => base.split_at(16),
-        _ => return None,
-    };
-    let mut ones = mask.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
-    if ones.by_ref().skip_while(|one| *one == 1).any(|one| one == 1) {
+    let (network, mask) = base.split_at_checked(base.len() / 2)?;
+    if network.len() != mask.len() {
         return None;
     }
-    let masked = |bytes: &[u8]| -> Vec<u8> {
-        bytes.iter().zip(mask).map(|(byte, mask)| byte & mask).collect()
-    };
-    Some(network.len() == octets.len() && masked(&octets) == masked(network))
+    Some(
+        network.len() == octets.len() && {
+            let masked = |bytes: &[u8]| -> Vec<u8> {
+                bytes.iter().zip(mask).map(|(byte, mask)| byte & mask).collect()
+            };
+            masked(&octets) == masked(network)
+        },
+    )
 }
 
 #[cfg(test)]
@@ -214,16 +241,13 @@ mod tests {
         assert!(host_within("a.example.com", ".example.com"));
         assert!(!host_within("example.com", ".example.com"));
         assert!(mailbox_within("x@example.com", "example.com"));
+        assert!(is_dns_base("") && is_dns_base("a.b") && !is_dns_base(".a") && !is_dns_base("*.a"));
+        assert!(is_network(&[10, 0, 0, 0, 255, 0, 0, 0]) && is_network(&[0; 8]));
+        assert!(!is_network(&[10, 0, 0, 0, 255, 0, 255, 0]) && !is_network(&[10, 0]));
         assert!(!mailbox_within("x@a.example.com", "example.com"));
         assert_eq!(uri_host("https://u@h.example:1/x"), Some("h.example"));
         assert_eq!(ip_within([10, 1, 2, 3].into(), &[10, 0, 0, 0, 255, 0, 0, 0]), Some(true));
         assert_eq!(ip_within([11, 1, 2, 3].into(), &[10, 0, 0, 0, 255, 0, 0, 0]), Some(false));
         assert_eq!(ip_within([11, 1, 2, 3].into(), &[10, 0, 0]), None);
-        assert_eq!(ip_within([10, 1, 2, 3].into(), &[10, 0, 0, 0, 255, 0, 255, 0]), None);
-        assert_eq!(ip_within([10, 1, 2, 3].into(), &[0; 32]), Some(false));
-        assert_eq!(uri_host("https://[::1]/"), None);
-        assert!(dns_touches("*.example.com", "a.example.com"));
-        assert!(dns_touches("*.a.example.com", "example.com"));
-        assert!(!dns_touches("*.example.com", "a.b.example.com"));
     }
 }

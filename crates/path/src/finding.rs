@@ -71,10 +71,18 @@ codes! {
     NameConstraint = "name-constraint", 48, "RFC 5280 §4.2.1.10", "have the certificate issued by an authority that may give this name";
     /// Name constraints are in a form that cannot be judged.
     UnreadableConstraint = "unreadable-name-constraint", 47, "RFC 5280 §4.2.1.10", "use constraints on DNS names, addresses, mailboxes, URIs or directory names";
-    /// No acceptable certificate policy is valid where one is required.
+    /// A rule about a field or an extension is broken.
+    Malformed = "malformed", 36, "RFC 5280 §4", "have the certificate issued anew by software that keeps to the profile";
+    /// An extension cannot be read.
+    Unreadable = "unreadable-extension", 38, "RFC 5280 §4.2", "have the certificate issued anew without the broken extension";
+    /// No acceptable policy holds along the path.
     Policy = "no-acceptable-policy", 50, "RFC 5280 §6.1.5", "have the certificate issued under a policy that is accepted";
     /// The extensions about policies cannot be read, or contradict themselves.
     UnreadablePolicy = "unreadable-policy", 49, "RFC 5280 §4.2.1.4", "have the authority's certificate issued anew without the mistake";
+    /// An authority's certificate is used as a peer's.
+    AuthorityAsPeer = "authority-as-end-entity", 41, "RFC 5280 §4.2.1.9", "use a certificate of its own for the service";
+    /// The certificate lives longer than is good.
+    LongLife = "long-life", 2, "CA/Browser Forum BR §6.3.2", "have certificates issued for less than 398 days";
     /// The certificate is not valid yet.
     NotYetValid = "not-yet-valid", 60, "RFC 5280 §6.1.3 (a)(2)", "check the clock; wait, or have it issued with an earlier begin";
     /// The certificate has expired.
@@ -87,6 +95,10 @@ codes! {
     WeakKey = "weak-key", 68, "NIST SP 800-131A", "make a stronger key";
     /// There is no CRL that speaks about the certificate.
     NoCrl = "no-crl", 70, "RFC 5280 §6.3.3", "fetch the CRL named in the certificate's distribution point";
+    /// An OCSP response does not decide.
+    OcspUnusable = "ocsp-unusable", 3, "RFC 6960 §3.2", "fetch the response anew from the responder named in the certificate";
+    /// CRLs are there, and not for every reason of revocation.
+    SomeReasons = "crl-lacks-reasons", 71, "RFC 5280 §6.3.3", "fetch the CRLs for the other reasons, too";
     /// The CRL is out of date.
     StaleCrl = "stale-crl", 72, "RFC 5280 §6.3.3 (a)", "fetch the CRL anew; if the published one is old, its authority has stopped";
     /// Two CRLs of one scope disagree about which is newer.
@@ -121,6 +133,11 @@ impl Finding {
         Self { code, severity: Severity::Note, certificate, message }
     }
 
+    pub(crate) fn warning(code: Code, certificate: &Certificate, message: String) -> Self {
+        let certificate = Some(certificate.fingerprint());
+        Self { code, severity: Severity::Warning, certificate, message }
+    }
+
     pub(crate) fn of_path(code: Code, message: String) -> Self {
         Self { code, severity: Severity::Error, certificate: None, message }
     }
@@ -142,18 +159,71 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A candidate path that was refused, or a beginning of one that led nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    path: Vec<Certificate>,
+    reached_anchor: bool,
+    findings: Vec<Finding>,
+}
+
+impl Attempt {
+    pub(crate) fn new(
+        path: Vec<Certificate>,
+        reached_anchor: bool,
+        mut findings: Vec<Finding>,
+    ) -> Self {
+        findings.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.code.rank())));
+        Self { path, reached_anchor, findings }
+    }
+
+    /// The certificates, end entity first.
+    pub fn path(&self) -> &[Certificate] {
+        &self.path
+    }
+
+    /// Whether the last of them is an anchor.
+    pub const fn reached_anchor(&self) -> bool {
+        self.reached_anchor
+    }
+
+    /// What speaks against it, the weightiest first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How far from acceptable it is: a path that reached an anchor is nearer than one that did not,
+    /// then one with fewer errors, then one with a weightier reason, then a longer one.
+    pub(crate) fn distance(&self) -> impl Ord + use<> {
+        let errors = self.findings.iter().filter(|it| it.severity == Severity::Error).count();
+        let rank = self.findings.iter().map(|it| it.code.rank()).max().unwrap_or(0);
+        let reverse = std::cmp::Reverse((rank, self.path.len()));
+        (!self.reached_anchor, errors, reverse)
+    }
+}
+
 /// Why no path was accepted: all findings on the path that came closest, the weightiest first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.summary())]
 pub struct Rejection {
     findings: Vec<Finding>,
+    attempts: Vec<Attempt>,
     candidates: usize,
+    undecided: bool,
 }
 
 impl Rejection {
-    pub(crate) fn new(mut findings: Vec<Finding>, candidates: usize) -> Self {
-        findings.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.code.rank())));
-        Self { findings, candidates }
+    pub(crate) fn new(
+        mut attempts: Vec<Attempt>,
+        candidates: usize,
+        spent: Option<Finding>,
+    ) -> Self {
+        attempts.sort_by_cached_key(Attempt::distance);
+        let closest = attempts.first().map(|closest| closest.findings.clone());
+        let mut findings = closest.unwrap_or_default();
+        let undecided = spent.is_some();
+        findings.extend(spent);
+        Self { findings, attempts, candidates, undecided }
     }
 
     /// Every finding on the path that came closest, the weightiest first.
@@ -161,9 +231,19 @@ impl Rejection {
         &self.findings
     }
 
-    /// How many candidate paths were tried.
+    /// The candidates that were refused, the closest first; of very many, those that explain most.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// How many candidate paths reached an anchor and were judged.
     pub const fn candidates(&self) -> usize {
         self.candidates
+    }
+
+    /// Whether the budget was spent before every path was tried, so that nothing is decided.
+    pub const fn is_undecided(&self) -> bool {
+        self.undecided
     }
 
     /// Whether a finding of this kind is among them.

@@ -1,50 +1,83 @@
 //! Everything that is judged on one candidate path whose signatures are good.
 
-use skink_x509::{Certificate, KeyUsage, ObjectIdentifier, oid, weak};
+use skink_x509::{Certificate, Fingerprint, KeyUsage, oid};
 
-use crate::budget::{Budget, Spent};
-use crate::candidates::Context;
+use crate::distinguished::is_self_issued;
 use crate::finding::{Code, Finding};
-use crate::{Options, Profile, Purpose, constraints, names, policies, revocation};
+use crate::form::{self, Place};
+use crate::work::{JUDGE, Spent, Work};
+use crate::world::World;
+use crate::{Options, Profile, Purpose, constraints, names, policy, revocation};
 
-/// Critical extensions whose rules are enforced here.
-const UNDERSTOOD: [ObjectIdentifier; 10] = [
-    oid::BASIC_CONSTRAINTS,
-    oid::KEY_USAGE,
-    oid::EXTENDED_KEY_USAGE,
-    oid::SUBJECT_ALT_NAME,
-    oid::NAME_CONSTRAINTS,
-    oid::CRL_DISTRIBUTION_POINTS,
-    oid::CERTIFICATE_POLICIES,
-    oid::POLICY_MAPPINGS,
-    oid::POLICY_CONSTRAINTS,
-    oid::INHIBIT_ANY_POLICY,
-];
+/// What the first certificate of the path is to be.
+#[derive(Clone, Debug)]
+pub(crate) enum Role<'r> {
+    /// What the options ask for.
+    EndEntity,
+    /// The signer of a CRL: its path must lead to the same anchor (RFC 5280 §6.3.3 (f)).
+    CrlSigner {
+        /// The anchor.
+        anchor: Fingerprint,
+        /// The signers whose own revocation is being judged.
+        within: &'r [Fingerprint],
+        /// Certificates whose revocation is being judged: nothing that they issued can clear them.
+        judged: &'r [Fingerprint],
+    },
+}
+
+impl Role<'_> {
+    /// Whether the certificate counts as an issuer on such a path.
+    pub(crate) fn may_issue(&self, issuer: &Certificate) -> bool {
+        match self {
+            Self::EndEntity => true,
+            Self::CrlSigner { judged, .. } => !judged.contains(&issuer.fingerprint()),
+        }
+    }
+}
 
 /// All findings on `path`, end entity first, anchor last.
 pub(crate) fn judge(
     path: &[Certificate],
-    context: Context<'_>,
-    budget: &mut Budget,
+    role: &Role<'_>,
+    world: &World<'_>,
+    work: &mut Work,
 ) -> Result<Vec<Finding>, Spent> {
     let mut findings = Vec::new();
-    let options = context.options;
+    let options = world.options;
+    work.steps(JUDGE)?;
     let Some((leaf, issuers)) = path.split_first() else { return Ok(findings) };
-    for certificate in path {
+    for (at, certificate) in path.iter().enumerate() {
         denied(certificate, options, &mut findings);
         validity(certificate, options, &mut findings);
-        strength(certificate, options, &mut findings);
-        critical_extensions(certificate, &mut findings);
+        strength(certificate, options, work, &mut findings)?;
+        form::judge(certificate, place(at, path.len()), options, &mut findings);
     }
-    end_entity(leaf, options, &mut findings);
+    let (within, judged): (&[Fingerprint], &[Fingerprint]) = match role {
+        Role::EndEntity => {
+            end_entity(leaf, options, &mut findings);
+            (&[], &[])
+        }
+        Role::CrlSigner { anchor, within, judged } => {
+            crl_signer(path, *anchor, &mut findings);
+            (within, judged)
+        }
+    };
     for (below, issuer) in issuers.iter().enumerate() {
         let between = &issuers[..below];
-        authority(issuer, between, options, &mut findings);
-        constraints::judge(issuer, leaf, between, budget, &mut findings)?;
+        authority(issuer, between, role, options, &mut findings);
+        constraints::judge(issuer, leaf, between, work, &mut findings)?;
     }
-    policies::judge(path, options, &mut findings);
-    revocation::judge(path, context, budget, &mut findings)?;
+    policy::judge(path, options, work, &mut findings)?;
+    revocation::judge(path, within, judged, world, work, &mut findings)?;
     Ok(findings)
+}
+
+const fn place(at: usize, len: usize) -> Place {
+    match at {
+        0 => Place::EndEntity,
+        at if at + 1 == len => Place::Anchor,
+        _ => Place::Intermediate,
+    }
 }
 
 fn denied(certificate: &Certificate, options: &Options<'_>, findings: &mut Vec<Finding>) {
@@ -67,36 +100,49 @@ fn validity(certificate: &Certificate, options: &Options<'_>, findings: &mut Vec
     }
 }
 
-fn strength(certificate: &Certificate, options: &Options<'_>, findings: &mut Vec<Finding>) {
+fn strength(
+    certificate: &Certificate,
+    options: &Options<'_>,
+    work: &mut Work,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Spent> {
     if options.profile == Profile::Webpki
-        && let Err(reason) = weak::check_key(certificate.public_key())
+        && let Err(reason) = work.strength(certificate.public_key())?
     {
         findings.push(Finding::error(Code::WeakKey, certificate, reason.to_string()));
     }
-}
-
-fn critical_extensions(certificate: &Certificate, findings: &mut Vec<Finding>) {
-    let unknown = certificate
-        .extensions()
-        .filter(|extension| extension.critical && !UNDERSTOOD.contains(&extension.oid));
-    for extension in unknown {
-        let message = format!("the critical extension {} is not understood", extension.oid);
-        findings.push(Finding::error(Code::UnknownCritical, certificate, message));
-    }
+    Ok(())
 }
 
 fn end_entity(leaf: &Certificate, options: &Options<'_>, findings: &mut Vec<Finding>) {
-    if !names::has_name(leaf, &options.name) {
-        let names = leaf.subject_alt_names();
-        let message = format!("wanted {:?}, the certificate has {names:?}", options.name);
+    if !names::has_name(leaf, &options.name, options.profile) {
+        let names: Vec<_> = leaf.subject_alt_names().iter().map(ToString::to_string).collect();
+        let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
+        let message = format!("wanted {}, the certificate has {names}", options.name);
         findings.push(Finding::error(Code::NameMismatch, leaf, message));
     }
     let required = options.profile == Profile::Webpki;
     purpose(leaf, options.purpose, required, findings);
-    let signs = leaf.key_usage().is_none_or(|usage| usage.contains(KeyUsage::DIGITAL_SIGNATURE));
+    let signs = leaf.key_usage().is_none_or(|usage| {
+        // An RSA key exchange needs no signature; TLS 1.3 has none.
+        usage.contains(KeyUsage::DIGITAL_SIGNATURE)
+            || options.profile == Profile::Rfc5280 && usage.contains(KeyUsage::KEY_ENCIPHERMENT)
+    });
     if options.purpose != Purpose::Any && !signs {
         let message = "keyUsage lacks digitalSignature".to_owned();
         findings.push(Finding::error(Code::KeyUsage, leaf, message));
+    }
+}
+
+fn crl_signer(path: &[Certificate], anchor: Fingerprint, findings: &mut Vec<Finding>) {
+    let Some((signer, last)) = path.first().zip(path.last()) else { return };
+    if signer.key_usage().is_some_and(|usage| !usage.contains(KeyUsage::CRL_SIGN)) {
+        let message = "keyUsage lacks cRLSign".to_owned();
+        findings.push(Finding::error(Code::KeyUsage, signer, message));
+    }
+    if last.fingerprint() != anchor {
+        let message = "a CRL's signer must lead to the anchor of the certificate's path".to_owned();
+        findings.push(Finding::of_path(Code::IssuerNotFound, message));
     }
 }
 
@@ -114,7 +160,9 @@ fn purpose(
     if given.contains(&wanted) || any || (given.is_empty() && !required) {
         return;
     }
-    let message = format!("wanted extended key usage {wanted}, the certificate has {given:?}");
+    let given: Vec<_> = given.iter().map(ToString::to_string).collect();
+    let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+    let message = format!("wanted extended key usage {wanted}, the certificate has {given}");
     findings.push(Finding::error(Code::Purpose, certificate, message));
 }
 
@@ -122,6 +170,7 @@ fn purpose(
 fn authority(
     issuer: &Certificate,
     between: &[Certificate],
+    role: &Role<'_>,
     options: &Options<'_>,
     findings: &mut Vec<Finding>,
 ) {
@@ -133,7 +182,7 @@ fn authority(
         let message = "keyUsage lacks keyCertSign".to_owned();
         findings.push(Finding::error(Code::KeyUsage, issuer, message));
     }
-    let depth = between.iter().filter(|certificate| !certificate.is_self_issued()).count();
+    let depth = between.iter().filter(|certificate| !is_self_issued(certificate)).count();
     if let Some(most) = issuer.path_len()
         && depth > usize::from(most)
     {
@@ -142,7 +191,8 @@ fn authority(
     }
     // An authority's extended key usages limit those below it: not in RFC 5280, but what every
     // TLS stack does. Responders are certified by authorities for other purposes.
-    if !matches!(options.purpose, Purpose::OcspSigning | Purpose::TrustPackage) {
+    let limits = !matches!(options.purpose, Purpose::OcspSigning | Purpose::TrustPackage);
+    if limits && matches!(role, Role::EndEntity) {
         purpose(issuer, options.purpose, false, findings);
     }
 }

@@ -7,25 +7,29 @@
 //! Pure: the time comes in with the [`Options`], there is no I/O and no randomness.
 #![warn(missing_docs)]
 
-mod budget;
 mod candidates;
 mod constraints;
 mod distinguished;
 mod finding;
+mod form;
 mod judge;
 mod names;
 mod options;
-mod policies;
+mod policy;
 mod revocation;
+mod work;
+mod world;
 
 use skink_x509::Certificate;
 use skink_x509::crl::Crl;
 
-pub use finding::{Code, Finding, Rejection, Severity};
+pub use finding::{Attempt, Code, Finding, Rejection, Severity};
 pub use options::{Options, PeerName, Profile, Purpose, Revocation};
 
-use budget::Budget;
-use candidates::{Context, Material, Search};
+use candidates::Search;
+use judge::Role;
+use work::Work;
+use world::World;
 
 /// A path from an end entity to an anchor that passed every check. Only [`validate`] makes one.
 #[derive(Debug, Clone)]
@@ -63,7 +67,7 @@ pub fn validate(
     crls: &[Crl],
     options: &Options<'_>,
 ) -> Result<VerifiedPath, Rejection> {
-    let material = Material::new(untrusted, anchors, crls);
-    let context = Context { material: &material, options, anchor: None, judged: &[], signers: &[] };
-    Search::new(context, &mut Budget::new(options.budget)).run(leaf)
+    let world = World::new(untrusted, anchors, crls, options);
+    let mut work = Work::new(options.budget);
+    Search::new(&world, &mut work, Role::EndEntity).run(leaf)
 }

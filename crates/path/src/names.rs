@@ -2,13 +2,18 @@
 
 use skink_x509::{Certificate, GeneralName};
 
-use crate::PeerName;
+use crate::{PeerName, Profile};
 
-/// Whether one of the subject alternative names is `name`. Common names are never looked at.
-pub(crate) fn has_name(certificate: &Certificate, name: &PeerName) -> bool {
+/// Whether `name` is the certificate's: one of its alternative names, or, outside the strict profile
+/// and where there are no alternative names at all, a host in its common name.
+pub(crate) fn has_name(certificate: &Certificate, name: &PeerName, profile: Profile) -> bool {
     let names = certificate.subject_alt_names();
     match name {
         PeerName::None => true,
+        PeerName::Dns(host) if names.is_empty() && profile == Profile::Rfc5280 => {
+            let common_name = certificate.subject().common_name();
+            common_name.is_some_and(|pattern| dns_matches(&pattern, host))
+        }
         PeerName::Dns(host) => certificate.dns_names().any(|pattern| dns_matches(pattern, host)),
         PeerName::Ip(ip) => names.contains(&GeneralName::Ip(*ip)),
         PeerName::Uri(uri) => names.contains(&GeneralName::Uri(uri.clone())),
@@ -23,6 +28,9 @@ pub(crate) fn has_name(certificate: &Certificate, name: &PeerName) -> bool {
 /// fewer than three labels.
 fn dns_matches(pattern: &str, host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
+    if host.is_empty() || host.contains('*') {
+        return false;
+    }
     match pattern.strip_prefix("*.") {
         None => pattern.eq_ignore_ascii_case(host),
         Some(parent) => host.split_once('.').is_some_and(|(label, rest)| {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use skink_x509::ocsp::OcspResponse;
 use skink_x509::{KeyDigest, ObjectIdentifier, Time, oid};
 
 /// What the end entity's key is used for in the case at hand.
@@ -17,6 +18,12 @@ pub enum Purpose {
     OcspSigning,
     /// Signing trust packages.
     TrustPackage,
+    /// Signing code.
+    CodeSigning,
+    /// Mail.
+    EmailProtection,
+    /// Time stamps.
+    TimeStamping,
     /// Nothing in particular: extended key usages are not looked at.
     Any,
 }
@@ -28,6 +35,9 @@ impl Purpose {
             Self::Client => Some(oid::CLIENT_AUTH),
             Self::OcspSigning => Some(oid::OCSP_SIGNING),
             Self::TrustPackage => Some(oid::SKINK_TRUST),
+            Self::CodeSigning => Some(oid::CODE_SIGNING),
+            Self::EmailProtection => Some(oid::EMAIL_PROTECTION),
+            Self::TimeStamping => Some(oid::TIME_STAMPING),
             Self::Any => None,
         }
     }
@@ -53,10 +63,10 @@ pub enum PeerName {
 /// How strict to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
-    /// RFC 5280 as it stands, with indirect and delta CRLs and CRLs under keys of their own.
+    /// RFC 5280, sections 4 and 6.
     Rfc5280,
-    /// Stricter: an extended key usage is required, weak keys are refused, and of CRLs only complete
-    /// ones count that the issuer signed with the key of the path.
+    /// That, and more: an extended key usage is required, names come from the subjectAltName only,
+    /// weak keys are refused, an authority is no peer, CRLs are signed with the issuer's own key.
     #[default]
     Webpki,
 }
@@ -88,6 +98,8 @@ pub struct Options<'a> {
     pub revocation: Revocation,
     /// Keys that no certificate on the path may carry, by digest of the normalised key.
     pub denied: Option<&'a HashSet<KeyDigest>>,
+    /// OCSP responses at hand, looked at where revocation is.
+    pub ocsp: &'a [OcspResponse],
     /// The certificate policies one of which must be valid where one is required; none stand for
     /// any policy (RFC 5280 §6.1.1 (c)).
     pub policies: Vec<ObjectIdentifier>,
@@ -97,15 +109,16 @@ pub struct Options<'a> {
     pub inhibit_mapping: bool,
     /// Whether anyPolicy counts for nothing from the anchor on.
     pub inhibit_any_policy: bool,
-    /// The most intermediate certificates between end entity and anchor.
+    /// The most intermediate certificates between end entity and anchor; those with one name for
+    /// issuer and subject do not count.
     pub max_intermediates: usize,
-    /// The most signatures verified and candidates looked at in one call.
+    /// The most signatures verified in one call; everything else that is done is bounded by it.
     pub budget: u32,
 }
 
 impl<'a> Options<'a> {
     /// Stands for most uses: profile `webpki`, no revocation, no denied keys, at most 8
-    /// intermediates, a budget of 256 steps.
+    /// intermediates, a budget of 100 signatures.
     pub fn new(time: Time, purpose: Purpose) -> Self {
         Self {
             time,
@@ -114,12 +127,13 @@ impl<'a> Options<'a> {
             profile: Profile::Webpki,
             revocation: Revocation::Off,
             denied: None,
+            ocsp: &[],
             policies: Vec::new(),
             explicit_policy: false,
             inhibit_mapping: false,
             inhibit_any_policy: false,
             max_intermediates: 8,
-            budget: 256,
+            budget: 100,
         }
     }
 
@@ -136,5 +150,17 @@ impl<'a> Options<'a> {
     /// With revocation.
     pub fn checking(self, revocation: Revocation) -> Self {
         Self { revocation, ..self }
+    }
+}
+
+impl std::fmt::Display for PeerName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("any name"),
+            Self::Dns(name) => write!(f, "DNS:{name}"),
+            Self::Ip(ip) => write!(f, "IP:{ip}"),
+            Self::Email(mailbox) => write!(f, "email:{mailbox}"),
+            Self::Uri(uri) => write!(f, "URI:{uri}"),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Netflix BetterTLS: its verdicts on name constraints, or the reason for another.
+//! Netflix `BetterTLS`: its verdicts on name constraints, or the reason for another.
 
 #![expect(clippy::unwrap_used, reason = "a test panics")]
 #![expect(clippy::print_stdout, reason = "a skipped test says so, and figures are worth reading")]

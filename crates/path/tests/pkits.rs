@@ -8,7 +8,9 @@ mod vectors;
 use std::path::Path;
 
 use serde::Deserialize;
-use skink_path::{Code, Options, Profile, Purpose, Rejection, Revocation, VerifiedPath, validate};
+use skink_path::{
+    Code, Options, Profile, Purpose, Rejection, Revocation, Severity, VerifiedPath, validate,
+};
 use skink_x509::crl::Crl;
 use skink_x509::{Certificate, ObjectIdentifier, ParseError, Time};
 
@@ -73,7 +75,7 @@ impl Case {
             "8" | "9" | "11" | "12" => &[Code::Policy],
             "10" => &[Code::Policy, Code::UnreadablePolicy],
             "13" => &[Code::NameConstraint],
-            "14" => &[Code::NoCrl, Code::Revoked],
+            "14" => &[Code::NoCrl, Code::SomeReasons, Code::Revoked],
             "16" => &[Code::UnknownCritical],
             other => panic!("there is no section 4.{other}"),
         }
@@ -82,7 +84,7 @@ impl Case {
 
 /// What is read of a file, which may fail for these alone.
 fn readable<T>(name: &str, read: Result<T, ParseError>) -> Option<T> {
-    const UNREADABLE: [&str; 9] = [
+    const UNREADABLE: [&str; 7] = [
         // Signatures that are no whole number of bytes.
         "BadCRLSignatureCACRL",
         "BadSignedCACert",
@@ -92,9 +94,6 @@ fn readable<T>(name: &str, read: Result<T, ParseError>) -> Option<T> {
         "DSAParametersInheritedCACert",
         "ValidDSAParameterInheritanceTest5EE",
         "ValidDSASignaturesTest4EE",
-        // A negative serial, and a date in 1950.
-        "InvalidNegativeSerialNumberTest15EE",
-        "Validpre2000UTCnotBeforeDateTest3EE",
     ];
     match read {
         Ok(read) => Some(read),
@@ -117,7 +116,12 @@ fn pkits_has_its_verdicts_or_reasons() {
         if let Some(Err(rejection)) = &verdict
             && !case.should_validate
         {
-            let reasons: Vec<Code> = rejection.findings().iter().map(|one| one.code).collect();
+            let reasons: Vec<Code> = rejection
+                .findings()
+                .iter()
+                .filter(|one| one.severity == Severity::Error)
+                .map(|one| one.code)
+                .collect();
             let fits = reasons.iter().all(|reason| case.reasons().contains(reason));
             assert!(fits, "{} is refused because of {reasons:?}", case.id);
         }

@@ -44,7 +44,7 @@ pub(crate) struct Tbs<'a> {
     pub(crate) serial: AnyRef<'a>,
     pub(crate) signature: RawSequence<'a>,
     pub(crate) issuer: RawSequence<'a>,
-    pub(crate) validity: Validity,
+    pub(crate) validity: Validity<'a>,
     pub(crate) subject: RawSequence<'a>,
     pub(crate) public_key: RawSequence<'a>,
     #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
@@ -56,9 +56,9 @@ pub(crate) struct Tbs<'a> {
 }
 
 #[derive(Sequence)]
-pub(crate) struct Validity {
-    pub(crate) not_before: x509_cert::time::Time,
-    pub(crate) not_after: x509_cert::time::Time,
+pub(crate) struct Validity<'a> {
+    pub(crate) not_before: AnyRef<'a>,
+    pub(crate) not_after: AnyRef<'a>,
 }
 
 /// Whether broken rules refuse a certificate or are noted down.
@@ -81,7 +81,7 @@ impl Rules {
 
 impl Certificate {
     /// Reads a certificate and enforces the rules that make its fields mean one thing: canonical
-    /// and positive serial, one signature algorithm inside and outside, version 3 where there are
+    /// serial, one signature algorithm inside and outside, version 3 where there are
     /// extensions, no extension twice, every known extension readable.
     pub fn from_der(der: &[u8]) -> Result<Self, ParseError> {
         Self::read(der, &mut Rules::Refuse)
@@ -128,8 +128,8 @@ impl Certificate {
             serial: read_serial(tbs.serial, rules)?,
             issuer: read_name(tbs.issuer)?,
             subject: read_name(tbs.subject)?,
-            not_before: tlv::from_x509_time(tbs.validity.not_before),
-            not_after: tlv::from_x509_time(tbs.validity.not_after),
+            not_before: tlv::read_x509_time(tbs.validity.not_before)?,
+            not_after: tlv::read_x509_time(tbs.validity.not_after)?,
             public_key: read_key(tbs.public_key)?,
             extensions,
             known,
@@ -334,13 +334,13 @@ fn read_serial(serial: AnyRef<'_>, rules: &mut Rules) -> Result<Serial, ParseErr
     Ok(Serial::from_foreign(content))
 }
 
-/// The rule that the content of a serial's INTEGER breaks. Zero is suffered, as readers must
-/// (RFC 5280 §4.1.2.2); the lint complains about it.
+/// The rule that the content of a serial's INTEGER breaks. Zero and negative ones are suffered, as
+/// readers must (RFC 5280 §4.1.2.2); lint and path validation complain about them.
 fn serial_rule(content: &[u8]) -> Option<&'static str> {
     match content {
         [] => Some("is empty"),
-        [first, ..] if *first >= 0x80 => Some("is negative"),
         [0, second, ..] if *second < 0x80 => Some("is not in its shortest form"),
+        [0xff, second, ..] if *second >= 0x80 => Some("is not in its shortest form"),
         _ if content.len() > 20 => Some("is longer than 20 octets"),
         _ => None,
     }

@@ -39,15 +39,15 @@ impl CertificateSpec {
         let extensions = self.extensions.build(self.subject.is_empty())?;
         let extensions = Extension::sequence_der(&extensions)?;
         let serial = self.serial.der_content();
+        let time = |time| tlv::x509_time(time)?.to_der().map_err(bad());
+        let (not_before, not_after) = (time(self.not_before)?, time(self.not_after)?);
+        let any = |der| AnyRef::from_der(der).map_err(bad());
         let tbs = Tbs {
             version: 2,
             serial: AnyRef::new(Tag::Integer, &serial).map_err(bad())?,
             signature: sequence(self.signature_algorithm.identifier_der())?,
             issuer: sequence(self.issuer.to_der())?,
-            validity: Validity {
-                not_before: tlv::x509_time(self.not_before)?,
-                not_after: tlv::x509_time(self.not_after)?,
-            },
+            validity: Validity { not_before: any(&not_before)?, not_after: any(&not_after)? },
             subject: sequence(self.subject.to_der())?,
             public_key: sequence(self.public_key.spki_der())?,
             issuer_unique_id: None,

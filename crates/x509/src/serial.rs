@@ -8,9 +8,15 @@ use crate::hexadecimal::{self, BadHex};
 
 /// A certificate's serial number: a non-negative integer of at most 20 octets of DER content.
 ///
-/// Ordered by value. Serials that Skink makes come from [`Serial::from_random`].
+/// Ordered by value. Serials that Skink makes come from [`Serial::from_random`]. A foreign
+/// certificate may carry a negative one, which readers must suffer (RFC 5280 §4.1.2.2): it equals
+/// no other, least of all the positive one with the same bits.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Serial(Box<[u8]>);
+pub struct Serial {
+    /// Without leading zeros; the DER content where it is negative.
+    bytes: Box<[u8]>,
+    negative: bool,
+}
 
 /// Why bytes are no serial number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,38 +37,53 @@ impl Serial {
         let mut bytes = Vec::with_capacity(17);
         bytes.push(1);
         bytes.extend_from_slice(&random);
-        Self(bytes.into())
+        Self { bytes: bytes.into(), negative: false }
     }
 
     /// From the big-endian bytes of the value; leading zeros do not matter.
     pub fn from_be_bytes(bytes: &[u8]) -> Result<Self, BadSerial> {
         let value = minimal(bytes);
         let fits = value.len() < 20 || (value.len() == 20 && value[0] < 0x80);
-        if fits { Ok(Self(value.into())) } else { Err(BadSerial::TooLong(value.len())) }
+        if fits { Ok(Self::from_value(value)) } else { Err(BadSerial::TooLong(value.len())) }
     }
 
-    /// From whatever a foreign certificate carries, however long; for diagnosis.
+    /// From the big-endian bytes of a value, however long.
+    pub(crate) fn from_value(bytes: &[u8]) -> Self {
+        Self { bytes: minimal(bytes).into(), negative: false }
+    }
+
+    /// From the content of an INTEGER in whatever a foreign certificate carries.
     pub(crate) fn from_foreign(content: &[u8]) -> Self {
-        Self(minimal(content).into())
+        match content.first() {
+            Some(first) if *first >= 0x80 => Self { bytes: content.into(), negative: true },
+            _ => Self::from_value(content),
+        }
     }
 
-    /// The big-endian bytes of the value without leading zeros; one zero byte for zero.
+    /// Whether it is negative, as none must be.
+    pub fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// The big-endian bytes of the value without leading zeros; one zero byte for zero; the two's
+    /// complement where it is negative.
     pub fn as_be_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
-    /// Lower-case hexadecimal of [`Self::as_be_bytes`], two digits a byte.
+    /// Lower-case hexadecimal of [`Self::as_be_bytes`], two digits a byte; a `-` in front where it is
+    /// negative.
     pub fn to_hex(&self) -> String {
         self.to_string()
     }
 
     /// The content octets of the DER INTEGER.
     pub(crate) fn der_content(&self) -> Vec<u8> {
-        let mut content = Vec::with_capacity(self.0.len() + 1);
-        if self.0[0] >= 0x80 {
+        let mut content = Vec::with_capacity(self.bytes.len() + 1);
+        if self.bytes[0] >= 0x80 && !self.negative {
             content.push(0);
         }
-        content.extend_from_slice(&self.0);
+        content.extend_from_slice(&self.bytes);
         content
     }
 }
@@ -74,7 +95,11 @@ fn minimal(bytes: &[u8]) -> &[u8] {
 
 impl Ord for Serial {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(&other.0))
+        let by_value = |one: &Self, other: &Self| {
+            one.bytes.len().cmp(&other.bytes.len()).then_with(|| one.bytes.cmp(&other.bytes))
+        };
+        // Negative ones first; among them any order will do.
+        other.negative.cmp(&self.negative).then_with(|| by_value(self, other))
     }
 }
 
@@ -86,7 +111,8 @@ impl PartialOrd for Serial {
 
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hexadecimal::write(f, &self.0)
+        f.write_str(if self.negative { "-" } else { "" })?;
+        hexadecimal::write(f, &self.bytes)
     }
 }
 
@@ -132,6 +158,15 @@ mod tests {
         assert_eq!("abc".parse::<Serial>().unwrap().to_hex(), "0abc");
         assert!("".parse::<Serial>().is_err());
         assert!("xy".parse::<Serial>().is_err());
+    }
+
+    #[test]
+    fn a_negative_serial_equals_no_positive_one() {
+        let (minus_one, max) = (Serial::from_foreign(&[0xff]), Serial::from_foreign(&[0, 0xff]));
+        assert!(minus_one.is_negative() && !max.is_negative());
+        assert!(minus_one != max && minus_one < Serial::from_foreign(&[0]));
+        assert_eq!((minus_one.der_content(), max.der_content()), (vec![0xff], vec![0, 0xff]));
+        assert_eq!(minus_one.to_hex(), "-ff");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Small pieces of DER that several structures share.
 
+use std::str::FromStr as _;
+
 use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Encode, Header, Length, Reader, Sequence, SliceReader, Tag, TagNumber};
 
@@ -126,6 +128,41 @@ fn date_time(time: Time) -> Result<der::DateTime, EncodeError> {
         .map_err(|_| out_of_range)
 }
 
+/// A certificate's time. `UTCTime` begins in 1950, twenty years before what the DER library's
+/// types can hold: certificates that old are met as tests, and as backdated roots.
+pub(crate) fn read_x509_time(time: AnyRef<'_>) -> Result<Time, ParseError> {
+    if time.header().tag() == Tag::UtcTime
+        && let Some(early) = early_utc_time(time.value())
+    {
+        return Ok(early);
+    }
+    time.to_der()
+        .and_then(|der| x509_cert::time::Time::from_der(&der))
+        .map(from_x509_time)
+        .map_err(ParseError::der("a certificate's time"))
+}
+
+/// A `UTCTime` of the years 1950 to 1969, `YYMMDDHHMMSSZ`, by way of the same date a hundred years
+/// later, which is always 36,525 days away: every fourth year between them has a leap day.
+fn early_utc_time(text: &[u8]) -> Option<Time> {
+    const CENTURY: u64 = 36_525 * 86_400;
+    let text = std::str::from_utf8(text).ok()?;
+    if text.len() != 13 || !('5'..='6').contains(&text.chars().next()?) {
+        return None;
+    }
+    let later = der::DateTime::from_str(&format!(
+        "20{}-{}-{}T{}:{}:{}Z",
+        text.get(0..2)?,
+        text.get(2..4)?,
+        text.get(4..6)?,
+        text.get(6..8)?,
+        text.get(8..10)?,
+        text.get(10..12)?
+    ));
+    let later = later.ok().filter(|_| text.ends_with('Z'))?.unix_duration().as_secs();
+    Some(Time::from_secs(i64::try_from(later).ok()? - i64::try_from(CENTURY).ok()?))
+}
+
 pub(crate) fn from_x509_time(time: x509_cert::time::Time) -> Time {
     from_duration(time.to_unix_duration())
 }
@@ -136,4 +173,23 @@ pub(crate) fn from_generalized_time(time: der::asn1::GeneralizedTime) -> Time {
 
 fn from_duration(since_epoch: std::time::Duration) -> Time {
     Time::from_secs(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utc_times_begin_in_1950() {
+        let read = |text: &str| {
+            read_x509_time(AnyRef::new(Tag::UtcTime, text.as_bytes()).unwrap())
+                .map(|time| time.to_string())
+        };
+        assert_eq!(read("500101120100Z").unwrap(), "1950-01-01T12:01:00Z");
+        assert_eq!(read("680229000000Z").unwrap(), "1968-02-29T00:00:00Z");
+        assert_eq!(read("691231235959Z").unwrap(), "1969-12-31T23:59:59Z");
+        assert_eq!(read("700101000000Z").unwrap(), "1970-01-01T00:00:00Z");
+        assert_eq!(read("491231235959Z").unwrap(), "2049-12-31T23:59:59Z");
+        assert!(read("690229000000Z").is_err() && read("6901010000000").is_err());
+    }
 }

@@ -141,8 +141,12 @@ fn self_issued_authorities_do_not_count_for_the_path_length() {
 #[test]
 fn an_authority_needs_the_usage_to_sign_certificates() {
     let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
-    let issuer = below(&root, "g1", |key, _| {
-        Extensions::new().ca(Some(0)).key_usage(KeyUsage::CRL_SIGN).subject_key_id(&key.key_id())
+    let issuer = below(&root, "g1", |key, parent| {
+        Extensions::new()
+            .ca(Some(0))
+            .key_usage(KeyUsage::CRL_SIGN)
+            .subject_key_id(&key.key_id())
+            .authority_key_id(&parent.key_id())
     });
     let rejection = check(&leaf(&issuer, |_| {}), &[&issuer], &root, &server());
     assert_eq!(first(rejection), Code::KeyUsage);

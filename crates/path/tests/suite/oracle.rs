@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use skink_path::{Options, PeerName, Purpose, validate};
 use skink_testkit::{DAY, NOW, TestAuthority};
-use skink_x509::{Certificate, Extensions, KeyAlgorithm, KeyUsage, Time, oid};
+use skink_x509::{Certificate, Extensions, KeyAlgorithm, KeyUsage, PublicKey, Time, oid};
 
 use crate::shape::{below, dns, key};
 
@@ -61,8 +61,9 @@ fn level() -> impl Strategy<Value = Level> {
         })
 }
 
-fn extensions(level: &Level) -> Extensions {
-    let mut extensions = Extensions::new();
+fn extensions(level: &Level, key: &PublicKey, parent: &PublicKey) -> Extensions {
+    let mut extensions =
+        Extensions::new().subject_key_id(&key.key_id()).authority_key_id(&parent.key_id());
     extensions = if level.is_ca { extensions.ca(level.path_len) } else { extensions.end_entity() };
     if let Some(may_sign) = level.usage {
         let usage = if may_sign { KeyUsage::KEY_CERT_SIGN } else { KeyUsage::CRL_SIGN };
@@ -90,7 +91,7 @@ proptest! {
         let mut chain: Vec<TestAuthority> = Vec::new();
         for (at, level) in levels.iter().enumerate() {
             let parent = chain.last().unwrap_or(&root);
-            chain.push(below(parent, &format!("g{at}"), |_, _| extensions(level)));
+            chain.push(below(parent, &format!("g{at}"), |key, parent| extensions(level, key, parent)));
         }
         let issuer = chain.last().unwrap_or(&root);
         let mut spec = issuer.spec("web", &key(), 30 * DAY);
@@ -99,7 +100,8 @@ proptest! {
             .end_entity()
             .key_usage(KeyUsage::DIGITAL_SIGNATURE)
             .extended_key_usages(&[purpose])
-            .subject_alt_names(&[dns(name)]);
+            .subject_alt_names(&[dns(name)])
+            .authority_key_id(&issuer.key.public().key_id());
         let leaf = issuer.certify(&spec);
         let mut bundle: Vec<_> = chain.iter().map(|a| a.certificate.clone()).collect();
         if let Some(at) = drop_one

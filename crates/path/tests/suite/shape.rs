@@ -51,11 +51,12 @@ pub(crate) fn below(
     below
 }
 
-/// A certificate of `issuer` for `web-1.test` after `bend`.
+/// A certificate of `issuer` for `web-1.test` after `bend`; it names the issuer's key.
 pub(crate) fn leaf(issuer: &TestAuthority, bend: impl FnOnce(&mut CertificateSpec)) -> Certificate {
     let mut spec = issuer.spec("web-1", &key(), 30 * DAY);
     spec.extensions = end_entity(&[dns("web-1.test")]);
     bend(&mut spec);
+    spec.extensions = spec.extensions.authority_key_id(&issuer.key.public().key_id());
     issuer.certify(&spec)
 }
 

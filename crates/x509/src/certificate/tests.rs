@@ -135,7 +135,8 @@ fn broken_rules_refuse_and_are_named_by_the_lenient_reader() {
     // The serial starts behind the headers and the version: 30 82 xx xx a0 03 02 01 02 02 11 …
     refused(&spec, &|mut tbs| {
         assert_eq!(tbs[9..11], [2, 17]);
-        tbs[11] = 0x80;
+        tbs[11] = 0;
+        tbs[12] = 0;
         tbs
     });
     spec.extensions = Extensions::new().raw(oid::KEY_USAGE, true, vec![4, 0]);

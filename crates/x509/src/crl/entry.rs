@@ -1,10 +1,10 @@
 //! One revoked certificate in a CRL.
 
 use der::asn1::{AnyRef, GeneralizedTime};
-use der::{Decode, Encode, Tag};
+use der::{Decode, Encode, SliceReader, Tag};
 
 use super::Reason;
-use crate::{EncodeError, Extension, ParseError, Serial, Time, oid, tlv};
+use crate::{EncodeError, Extension, GeneralName, Name, ParseError, Serial, Time, oid, tlv};
 
 /// A revoked certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,29 @@ impl RevokedEntry {
         // At most 12 and 26 bytes.
         out[start + 1] = u8::try_from(out.len() - start - 2).unwrap_or(u8::MAX);
         Ok(())
+    }
+
+    /// The content of the serial's INTEGER.
+    pub(super) fn serial_content(entry: AnyRef<'_>) -> Option<&[u8]> {
+        let mut fields = SliceReader::new(entry.value()).ok()?;
+        AnyRef::decode(&mut fields).ok().map(AnyRef::value)
+    }
+
+    /// The directory names of the certificateIssuer extension, where there is one.
+    pub(super) fn certificate_issuer(entry: AnyRef<'_>) -> Option<Vec<Name>> {
+        let fields = tlv::members(entry.value()).ok()?;
+        let extensions = Extension::list(fields.get(2)?.value()).ok()?;
+        let extension = Extension::find(&extensions, oid::CERTIFICATE_ISSUER)?;
+        let names = tlv::content(&extension.value, Tag::Sequence).ok()?;
+        let names = GeneralName::list(names).ok()?.into_iter();
+        Some(
+            names
+                .filter_map(|name| match name {
+                    GeneralName::Directory(name) => Some(name),
+                    _ => None,
+                })
+                .collect(),
+        )
     }
 
     /// Reads one entry, with the OIDs of critical extensions that are not understood.

@@ -12,7 +12,7 @@ pub struct CrlNumber(Serial);
 impl CrlNumber {
     /// From a small number.
     pub fn from_u64(number: u64) -> Self {
-        Self(Serial::from_foreign(&number.to_be_bytes()))
+        Self(Serial::from_value(&number.to_be_bytes()))
     }
 
     /// From the big-endian bytes of the value; leading zeros do not matter.

@@ -186,10 +186,30 @@ impl Crl {
         let content = serial.der_content();
         let mut entries = self.entries();
         while let Some(entry) = entries.next_raw() {
-            let found = SliceReader::new(entry.value())
-                .and_then(|mut fields| AnyRef::decode(&mut fields))
-                .is_ok_and(|field| field.value() == content);
-            if found {
+            if RevokedEntry::serial_content(entry).is_some_and(|it| it == content) {
+                return RevokedEntry::decode(entry).ok().map(|(entry, _)| entry);
+            }
+        }
+        None
+    }
+
+    /// What the list says about a serial of an issuer, where entries may belong to other issuers than
+    /// the list's own (indirect CRLs, RFC 5280 §5.3.3). `is_issuer` tells whether a name is the
+    /// issuer; an entry stands for the issuer that it or the last one before it names, and for
+    /// the list's own until one is named.
+    pub fn find_of(
+        &self,
+        serial: &Serial,
+        is_issuer: &mut dyn FnMut(&Name) -> bool,
+    ) -> Option<RevokedEntry> {
+        let content = serial.der_content();
+        let mut entries = self.entries();
+        let mut of_issuer = is_issuer(self.issuer());
+        while let Some(entry) = entries.next_raw() {
+            if let Some(names) = RevokedEntry::certificate_issuer(entry) {
+                of_issuer = names.iter().any(&mut *is_issuer);
+            }
+            if of_issuer && RevokedEntry::serial_content(entry).is_some_and(|it| it == content) {
                 return RevokedEntry::decode(entry).ok().map(|(entry, _)| entry);
             }
         }

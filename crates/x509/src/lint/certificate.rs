@@ -83,8 +83,9 @@ struct Raw {
     serial: Vec<u8>,
     /// The content of the inner signature algorithm.
     signature: Vec<u8>,
-    not_before: Time,
-    not_after: Time,
+    /// The times; none where one is too early for the library's type, as a `UTCTime` may be.
+    not_before: Option<Time>,
+    not_after: Option<Time>,
     has_unique_id: bool,
 }
 
@@ -109,8 +110,8 @@ fn read_and_lint(der: &[u8], context: &LintContext) -> Result<Vec<Finding>, Pars
     let raw = Raw {
         serial: tbs.serial.value().to_vec(),
         signature: tbs.signature.0.to_vec(),
-        not_before: tbs.validity.not_before,
-        not_after: tbs.validity.not_after,
+        not_before: tbs.validity.not_before.decode_as().ok(),
+        not_after: tbs.validity.not_after.decode_as().ok(),
         has_unique_id: tbs.issuer_unique_id.is_some() || tbs.subject_unique_id.is_some(),
     };
     let facts = Facts { certificate, raw, broken, context: context.clone() };

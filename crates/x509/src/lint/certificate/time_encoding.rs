@@ -13,7 +13,7 @@ pub(super) const RULE: Rule<Facts> = Rule {
         let times = [("notBefore", facts.raw.not_before), ("notAfter", facts.raw.not_after)];
         times
             .into_iter()
-            .filter(|(_, time)| is_wrong(*time))
+            .filter(|(_, time)| time.is_some_and(is_wrong))
             .map(|(field, _)| format!("{field} is before 2050 and not encoded as UTCTime"))
             .collect()
     },
