@@ -1,5 +1,5 @@
-//! What RFC 5280 §4 asks of each certificate by itself: a broken MUST is an error, a broken SHOULD
-//! a warning.
+//! What RFC 5280 §4 asks of each certificate by itself: a broken MUST is an error where formalities
+//! count, a broken SHOULD a warning.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use skink_x509::{Certificate, GeneralName, KeyUsage, ObjectIdentifier, oid};
 
 use crate::distinguished::is_self_issued;
 use crate::finding::{Code, Finding};
-use crate::{Options, Profile, Purpose};
+use crate::{Formalities, Options, Profile, Purpose};
 
 /// Where on the path a certificate stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,8 @@ pub(crate) fn judge(
     options: &Options<'_>,
     findings: &mut Vec<Finding>,
 ) {
-    let mut form = Form { certificate, findings };
+    let refuse = options.formalities == Formalities::Refuse;
+    let mut form = Form { certificate, refuse, findings };
     form.critical_extensions();
     form.names();
     form.serial();
@@ -67,14 +68,17 @@ pub(crate) fn judge(
 
 struct Form<'f> {
     certificate: &'f Certificate,
+    refuse: bool,
     findings: &'f mut Vec<Finding>,
 }
 
 impl Form<'_> {
     fn must(&mut self, holds: bool, message: &str) {
-        if !holds {
+        if !holds && self.refuse {
             let finding = Finding::error(Code::Malformed, self.certificate, message.to_owned());
             self.findings.push(finding);
+        } else {
+            self.should(holds, message);
         }
     }
 

@@ -24,7 +24,7 @@ use skink_x509::Certificate;
 use skink_x509::crl::Crl;
 
 pub use finding::{Attempt, Code, Finding, Rejection, Severity};
-pub use options::{Options, PeerName, Profile, Purpose, Revocation};
+pub use options::{Formalities, Options, PeerName, Profile, Purpose, Revocation};
 
 use candidates::Search;
 use judge::Role;

@@ -71,6 +71,18 @@ pub enum Profile {
     Webpki,
 }
 
+/// What a broken rule about the form of a certificate does: an identifier that is missing, a flag
+/// that is set, a name that is malformed (RFC 5280 §4). Rules that decide who may speak for whom are
+/// not among them: those always refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Formalities {
+    /// It is a warning, as a relying party in a handshake would have it.
+    #[default]
+    Warn,
+    /// A broken MUST refuses the certificate, as somebody who examines it would have it.
+    Refuse,
+}
+
 /// Whose revocation is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Revocation {
@@ -94,6 +106,8 @@ pub struct Options<'a> {
     pub name: PeerName,
     /// How strict to be.
     pub profile: Profile,
+    /// What a broken rule about the form of a certificate does.
+    pub formalities: Formalities,
     /// Whose revocation is looked at.
     pub revocation: Revocation,
     /// Keys that no certificate on the path may carry, by digest of the normalised key.
@@ -125,6 +139,7 @@ impl<'a> Options<'a> {
             purpose,
             name: PeerName::None,
             profile: Profile::Webpki,
+            formalities: Formalities::Warn,
             revocation: Revocation::Off,
             denied: None,
             ocsp: &[],
@@ -145,6 +160,11 @@ impl<'a> Options<'a> {
     /// With keys that no certificate on the path may carry.
     pub fn denying(self, denied: &'a HashSet<KeyDigest>) -> Self {
         Self { denied: Some(denied), ..self }
+    }
+
+    /// With every MUST of RFC 5280 §4 enforced.
+    pub fn formal(self) -> Self {
+        Self { formalities: Formalities::Refuse, ..self }
     }
 
     /// With revocation.

@@ -73,7 +73,7 @@ fn validate_case(
         .parse::<IpAddr>()
         .map_or_else(|_| PeerName::Dns(case.hostname.clone()), PeerName::Ip);
     let time = leaf.not_before().plus(Duration::from_secs(1));
-    let options = Options::new(time, Purpose::Server).named(name);
+    let options = Options::new(time, Purpose::Server).named(name).formal();
     Ok(validate(leaf, untrusted, std::slice::from_ref(anchor), &[], &options))
 }
 

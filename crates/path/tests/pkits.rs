@@ -55,7 +55,7 @@ impl Case {
             explicit_policy: self.initial_explicit_policy,
             inhibit_mapping: self.initial_policy_mapping_inhibit,
             inhibit_any_policy: self.initial_inhibit_any_policy,
-            ..Options::new(TIME.1, Purpose::Any).checking(Revocation::Chain)
+            ..Options::new(TIME.1, Purpose::Any).checking(Revocation::Chain).formal()
         };
         Some(validate(&certificate(leaf)?, &between, &[certificate(anchor)?], &crls, &options))
     }

@@ -13,7 +13,7 @@ pub(crate) fn key() -> TestKey {
 
 /// A server at [`NOW`] under the strict profile.
 pub(crate) fn server<'a>() -> Options<'a> {
-    Options::new(NOW, Purpose::Server)
+    Options::new(NOW, Purpose::Server).formal()
 }
 
 /// The extensions of an authority.
