@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use base64::Engine as _;
 use fleet::endpoint::{ClientTarget, ServerTarget};
 use fleet::server::{Fake, spec};
-use fleet::{MachineClock, Running, SystemRng, config, eventually};
+use fleet::{MachineClock, Running, ShiftedClock, SystemRng, config, eventually};
 use skink_agent::{AgentError, enroll};
 use skink_api::agent::{Ack, PackageRef};
 use skink_api::{EndpointRole, Mechanism};
@@ -251,6 +251,40 @@ async fn an_endpoint_returns_to_its_last_good_pair() {
     .await;
     assert_eq!(back.fingerprint, first.fingerprint);
     assert_eq!(fake.said.lock().unwrap().issued.len(), issued);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_renewed_when_two_thirds_of_its_life_are_over() {
+    let scene = Scene::new(&[Mechanism::Anchor]).await;
+    let fake = &scene.fake;
+    scene.enroll().await;
+    let clock = Arc::new(ShiftedClock::default());
+    let running = Running::start_by(clock.clone(), scene.dir.path(), scene.targets.clone());
+    let name = "server-anchor";
+    let first = eventually("first", || fake.installed(name, "workloads-g1")).await;
+    clock.0.store(20, Ordering::SeqCst);
+    fake.publish(|_| {});
+    eventually("renewed", || {
+        let installed = fake.installed(name, "workloads-g1")?;
+        (installed.fingerprint != first.fingerprint).then_some(())
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_an_hour_off_is_said() {
+    let scene = Scene::new(&[Mechanism::Anchor]).await;
+    scene.enroll().await;
+    let clock = Arc::new(ShiftedClock(1.into()));
+    let running = Running::start_by(clock, scene.dir.path(), scene.targets.clone());
+    let offset = eventually("an offset", || {
+        let said = scene.fake.said.lock().unwrap();
+        said.reports.iter().map(|report| report.clock_offset_ms).find(|offset| *offset != 0)
+    })
+    .await;
+    assert!((3_599_000..3_610_000).contains(&offset), "{offset}");
     running.stop().await;
 }
 

@@ -20,7 +20,8 @@ impl Shared {
                 Ok(answer) => {
                     failures = 0;
                     order = answer.order;
-                    self.note(&answer);
+                    self.note_nonce(&answer);
+                    self.note_orders(&answer);
                     refused = self.follow(&answer).await;
                     let wait = std::time::Duration::from_millis(answer.retry_after_ms.min(60_000));
                     // A package that is refused stays the newest: that is no reason to spin.
@@ -66,11 +67,14 @@ impl Shared {
         }
     }
 
-    /// The nonce for the next acknowledgement, the clock's offset, and the orders.
-    pub(super) fn note(&self, answer: &PollAnswer) {
+    /// What every answer tells: the nonce for the next acknowledgement, the clock's offset.
+    pub(super) fn note_nonce(&self, answer: &PollAnswer) {
         let offset = self.clock.now().as_millis().saturating_sub(answer.server_time_ms);
         self.clock_offset_ms.store(offset, Ordering::Relaxed);
         *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.nonce.clone());
+    }
+
+    fn note_orders(&self, answer: &PollAnswer) {
         if self.orders.take(&answer.renew) {
             self.ring();
         }

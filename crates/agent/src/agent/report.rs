@@ -167,9 +167,8 @@ impl Shared {
             wait_ms: 0,
         };
         let answer = self.channel().poll(&query).await?;
-        let nonce = answer.nonce.clone();
-        *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.nonce);
-        Ok(nonce)
+        self.note_nonce(&answer);
+        Ok(answer.nonce)
     }
 
     /// What each endpoint says of its peers; absent where it cannot tell.

@@ -6,6 +6,7 @@ pub(crate) mod server;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use skink_agent::{Agent, AgentConfig, AgentHandle};
@@ -18,6 +19,17 @@ pub(crate) struct MachineClock;
 impl Clock for MachineClock {
     fn now(&self) -> Time {
         skink_testkit::machine_time()
+    }
+}
+
+/// The machine's clock, and so many hours on.
+#[derive(Default)]
+pub(crate) struct ShiftedClock(pub(crate) AtomicU64);
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Time {
+        let hours = self.0.load(Ordering::SeqCst);
+        MachineClock.now().plus(Duration::from_hours(hours))
     }
 }
 
@@ -54,7 +66,14 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(dir: &Path, targets: HashMap<String, Arc<dyn Target>>) -> Self {
-        let clock = Arc::new(MachineClock);
+        Self::start_by(Arc::new(MachineClock), dir, targets)
+    }
+
+    pub(crate) fn start_by(
+        clock: Arc<dyn Clock>,
+        dir: &Path,
+        targets: HashMap<String, Arc<dyn Target>>,
+    ) -> Self {
         let agent = Agent::open(config(dir), targets, clock, Arc::new(SystemRng)).unwrap();
         let (handle, (stop, stopped)) = (agent.handle(), oneshot::channel());
         let task = tokio::spawn(agent.run(async {
