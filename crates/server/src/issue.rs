@@ -109,10 +109,7 @@ async fn authority_for(app: &App, order: &Order) -> Result<Authority> {
         Some(id) => Some(app.authority(id).await?),
         None => app.active_authority(&order.issuer).await?,
     };
-    let Some(authority) = found else {
-        let detail = format!("{} has no active authority", order.issuer);
-        return Err(Problem::new(Code::NoActiveAuthority, detail).retry_after(30).into());
-    };
+    let Some(authority) = found else { return Err(nobody_issues(app, &order.issuer).await?) };
     let first = matches!(
         order.kind,
         CertificateKind::Canary | CertificateKind::Probe | CertificateKind::Ocsp
@@ -124,6 +121,26 @@ async fn authority_for(app: &App, order: &Order) -> Result<Authority> {
         return Err(Problem::new(Code::BarrierClosed, detail).retry_after(after).into());
     }
     Ok(authority)
+}
+
+/// Why an issuer has no active authority, and when to come back.
+async fn nobody_issues(app: &App, issuer: &IssuerName) -> Result<Failure> {
+    let all = crate::db::authorities(app).await?;
+    let mut own = all.into_iter().filter(|one| one.issuer == *issuer);
+    let tainted = own.find_map(|one| one.taint.map(|taint| (one.id, taint.incident)));
+    let after = app.settings().incident().retry_after_s;
+    let problem = match tainted {
+        Some((id, incident)) => {
+            let detail = format!("{id} is tainted ({incident}) and {issuer} has no successor yet");
+            Problem::new(Code::AuthorityTainted, detail)
+                .hint("its successor will issue under the same issuer name; come back")
+        }
+        None => {
+            let detail = format!("{issuer} has no active authority");
+            Problem::new(Code::NoActiveAuthority, detail)
+        }
+    };
+    Ok(problem.retry_after(after).into())
 }
 
 fn intend(app: &App, order: &Order, authority: &Authority) -> Result<(CertificateRow, Linted)> {
