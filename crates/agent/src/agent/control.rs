@@ -60,6 +60,8 @@ impl Shared {
         let Some(client) = (every > 0).then(read_back::client).flatten() else { return };
         let mut news = self.bell.subscribe();
         let mut told = HashMap::new();
+        // Rounds without anything new: what stands still is looked at less often.
+        let mut quiet = 0;
         loop {
             news.borrow_and_update();
             let held = self.held();
@@ -72,12 +74,19 @@ impl Shared {
                     before.as_ref() != Some(&read.digest)
                 }));
             }
+            quiet = if new.is_empty() { quiet + 1 } else { 1 };
             if !new.is_empty() {
                 self.outbox.add_crls(new);
             }
+            let wait = Duration::from_millis(every) * quiet.min(10);
             tokio::select! {
-                changed = news.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(Duration::from_millis(every)) => {}
+                changed = news.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    quiet = 0;
+                }
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
