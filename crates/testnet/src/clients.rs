@@ -37,10 +37,9 @@ impl Curl {
         Self { files: files.to_owned(), peers: Peers::new(&beside(files)) }
     }
 
-    /// The commands by which an agent tends it: there is nothing to reload, each call reads anew.
+    /// The commands by which an agent tends it.
     pub fn commands(&self) -> Commands {
-        let connect = self.argv("{address}", "{name}", &self.own());
-        Commands { connect, peers: self.peers.command(), ..Commands::default() }
+        commands(&self.files, &self.peers, self.argv("{address}", "{name}", &self.own()))
     }
 
     /// One request with its own certificate.
@@ -59,13 +58,12 @@ impl Curl {
     /// When curl cannot be started.
     pub fn get_as(&self, to: SocketAddr, name: &str, identity: &(PathBuf, PathBuf)) -> Presented {
         let argv = self.argv(&to.to_string(), name, identity);
-        // Exit code 52: an empty reply.
-        let dropped = |output: &Output| output.status.code() == Some(52);
-        judge(&again_if(dropped, || run(&argv)), &self.peers)
+        judge(&run(&argv), &self.peers)
     }
 
     fn own(&self) -> (PathBuf, PathBuf) {
-        (self.files.join("cert.pem"), self.files.join("key.pem"))
+        let both = beside(&self.files).join("client.pem");
+        (both.clone(), both)
     }
 
     fn argv(&self, to: &str, name: &str, (chain, key): &(PathBuf, PathBuf)) -> Vec<String> {
@@ -73,25 +71,9 @@ impl Curl {
         let files = ["--cacert", text(&anchors), "--crlfile", text(&crls)];
         let own = ["--cert", text(chain), "--key", text(key)];
         let (place, url) = (format!("::{to}"), format!("https://{name}/"));
+        let fixed = ["curl", "-sSf", "--write-out", "%{certs}", "--max-time", "5"];
         let where_to = ["--connect-to", &place, &url];
-        argv(
-            &[
-                &[
-                    "curl",
-                    "--silent",
-                    "--show-error",
-                    "--fail",
-                    "--write-out",
-                    "%{certs}",
-                    "--max-time",
-                    "5",
-                ][..],
-                &files,
-                &own,
-                &where_to,
-            ]
-            .concat(),
-        )
+        argv(&[&fixed[..], &files, &own, &where_to].concat())
     }
 }
 
@@ -109,8 +91,7 @@ impl SClient {
 
     /// The commands by which an agent tends it.
     pub fn commands(&self) -> Commands {
-        let connect = self.argv("{address}", "{name}");
-        Commands { connect, peers: self.peers.command(), ..Commands::default() }
+        commands(&self.files, &self.peers, self.argv("{address}", "{name}"))
     }
 
     /// One request with its own certificate.
@@ -120,17 +101,14 @@ impl SClient {
     /// When the shell or a scratch file cannot be had.
     pub fn get(&self, to: SocketAddr, name: &str) -> Presented {
         let argv = self.argv(&to.to_string(), name);
-        let dropped = |output: &Output| {
-            let said = String::from_utf8_lossy(&output.stdout);
-            said.contains("Verify return code: 0") && !said.contains("HTTP/1.")
-        };
-        judge(&again_if(dropped, || run(&argv)), &self.peers)
+        judge(&run(&argv), &self.peers)
     }
 
     /// OpenSSL reads CRLs from the file of anchors; `-CRL` would read the first one only. The
     /// client must wait for the answer, so that a refusal after a TLS 1.3 handshake is seen.
     fn argv(&self, to: &str, name: &str) -> Vec<String> {
-        argv(&["sh", "-c", S_CLIENT, text(&self.files), to, name])
+        let own = beside(&self.files);
+        argv(&["sh", "-c", S_CLIENT, text(&self.files), to, name, text(&own)])
     }
 }
 
@@ -138,21 +116,22 @@ const S_CLIENT: &str = "\
     trust=$(mktemp) && trap 'rm -f $trust' EXIT && cat $0/anchors.pem $0/crls.pem > $trust && \
     answer=$( (printf 'GET / HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' $2; sleep 0.3) | timeout 5 openssl \
     s_client -connect $1 -servername $2 -verify_hostname $2 -verify_return_error -crl_check_all \
-    -CAfile $trust -no-CApath -no-CAstore -cert $0/cert.pem -cert_chain $0/cert.pem \
-    -key $0/key.pem -ign_eof 2>&1 ); echo \"$answer\"; echo \"$answer\" | grep -qi '200 ok'";
+    -CAfile $trust -no-CApath -no-CAstore -cert $3/client.pem \
+    -cert_chain $3/client.pem -key $3/client.pem -ign_eof 2>&1 ); printf '%s\\n' \"$answer\"; \
+    printf '%s\\n' \"$answer\" | grep -qi '200 ok'";
+
+/// A program that reads its files at each call might read a new certificate and an old key. So the
+/// reload puts both into one file, which changes whole.
+fn commands(files: &Path, peers: &Peers, connect: Vec<String>) -> Commands {
+    let both = "for file in cert key; do test -s $0/$file.pem || exit 0; done; umask 077; \
+        cat $0/key.pem $0/cert.pem > $1/client.new && mv $1/client.new $1/client.pem";
+    let reload = argv(&["sh", "-c", both, text(files), text(&beside(files))]);
+    Commands { connect, reload, peers: peers.command(), ..Commands::default() }
+}
 
 fn run(argv: &[String]) -> Output {
     let (program, arguments) = argv.split_first().expect("a command has a program");
     Command::new(program).args(arguments).stdin(Stdio::null()).output().expect("it starts")
-}
-
-/// When nginx reloads, its old workers close connections that are idle, and one whose handshake is
-/// through but whose request has not come yet is idle to them. Every HTTP client repeats such a
-/// request on a new connection (RFC 9110 §9.2.2); these two leave it to whoever calls them. A
-/// refusal is never repeated: it has an alert or an answer.
-fn again_if(dropped: impl Fn(&Output) -> bool, call: impl Fn() -> Output) -> Output {
-    let output = call();
-    if dropped(&output) { call() } else { output }
 }
 
 /// Where an endpoint keeps what is no agent's business.

@@ -50,6 +50,8 @@ fn both_sides_check_the_whole_chain_and_notice_a_new_list() {
     run(&commands.reload);
     nginx.wait_until_up();
     let (curl, s_client) = (Curl::new(&files), SClient::new(&files));
+    run(&curl.commands().reload);
+    run(&s_client.commands().reload);
     let other = (dir.path().join("other-chain.pem"), dir.path().join("other.key"));
 
     assert_eq!(curl.get(nginx.address(), "web.example"), Presented::Accepted);
