@@ -4,8 +4,12 @@
 mod candidates;
 mod certificates;
 mod denial;
+mod form;
 mod hostile;
 mod names;
+mod ocsp;
 mod oracle;
+mod policies;
 mod revocation;
 mod shape;
+mod signers;

@@ -7,7 +7,7 @@ use skink_testkit::{DAY, NOW, TestAuthority, TestPki};
 use skink_x509::crl::{Crl, CrlNumber, CrlSpec, IssuingDistributionPoint, encode_tbs};
 use skink_x509::{KeyAlgorithm, Time};
 
-use crate::shape::{cross, first};
+use crate::shape::{cross, first, leaf};
 
 const PARTITION: &str = "http://pki.test/crl/root/workloads-g1.crl";
 const OWN: &str = "http://pki.test/crl/workloads-g1/p0.crl";
@@ -50,6 +50,17 @@ fn a_partition_and_an_issuers_own_crl_decide() {
     assert_eq!(rejection.findings()[0].certificate, Some(issuer));
     let leaf = [good[0].clone(), pki.issuer.crl(2, None, vec![pki.issuer.revoked(&pki.leaf)])];
     assert_eq!(first(judge(&pki, &leaf, Revocation::Chain)), Code::Revoked);
+}
+
+#[test]
+fn nobody_is_asked_about_an_end_entity_without_revocation() {
+    let mut pki = TestPki::new();
+    let no_rev_avail = "2.5.29.56".parse().unwrap();
+    pki.leaf = leaf(&pki.issuer, |spec| {
+        spec.extensions = spec.extensions.clone().raw(no_rev_avail, false, vec![5, 0]);
+    });
+    assert!(judge(&pki, &[], Revocation::Leaf).is_ok());
+    assert_eq!(first(judge(&pki, &[], Revocation::Chain)), Code::NoCrl);
 }
 
 #[test]
