@@ -46,7 +46,14 @@ fn pointers(text: &str) -> Vec<String> {
     let linked = linked.filter(|target| !target.contains("://") && !target.starts_with('#'));
     // `crates/x/src/y.rs::name` names something in the file.
     let path = |pointer: &str| pointer.split("::").next().unwrap_or_default().to_owned();
-    ticked.chain(linked).map(path).collect()
+    ticked.chain(linked).flat_map(alternatives).map(|pointer| path(&pointer)).collect()
+}
+
+/// `a/{b,c}.rs` is two paths.
+fn alternatives(pointer: &str) -> Vec<String> {
+    let Some((before, rest)) = pointer.split_once('{') else { return vec![pointer.to_owned()] };
+    let (inside, after) = rest.split_once('}').unwrap_or((rest, ""));
+    inside.split(',').map(|one| format!("{before}{one}{after}")).collect()
 }
 
 #[cfg(test)]
@@ -56,8 +63,9 @@ mod tests {
     #[test]
     fn links_and_paths_are_found_and_prose_is_not() {
         let text = "See [map](docs/MAP.md), [site](https://x.example) and `crates/a/src/b.rs::f`; \
-                    `cargo xtask test`, `crates/x509` and `docs/*.md`.";
-        assert_eq!(pointers(text), ["crates/a/src/b.rs", "crates/x509", "docs/MAP.md"]);
+                    `cargo xtask test`, `crates/{x509,path}/src` and `docs/*.md`.";
+        let found = ["crates/a/src/b.rs", "crates/x509/src", "crates/path/src", "docs/MAP.md"];
+        assert_eq!(pointers(text), found);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Drill {
     pub(crate) endpoints: u32,
     pub(crate) seed: u64,
     pub(crate) crash: bool,
+    /// A protection that is taken out: then the drill must notice.
+    pub(crate) without: Option<&'static str>,
     /// Wall time that the whole command may take.
     pub(crate) within: Duration,
     /// From declaration to the last gate.
@@ -34,6 +36,7 @@ impl Drill {
             endpoints,
             seed,
             crash: false,
+            without: None,
             within: Duration::from_secs(50),
             recovered_within: Some(Duration::from_secs(10)),
         }
@@ -45,8 +48,18 @@ impl Drill {
             endpoints,
             seed,
             crash: true,
+            without: None,
             within: Duration::from_mins(1),
             recovered_within: None,
+        }
+    }
+
+    /// The same, with one protection taken out.
+    pub(crate) const fn sabotaged(endpoints: u32, protection: &'static str) -> Self {
+        Self {
+            without: Some(protection),
+            within: Duration::from_mins(3),
+            ..Self::theft(endpoints, 1)
         }
     }
 
@@ -58,14 +71,25 @@ impl Drill {
         if self.crash {
             command.arg("--crash");
         }
+        if let Some(protection) = self.without {
+            command.args(["--without", protection]);
+        }
         command
     }
 
     fn name(&self) -> String {
         let crash = if self.crash { " with crashes" } else { "" };
-        format!("{0} + {0}{crash}, seed {1}", self.endpoints, self.seed)
+        let without = self.without.map_or_else(String::new, |what| format!(" without {what}"));
+        format!("{0} + {0}{crash}{without}, seed {1}", self.endpoints, self.seed)
     }
 }
+
+/// The protections that can be taken out; without any of them a drill must fail.
+pub(crate) const PROTECTIONS: [&str; 4] =
+    ["deny-list", "session-reset", "parent-crl", "quiet-gate"];
+
+/// What `skink` exits with when something was checked and does not hold.
+const NOT_VERIFIED: i32 = 6;
 
 #[derive(Args)]
 pub(crate) struct CrashOptions {
@@ -129,6 +153,9 @@ fn run(binary: &Path, drill: &Drill) -> Result<String> {
     let status = wait(&mut child, drill.within.saturating_mul(3))?;
     let took = began.elapsed();
     let text = reader.join().ok().context("the reader of the drill's output died")??;
+    if let Some(protection) = drill.without {
+        return noticed(protection, status.code(), &text, drill);
+    }
     let mut problems = Vec::new();
     if !status.success() {
         problems.push(format!("ended with {status}"));
@@ -144,6 +171,17 @@ fn run(binary: &Path, drill: &Drill) -> Result<String> {
         return Ok(verdict::line(&figures, took));
     }
     bail!("{}", problems.join("; "))
+}
+
+/// A drill without one of its protections has to fail, and by its figures, not by accident.
+fn noticed(protection: &str, code: Option<i32>, text: &str, drill: &Drill) -> Result<String> {
+    let figures: Value = serde_json::from_str(text.trim())
+        .with_context(|| format!("without {protection}: no figures"))?;
+    let problems = verdict::problems(&figures, drill);
+    if code != Some(NOT_VERIFIED) || problems.is_empty() {
+        bail!("nobody noticed that {protection} is missing (exit code {code:?})");
+    }
+    Ok(format!("noticed: {}", problems.join("; ")))
 }
 
 fn wait(child: &mut Child, limit: Duration) -> Result<std::process::ExitStatus> {

@@ -27,10 +27,11 @@ enum Step {
     Test,
     DocTest,
     Drill,
+    Sabotage,
     Crash,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step::Fmt,
     Step::CheckDeps,
     Step::Deny,
@@ -39,6 +40,7 @@ const STEPS: [Step; 9] = [
     Step::Test,
     Step::DocTest,
     Step::Drill,
+    Step::Sabotage,
     Step::Crash,
 ];
 
@@ -103,6 +105,10 @@ fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
             shell::run(&mut tools.cargo(["test", "--doc", "--workspace", "--locked"]))?;
         }
         Step::Drill => drills::run_all(&[Drill::theft(20, 1)])?,
+        Step::Sabotage => {
+            let all = drills::PROTECTIONS.map(|protection| Drill::sabotaged(6, protection));
+            drills::run_all(&all)?;
+        }
         Step::Crash => {
             let seeds: Vec<Drill> = (1..=5).map(|seed| Drill::crash(8, seed)).collect();
             drills::run_all(&seeds)?;

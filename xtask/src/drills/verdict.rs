@@ -64,8 +64,8 @@ fn attack_problem(attack: &Value) -> Option<String> {
         return Some(format!("attack {name} was not refused by all of {targets} targets"));
     }
     let controls = &attack["controls_ok"];
-    if controls != &Value::Bool(true) && controls.as_u64() < Some(1) {
-        return Some(format!("attack {name} has no control that was accepted"));
+    if controls != &Value::Bool(true) && controls.as_u64() < Some(targets) {
+        return Some(format!("attack {name} has targets without a control that was accepted"));
     }
     None
 }
