@@ -79,7 +79,11 @@ pub(crate) fn name_text(name: &GeneralName) -> String {
 /// Issues one certificate.
 pub(crate) async fn issue(app: &App, order: Order) -> Result<Delivery> {
     let authority = authority_for(app, &order).await?;
-    let (row, linted) = intend(app, &order, &authority)?;
+    let (mut row, linted) = intend(app, &order, &authority)?;
+    if let Some(endpoint) = order.endpoint.as_ref().filter(|_| order.kind == CertificateKind::Leaf)
+    {
+        row.replaces = crate::db::newest_leaf(app, endpoint).await?.map(|before| before.id);
+    }
     app.writes().intend(row, order.by.clone()).await?;
     let issued = sign(app, linted, order.closing).await?;
     app.writes().deliver(issued.clone(), order.by).await?;

@@ -100,6 +100,8 @@ impl Running {
         let ports = ports(&api, &agent, &public).map_err(ServeError::Ports)?;
         let opened = App::open(settings, clock, rng, Some(metrics), Some(&ports)).await;
         let app = opened.map_err(ServeError::Open)?;
+        // What a server that was killed left behind says nothing about this one.
+        let _ = fs_err::remove_file(dir.join("ports.json"));
         app.load().await.map_err(ServeError::Open)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();

@@ -1,8 +1,8 @@
 //! Certificates, revocations, attempts.
 
 use skink_model::{
-    AuthorityId, BlockedKey, CertificateId, CertificateRow, CrlRow, Revocation, SigningKey, Stamp,
-    Time,
+    AuthorityId, BlockedKey, CertificateId, CertificateKind, CertificateRow, CrlRow, EndpointName,
+    Revocation, SigningKey, Stamp, Time,
 };
 use skink_store::certificates::{self as table, CertificateQuery};
 use skink_store::revocations::{self, Grounds, RevocationSet, SerialStatus};
@@ -61,6 +61,15 @@ pub(crate) async fn certificates(
     query: &CertificateQuery,
 ) -> Result<Vec<CertificateRow>> {
     Ok(table::list(&mut view(app).await?, query).await?)
+}
+
+/// The certificate that an endpoint got last.
+pub(crate) async fn newest_leaf(
+    app: &App,
+    endpoint: &EndpointName,
+) -> Result<Option<CertificateRow>> {
+    let mut reading = view(app).await?;
+    Ok(table::newest(&mut reading, endpoint, None, CertificateKind::Leaf).await?)
 }
 
 pub(crate) async fn certificate_by_fingerprint(

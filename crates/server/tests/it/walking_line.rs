@@ -61,6 +61,11 @@ async fn a_leaf_by_api_and_one_by_agent() {
     let answer = agent.api.post("/agent/v1/certificates", &ask(&["web-1.example.test"])).await.ok();
     assert_eq!(answer["authority"], "workloads-g1");
     assert!(answer["staple"].as_str().is_some());
+    let renewed =
+        agent.api.post("/agent/v1/certificates", &ask(&["web-1.example.test"])).await.ok();
+    let path = format!("/api/v1/certificates/{}", answer["certificate_id"].as_str().unwrap());
+    let shown = oscar.get(&path).await.ok();
+    assert_eq!(shown["replaced_by"], renewed["certificate_id"]);
     let other = agent.api.post("/agent/v1/certificates", &ask(&["evil.example.test"])).await;
     other.problem("name-not-allowed");
     let canary = json!({"purpose": "canary", "issuer": "workloads", "csr_pem": key.csr("x", &[])});
