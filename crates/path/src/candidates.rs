@@ -1,7 +1,5 @@
 //! The search for paths: depth first, the likeliest issuer first, under a budget.
 
-use std::collections::HashSet;
-
 use skink_x509::{Certificate, KeyUsage};
 
 use crate::VerifiedPath;
@@ -75,7 +73,7 @@ impl<'w, 'a> Search<'w, 'a> {
         Ok(None)
     }
 
-    /// The certificates that may have issued `last`, the likeliest first, each once.
+    /// The certificates that may have issued `last`, the likeliest first.
     fn issuers(
         &mut self,
         path: &[Certificate],
@@ -83,12 +81,10 @@ impl<'w, 'a> Search<'w, 'a> {
     ) -> Result<Vec<&'w Candidate<'a>>, Spent> {
         let all = self.world.with_subject(last.issuer());
         self.work.steps(all.len())?;
-        let mut seen = HashSet::new();
         let mut issuers: Vec<_> = all
             .iter()
             .filter(|issuer| issuer.is_anchor || !repeats(path, issuer.certificate))
             .filter(|issuer| self.role.may_issue(issuer.certificate))
-            .filter(|issuer| seen.insert(issuer.certificate.fingerprint()))
             .collect();
         let time = self.world.options.time;
         issuers.sort_by_cached_key(|issuer| {
@@ -99,8 +95,6 @@ impl<'w, 'a> Search<'w, 'a> {
                 !certificate.is_valid_at(time),
                 !may_issue(certificate),
                 std::cmp::Reverse(certificate.not_after()),
-                // Some order of their own: that of what a peer sends must not change a verdict.
-                certificate.fingerprint(),
             )
         });
         Ok(issuers)

@@ -206,6 +206,9 @@ fn uri_host(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if host.starts_with('[') {
+        return None;
+    }
     let host = host.split_once(':').map_or(host, |(host, _)| host);
     (!host.is_empty() && host.parse::<IpAddr>().is_err()).then_some(host)
 }

@@ -1,6 +1,6 @@
 //! Everything that one call has at hand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use skink_x509::crl::Crl;
 use skink_x509::{Certificate, Fingerprint, Name};
@@ -45,9 +45,17 @@ impl<'a> World<'a> {
         let anchors = anchors.iter().map(|certificate| Candidate { certificate, is_anchor: true });
         let others =
             untrusted.iter().map(|certificate| Candidate { certificate, is_anchor: false });
+        let mut seen = HashSet::new();
         for candidate in anchors.chain(others) {
+            if !seen.insert(candidate.certificate.fingerprint()) {
+                continue;
+            }
             let subject = Canonical::of(candidate.certificate.subject());
             by_subject.entry(subject).or_default().push(candidate);
+        }
+        // Neither the order in which a peer sends nor what it sends twice may change a verdict.
+        for candidates in by_subject.values_mut() {
+            candidates.sort_by_key(|it| (!it.is_anchor, it.certificate.fingerprint()));
         }
         let list = |crl: &'a Crl| List {
             crl,

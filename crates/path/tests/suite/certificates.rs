@@ -1,8 +1,10 @@
 //! One rule broken at a time.
 
+use der::asn1::AnyRef;
+use der::{Encode, Tag};
 use skink_path::{Code, Options, Profile, Purpose, Severity, validate};
-use skink_testkit::{DAY, NOW, Shape, TestAuthority, TestPki};
-use skink_x509::{Extensions, KeyAlgorithm, KeyUsage, oid};
+use skink_testkit::{DAY, NOW, Shape, TestAuthority, TestKey, TestPki};
+use skink_x509::{Certificate, Extensions, KeyAlgorithm, KeyUsage, PublicKey, oid};
 
 use crate::shape::{authority, below, check, dns, end_entity, first, key, leaf, server};
 
@@ -163,4 +165,46 @@ fn an_unknown_extension_refuses_where_it_is_critical() {
     };
     assert!(check(&with(false), &[], &root, &server()).is_ok());
     assert_eq!(first(check(&with(true), &[], &root, &server())), Code::UnknownCritical);
+}
+
+#[test]
+fn a_weak_key_is_refused_by_the_strict_profile_anywhere_on_the_path() {
+    let rsa = TestKey::generate(KeyAlgorithm::Rsa2048);
+    // The same modulus under the exponent 3: 02 03 01 00 01 becomes 02 01 03.
+    let spki = rsa.public().spki_der();
+    let (modulus, exponent) = rsa.public().raw()[4..].split_at(rsa.public().raw().len() - 9);
+    assert_eq!(exponent, [2, 3, 1, 0, 1]);
+    let numbers = wrap(Tag::Sequence, &[modulus, &[2, 1, 3]].concat());
+    let bits = wrap(Tag::BitString, &[&[0][..], &numbers].concat());
+    let weak = PublicKey::from_spki_der(&wrap(Tag::Sequence, &[&spki[4..19], &bits].concat()));
+    let weak = weak.unwrap();
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let leaf = leaf(&root, |spec| spec.public_key = weak);
+    assert_eq!(first(check(&leaf, &[], &root, &server())), Code::WeakKey);
+    let lax = Options { profile: Profile::Rfc5280, ..server() };
+    assert!(check(&leaf, &[], &root, &lax).is_ok());
+}
+
+fn wrap(tag: Tag, content: &[u8]) -> Vec<u8> {
+    AnyRef::new(tag, content).unwrap().to_der().unwrap()
+}
+
+#[test]
+fn a_signature_with_sha_1_is_named_as_such() {
+    let root = TestAuthority::root("root", KeyAlgorithm::Rsa2048, NOW);
+    let mut der = leaf(&root, |_| {}).der().to_vec();
+    let sha256 = oid::SHA256_WITH_RSA.to_der().unwrap();
+    let places: Vec<_> = (0..der.len()).filter(|at| der[*at..].starts_with(&sha256)).collect();
+    assert_eq!(places.len(), 2, "inside and outside");
+    for at in places {
+        der[at + sha256.len() - 1] = 5;
+    }
+    let leaf = Certificate::from_der(&der).unwrap();
+    assert_eq!(first(check(&leaf, &[], &root, &server())), Code::WeakSignature);
+}
+
+#[test]
+fn codes_have_names_that_scripts_read() {
+    assert_eq!(Code::DeniedKey.as_str(), "denied-key");
+    assert_eq!(serde_json::to_string(&Code::NoCrl).unwrap(), "\"no-crl\"");
 }

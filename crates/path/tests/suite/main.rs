@@ -3,13 +3,17 @@
 
 mod candidates;
 mod certificates;
+mod constraints;
+mod crl_kinds;
 mod denial;
 mod form;
 mod hostile;
 mod names;
 mod ocsp;
 mod oracle;
+mod order;
 mod policies;
+mod policy_rules;
 mod revocation;
 mod shape;
 mod signers;

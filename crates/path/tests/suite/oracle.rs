@@ -1,21 +1,34 @@
 //! The same chains before rustls-webpki: one verdict.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use skink_path::{Options, PeerName, Purpose, validate};
-use skink_testkit::{DAY, NOW, TestAuthority};
+use skink_path::{Options, PeerName, Purpose, Revocation, validate};
+use skink_testkit::{DAY, NOW, TestAuthority, TestPki};
 use skink_x509::{Certificate, Extensions, KeyAlgorithm, KeyUsage, PublicKey, Time, oid};
 
 use crate::shape::{below, dns, key};
 
-fn webpki_accepts(
+pub(crate) fn webpki_accepts(
     leaf: &Certificate,
     untrusted: &[Certificate],
     anchor: &Certificate,
     time: Time,
     host: &str,
+) -> bool {
+    webpki_verdict(leaf, untrusted, anchor, time, host, None)
+}
+
+/// As [`webpki_accepts`], with revocation by these CRLs.
+fn webpki_verdict(
+    leaf: &Certificate,
+    untrusted: &[Certificate],
+    anchor: &Certificate,
+    time: Time,
+    host: &str,
+    revocation: Option<webpki::RevocationOptions<'_>>,
 ) -> bool {
     let der = |c: &Certificate| CertificateDer::from(c.der().to_vec());
     let (leaf, anchor) = (der(leaf), der(anchor));
@@ -29,7 +42,7 @@ fn webpki_accepts(
         &untrusted,
         UnixTime::since_unix_epoch(time),
         webpki::KeyUsage::server_auth(),
-        None,
+        revocation,
         None,
     );
     verified.is_ok()
@@ -118,4 +131,65 @@ proptest! {
         let may_sign = levels.iter().all(|level| level.usage != Some(false));
         prop_assert_eq!(ours.is_ok(), theirs && may_sign, "{:?}", ours.err());
     }
+
+    #[test]
+    fn generated_lists_get_one_verdict(
+        lists in [proptest::option::weighted(0.9, list()), proptest::option::weighted(0.9, list())],
+        days in 0u64..10,
+        chain in any::<bool>(),
+    ) {
+        static PKI: LazyLock<TestPki> = LazyLock::new(TestPki::new);
+        let authorities = [&PKI.root, &PKI.issuer];
+        let certificates = [&PKI.issuer.certificate, &PKI.leaf];
+        let mut crls = Vec::new();
+        for ((list, authority), certificate) in lists.iter().zip(authorities).zip(certificates) {
+            let Some(list) = list else { continue };
+            let points = certificate.crl_distribution_points();
+            let uri = match list.scope {
+                0 => None,
+                1 => Some(points[0].as_str()),
+                _ => Some("http://pki.test/crl/other.crl"),
+            };
+            let revoked = list.revokes.then(|| authority.revoked(certificate));
+            crls.push(authority.crl(list.number, uri, revoked.into_iter().collect()));
+        }
+        // At nextUpdate itself a list still counts here (§6.3.3 (a)), and no longer there.
+        let time = NOW.plus(Duration::from_hours(24 * days) + Duration::from_secs(1));
+        let depth = if chain { Revocation::Chain } else { Revocation::Leaf };
+        let options = Options::new(time, Purpose::Server).checking(depth);
+        let bundle = [PKI.issuer.certificate.clone()];
+        let anchor = &PKI.root.certificate;
+        let ours = validate(&PKI.leaf, &bundle, std::slice::from_ref(anchor), &crls, &options);
+        let parsed = crls.iter().map(|crl| webpki::OwnedCertRevocationList::from_der(crl.der()));
+        let parsed: Vec<webpki::CertRevocationList<'_>> =
+            parsed.map(|crl| crl.unwrap().into()).collect();
+        let parsed: Vec<_> = parsed.iter().collect();
+        let theirs = webpki::RevocationOptionsBuilder::new(&parsed).is_ok_and(|builder| {
+            let depth = if chain {
+                webpki::RevocationCheckDepth::Chain
+            } else {
+                webpki::RevocationCheckDepth::EndEntity
+            };
+            let strict = webpki::ExpirationPolicy::Enforce;
+            let revocation = builder.with_depth(depth).with_expiration_policy(strict).build();
+            webpki_verdict(&PKI.leaf, &bundle, anchor, time, "web-1.test", Some(revocation))
+        });
+        prop_assert_eq!(ours.is_ok(), theirs, "{:?}", ours.err());
+    }
+}
+
+/// One generated CRL.
+#[derive(Clone, Debug)]
+struct List {
+    scope: u8,
+    number: u64,
+    revokes: bool,
+}
+
+fn list() -> impl Strategy<Value = List> {
+    (0u8..3, 0u64..3, proptest::bool::weighted(0.2)).prop_map(|(scope, number, revokes)| List {
+        scope,
+        number,
+        revokes,
+    })
 }
