@@ -133,16 +133,13 @@ async fn nobody_issues(app: &App, issuer: &IssuerName) -> Result<Failure> {
     let mut own = all.into_iter().filter(|one| one.issuer == *issuer);
     let tainted = own.find_map(|one| one.taint.map(|taint| (one.id, taint.incident)));
     let after = app.settings().incident().retry_after_s;
-    let problem = match tainted {
-        Some((id, incident)) => {
-            let detail = format!("{id} is tainted ({incident}) and {issuer} has no successor yet");
-            Problem::new(Code::AuthorityTainted, detail)
-                .hint("its successor will issue under the same issuer name; come back")
-        }
-        None => {
-            let detail = format!("{issuer} has no active authority");
-            Problem::new(Code::NoActiveAuthority, detail)
-        }
+    let problem = if let Some((id, incident)) = tainted {
+        let detail = format!("{id} is tainted ({incident}) and {issuer} has no successor yet");
+        Problem::new(Code::AuthorityTainted, detail)
+            .hint("its successor will issue under the same issuer name; come back")
+    } else {
+        let detail = format!("{issuer} has no active authority");
+        Problem::new(Code::NoActiveAuthority, detail)
     };
     Ok(problem.retry_after(after).into())
 }
