@@ -2,6 +2,7 @@
 
 mod verdict;
 
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -139,8 +140,12 @@ fn release_binary() -> Result<PathBuf> {
 /// Runs one drill and judges it; gives its figures in a line.
 fn run(binary: &Path, drill: &Drill) -> Result<String> {
     let began = Instant::now();
+    // A drill leaves its report where it is started.
+    let folder = shell::target_dir().join("drills");
+    fs::create_dir_all(&folder)?;
     let mut child = drill
         .command(binary)
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
