@@ -282,7 +282,7 @@ async fn a_stolen_authority_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_restarted_again_and_again_gets_there() {
     let mut server = server().await;
-    let mut parties = vec![Party::join(&server, "web-1").await];
+    let mut parties = [Party::join(&server, "web-1").await];
     parties[0].live(&server).await;
     let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "copied",
                          "drill": true});
@@ -323,7 +323,7 @@ async fn events_of(server: &TestServer, id: &str) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_leaves_no_scar() {
     let server = server().await;
-    let mut parties = vec![Party::join(&server, "web-1").await];
+    let mut parties = [Party::join(&server, "web-1").await];
     parties[0].live(&server).await;
     let lea = server.operator("lea");
     let declare = json!({"plan": "rotation", "authority": "workloads-g1", "trigger": "planned"});

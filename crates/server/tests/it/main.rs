@@ -1,5 +1,5 @@
 //! The server over real sockets.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod authorisation;
 mod bad_input;
