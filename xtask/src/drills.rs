@@ -15,12 +15,22 @@ use serde_json::Value;
 
 use crate::shell;
 
+/// What is drilled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// An issuing authority's key is stolen.
+    Authority,
+    /// The same path without a thief.
+    Rotation,
+}
+
 /// One run of `skink drill --json`.
 #[derive(Clone, Debug)]
 pub(crate) struct Drill {
     /// Servers, and as many clients.
     pub(crate) endpoints: u32,
     pub(crate) seed: u64,
+    pub(crate) plan: Plan,
     pub(crate) crash: bool,
     /// A protection that is taken out: then the drill must notice.
     pub(crate) without: Option<&'static str>,
@@ -36,6 +46,7 @@ impl Drill {
         Self {
             endpoints,
             seed,
+            plan: Plan::Authority,
             crash: false,
             without: None,
             within: Duration::from_secs(50),
@@ -48,6 +59,7 @@ impl Drill {
         Self {
             endpoints,
             seed,
+            plan: Plan::Authority,
             crash: true,
             without: None,
             within: Duration::from_mins(1),
@@ -55,7 +67,17 @@ impl Drill {
         }
     }
 
-    /// The same, with one protection taken out.
+    /// A planned rotation, which has no deadline but must not be noticed either.
+    pub(crate) const fn rotation(endpoints: u32, seed: u64) -> Self {
+        Self {
+            plan: Plan::Rotation,
+            within: Duration::from_mins(2),
+            recovered_within: None,
+            ..Self::theft(endpoints, seed)
+        }
+    }
+
+    /// A stolen key, with one protection taken out.
     pub(crate) const fn sabotaged(endpoints: u32, protection: &'static str) -> Self {
         Self {
             without: Some(protection),
@@ -69,6 +91,9 @@ impl Drill {
         let size = self.endpoints.to_string();
         command.args(["--endpoints", &size, "--clients", &size]);
         command.args(["--seed", &self.seed.to_string()]);
+        if self.plan == Plan::Rotation {
+            command.args(["--plan", "rotation"]);
+        }
         if self.crash {
             command.arg("--crash");
         }
@@ -79,9 +104,10 @@ impl Drill {
     }
 
     fn name(&self) -> String {
+        let plan = if self.plan == Plan::Rotation { " rotation" } else { "" };
         let crash = if self.crash { " with crashes" } else { "" };
         let without = self.without.map_or_else(String::new, |what| format!(" without {what}"));
-        format!("{0} + {0}{crash}{without}, seed {1}", self.endpoints, self.seed)
+        format!("{0} + {0}{plan}{crash}{without}, seed {1}", self.endpoints, self.seed)
     }
 }
 

@@ -104,7 +104,7 @@ fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
         Step::DocTest => {
             shell::run(&mut tools.cargo(["test", "--doc", "--workspace", "--locked"]))?;
         }
-        Step::Drill => drills::run_all(&[Drill::theft(20, 1)])?,
+        Step::Drill => drills::run_all(&[Drill::theft(20, 1), Drill::rotation(8, 1)])?,
         Step::Sabotage => {
             let all = drills::PROTECTIONS.map(|protection| Drill::sabotaged(6, protection));
             drills::run_all(&all)?;

@@ -4,10 +4,22 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Drill;
+use super::{Drill, Plan};
 
 const MIN_CRASHES: u64 = 3;
 const MIN_FULL_HANDSHAKES: u64 = 1000;
+
+/// Figures that are told, whatever they are.
+const TOLD: [&str; 8] = [
+    "/exposure_s",
+    "/handshakes/resumed",
+    "/handshakes/requests",
+    "/certificates/revoked",
+    "/crl/entries",
+    "/key/refusal_code",
+    "/journal/events",
+    "/report",
+];
 
 /// Everything in the figures that is not as it must be.
 pub(super) fn problems(figures: &Value, drill: &Drill) -> Vec<String> {
@@ -27,14 +39,13 @@ pub(super) fn problems(figures: &Value, drill: &Drill) -> Vec<String> {
     must(full >= MIN_FULL_HANDSHAKES, "fewer than 1,000 full handshakes");
     must(count("/relying_parties") == Some(parties), "relying parties are missing");
     must(count("/certificates/reissued") >= Some(parties), "not everybody was re-issued");
-    must(yes("/crl/read_back"), "the CRL was not read back");
-    must(yes("/key/disabled"), "the key was not proven disabled");
-    must(yes("/key/control_signature_ok"), "no control signature: an outage is no proof");
-    must(yes("/key/thief_has_copy"), "nothing was stolen");
     must(yes("/journal/verified"), "the journal was not verified");
     must(list(figures, "/checkpoints").is_some_and(|c| !c.is_empty()), "no checkpoints");
     must(list(figures, "/not_rehearsed").is_some(), "not_rehearsed is missing");
-    must(figures["exposure_s"].is_number(), "exposure_s is missing");
+    for told in TOLD {
+        let value = figures.pointer(told);
+        must(value.is_some_and(|value| !value.is_null()), &format!("{told} is missing"));
+    }
     let recovered = figures["recovered_s"].as_f64();
     must(recovered.is_some(), "recovered_s is missing");
     if let (Some(limit), Some(seconds)) = (drill.recovered_within, recovered) {
@@ -43,6 +54,32 @@ pub(super) fn problems(figures: &Value, drill: &Drill) -> Vec<String> {
     if drill.crash {
         must(count("/crashes") >= Some(MIN_CRASHES), "fewer than three crashes");
     }
+    found.extend(gate_problems(figures));
+    if drill.plan == Plan::Authority {
+        found.extend(theft_problems(figures));
+    }
+    found
+}
+
+/// The drill's own verdict, which it has to give with the figures.
+fn gate_problems(figures: &Value) -> Vec<String> {
+    let Some(gates) = list(figures, "/gates").filter(|gates| !gates.is_empty()) else {
+        return vec!["no gates".to_owned()];
+    };
+    let shut = gates.iter().filter(|gate| gate["holds"] != Value::Bool(true));
+    shut.map(|gate| format!("gate {} does not hold: {}", gate["name"], gate["evidence"])).collect()
+}
+
+/// What only a thief makes necessary.
+fn theft_problems(figures: &Value) -> Vec<String> {
+    let must = [
+        ("/crl/read_back", "the CRL was not read back"),
+        ("/key/disabled", "the key was not proven disabled"),
+        ("/key/control_signature_ok", "no control signature: an outage is no proof"),
+        ("/key/thief_has_copy", "nothing was stolen"),
+    ];
+    let broken = must.iter().filter(|(at, _)| figures.pointer(at) != Some(&Value::Bool(true)));
+    let mut found: Vec<String> = broken.map(|(_, what)| (*what).to_owned()).collect();
     found.extend(attack_problems(figures));
     found
 }
@@ -106,7 +143,8 @@ mod tests {
             "key": {"disabled": true, "refusal_code": "disabled", "control_signature_ok": true,
                 "thief_has_copy": true},
             "crashes": 3, "journal": {"events": 40, "verified": true},
-            "report": "report.md", "not_rehearsed": []
+            "report": "report.md", "not_rehearsed": [],
+            "gates": [{"name": "incident closed", "holds": true, "evidence": "recovered"}]
         })
     }
 
@@ -134,6 +172,8 @@ mod tests {
             ("/exposure_s", Value::Null),
             ("/recovered_s", Value::Null),
             ("/crashes", json!(2)),
+            ("/gates", json!([])),
+            ("/gates/0/holds", json!(false)),
             ("/attacks", json!([])),
             ("/attacks/0/targets", json!(0)),
             ("/attacks/0/refused_after", json!(7)),
@@ -144,6 +184,19 @@ mod tests {
             *figures.pointer_mut(pointer).unwrap() = value;
             assert_eq!(problems(&figures, &Drill::crash(8, 1)).len(), 1, "{pointer}");
         }
+    }
+
+    #[test]
+    fn a_rotation_needs_no_thief_but_everything_else() {
+        let mut figures = good();
+        for pointer in ["/key/disabled", "/key/thief_has_copy", "/crl/read_back"] {
+            *figures.pointer_mut(pointer).unwrap() = json!(false);
+        }
+        figures["attacks"] = json!([]);
+        let rotation = Drill::rotation(8, 1);
+        assert_eq!(problems(&figures, &rotation), Vec::<String>::new());
+        figures["handshakes"]["failed"] = json!(1);
+        assert_eq!(problems(&figures, &rotation).len(), 1);
     }
 
     #[test]
