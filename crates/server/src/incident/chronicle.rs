@@ -28,6 +28,15 @@ pub(super) async fn load(app: &App, id: &IncidentId) -> Result<Chronicle> {
     read(&mut snapshot, id).await
 }
 
+/// The incident as it stands now: `known`, unless its journal went on.
+pub(super) async fn refresh(app: &App, id: &IncidentId, known: Chronicle) -> Result<Chronicle> {
+    let mut snapshot = app.store().read().await.map_err(Failure::Store)?;
+    if journal::head(&mut snapshot, id.as_str()).await?.seq == known.seq {
+        return Ok(known);
+    }
+    read(&mut snapshot, id).await
+}
+
 async fn read(from: &mut impl Reader, id: &IncidentId) -> Result<Chronicle> {
     let rows = journal::all(from, id.as_str()).await?;
     let seq = rows.last().map_or(0, |row| row.seq);

@@ -19,6 +19,10 @@ use crate::app::App;
 use crate::failure::{Failure, Result, chain};
 use crate::http::listen::stopped;
 
+/// The least time from one look to the next that news brings on: a large fleet has news all the
+/// time, and a gate need not be measured at each of them.
+const BREATH: Duration = Duration::from_millis(20);
+
 /// How long a driver rests after its database failed it.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -28,6 +32,7 @@ pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
     let mut drivers: JoinSet<IncidentId> = JoinSet::new();
     let mut driven = std::collections::HashSet::new();
     loop {
+        let looked_at = Instant::now();
         news.borrow_and_update();
         match super::running(&app).await {
             Ok(running) => {
@@ -46,7 +51,7 @@ pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
                 // A driver that panicked is missed here and started anew.
                 if let Ok(id) = ended { driven.remove(&id); } else { driven.clear(); }
             }
-            _ = news.changed() => {}
+            () = news_with_a_breath(&mut news, looked_at + BREATH) => {}
             () = tokio::time::sleep(tick(&app)) => {}
             () = stopped(&mut stop) => break,
         }
@@ -92,6 +97,9 @@ struct Driver<'a> {
     /// Gates that were found shut: by which news, and when.
     shut: HashMap<EffectKey, (u64, Instant)>,
     wake: Instant,
+    /// The incident as it was read last.
+    known: Option<Chronicle>,
+    looked_at: Instant,
 }
 
 impl<'a> Driver<'a> {
@@ -104,13 +112,19 @@ impl<'a> Driver<'a> {
             begun: HashMap::new(),
             shut: HashMap::new(),
             wake: Instant::now(),
+            known: None,
+            looked_at: Instant::now(),
         }
     }
 
     /// Records what follows from the time, and begins what may happen now. True when it is over.
     async fn advance(&mut self) -> Result<bool> {
         let count = *self.news.borrow_and_update();
-        let mut chronicle = chronicle::load(self.app, self.id).await?;
+        self.looked_at = Instant::now();
+        let mut chronicle = match self.known.take() {
+            Some(known) => chronicle::refresh(self.app, self.id, known).await?,
+            None => chronicle::load(self.app, self.id).await?,
+        };
         if !engine::tick(&chronicle.state, self.app.now()).is_empty() {
             let ticked = |state: &State, now| Ok(engine::tick(state, now));
             chronicle = chronicle::record(self.app, self.id, ticked).await?;
@@ -123,6 +137,7 @@ impl<'a> Driver<'a> {
         for effect in engine::decide(&chronicle.state, self.app.now()) {
             self.begin(&chronicle, effect, count).await?;
         }
+        self.known = Some(chronicle);
         Ok(false)
     }
 
@@ -163,7 +178,7 @@ impl<'a> Driver<'a> {
                     None
                 }
             },
-            _ = self.news.changed() => None,
+            () = news_with_a_breath(&mut self.news, self.looked_at + BREATH) => None,
             () = tokio::time::sleep_until(self.wake) => None,
         }
     }
@@ -208,6 +223,13 @@ impl<'a> Driver<'a> {
             self.settled(done.ok()).await;
         }
     }
+}
+
+/// News, and no earlier than `earliest`.
+async fn news_with_a_breath(news: &mut watch::Receiver<u64>, earliest: Instant) {
+    // The sender lives as long as the server.
+    let _ = news.changed().await;
+    tokio::time::sleep_until(earliest).await;
 }
 
 fn key_of(observation: &Observation) -> EffectKey {
