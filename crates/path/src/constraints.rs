@@ -94,7 +94,9 @@ fn names_of(certificate: &Certificate) -> Vec<GeneralName> {
     let subject = certificate.subject();
     if !names.iter().any(|name| matches!(name, GeneralName::Email(_))) {
         let mailboxes = subject.attributes().into_iter().filter(|(kind, _)| *kind == EMAIL_ADDRESS);
-        names.extend(mailboxes.filter_map(|(_, text)| text).map(GeneralName::Email));
+        // What is no text cannot be judged, and so neither lies inside nor outside.
+        let strange = || GeneralName::Other { tag: 1, der: Vec::new() };
+        names.extend(mailboxes.map(|(_, text)| text.map_or_else(strange, GeneralName::Email)));
     }
     if !subject.is_empty() {
         names.push(GeneralName::Directory(subject.clone()));

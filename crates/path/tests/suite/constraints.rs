@@ -127,6 +127,17 @@ fn a_mailbox_in_the_subject_counts_where_there_is_no_other() {
     };
     assert!(subject("a@x.test").is_ok());
     assert_eq!(first(subject("a@y.test")), Code::NameConstraint);
+    // The mailbox as an OCTET STRING, which is no text.
+    let excluded = constraints(vec![], vec![Base::Rfc822Name(ia5("y.test"))]);
+    let issuer = constrained(&root, &excluded);
+    let strange = leaf(&issuer, |spec| {
+        let text: Name = "emailAddress=a@y.test".parse().unwrap();
+        let mut der = text.to_der().to_vec();
+        let tag = der.len() - "a@y.test".len() - 2;
+        der[tag] = 4;
+        spec.subject = Name::from_der(&der).unwrap();
+    });
+    assert_eq!(first(check(&strange, &[&issuer], &root, &server())), Code::NameConstraint);
 }
 
 #[test]
