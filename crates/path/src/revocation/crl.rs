@@ -227,8 +227,13 @@ impl<'q> Ask<'q> {
             let own = signer.fingerprint();
             let known = within.contains(&own);
             // A signer vouches for itself only where its certificate names it as the CRL's issuer
-            // (PKITS 4.14.30); a namesake of the authority never does.
-            let vouches = if known { list.issuer != self.issuer } else { !judged.contains(&own) };
+            // (PKITS 4.14.30); a namesake of the authority never does, and nobody vouches for the
+            // authorities above himself: one of them may be the thief who made him.
+            let vouches = if known {
+                list.issuer != self.issuer && signer == self.question.certificate
+            } else {
+                !judged.contains(&own)
+            };
             if !signs(signer) || !vouches {
                 continue;
             }

@@ -7,13 +7,15 @@ use skink_testkit::{DAY, NOW, TestAuthority, TestKey, TestPki};
 use skink_x509::crl::{
     Crl, CrlNumber, CrlSpec, IssuingDistributionPoint, Reason, RevokedEntry, encode_tbs,
 };
-use skink_x509::{Certificate, Extensions, KeyUsage, Name, Time};
+use skink_x509::{
+    Certificate, Extensions, KeyAlgorithm, KeyUsage, Name, ObjectIdentifier, Time, oid,
+};
 use x509_cert::crl::TbsCertList;
 use x509_cert::ext::pkix::crl::BaseCrlNumber;
-use x509_cert::ext::pkix::crl::dp::ReasonFlags;
-use x509_cert::ext::pkix::crl::dp::Reasons;
+use x509_cert::ext::pkix::crl::dp::{DistributionPoint, ReasonFlags, Reasons};
+use x509_cert::ext::pkix::name::{GeneralName, GeneralNames};
 
-use crate::shape::{first, key};
+use crate::shape::{authority, below, first, key, leaf};
 
 const PARTITION: &str = "http://pki.test/crl/root/workloads-g1.crl";
 
@@ -183,4 +185,60 @@ fn lists_for_some_reasons_must_make_up_all_of_them() {
     assert_eq!(first(rfc(&[&first_half])), Code::SomeReasons);
     assert!(rfc(&[&first_half, &second_half]).is_ok());
     assert_eq!(first(rfc(&[&first_half, &second_half, &revoking])), Code::Revoked);
+}
+
+/// An extension with that value.
+fn extension(oid: ObjectIdentifier, value: Vec<u8>) -> x509_cert::ext::Extension {
+    let extn_value = der::asn1::OctetString::new(value).unwrap();
+    x509_cert::ext::Extension { extn_id: oid, critical: true, extn_value }
+}
+
+fn directory(name: &Name) -> GeneralNames {
+    vec![GeneralName::DirectoryName(x509_cert::name::Name::from_der(name.to_der()).unwrap())]
+}
+
+/// Makes it a list of certificates of `issuer`.
+fn indirect(issuer: &Name) -> impl FnOnce(&mut TbsCertList) {
+    move |tbs| {
+        let point = vec![0x30, 3, 0x84, 1, 0xff];
+        let point = extension(oid::ISSUING_DISTRIBUTION_POINT, point);
+        tbs.crl_extensions.get_or_insert_default().push(point);
+        if let Some(first) = tbs.revoked_certificates.iter_mut().flatten().next() {
+            let issuer = extension(oid::CERTIFICATE_ISSUER, directory(issuer).to_der().unwrap());
+            first.crl_entry_extensions = Some(vec![issuer]);
+        }
+    }
+}
+
+#[test]
+fn a_thief_cannot_clear_himself_as_a_signer_of_indirect_lists() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let (name, crls) = (root.certificate.subject(), Name::from_common_name("crls").unwrap());
+    let at_crls = |extensions: Extensions| {
+        let point = DistributionPoint {
+            distribution_point: None,
+            reasons: None,
+            crl_issuer: Some(directory(&crls)),
+        };
+        let points = vec![point].to_der().unwrap();
+        extensions.raw(oid::CRL_DISTRIBUTION_POINTS, false, points)
+    };
+    let own = key();
+    let signer = crl_signer(&root, &crls, &own);
+    let stolen = below(&root, "g1", |key, parent| at_crls(authority(key, parent, None)));
+    let leaf = leaf(&root, |spec| spec.extensions = at_crls(spec.extensions.clone()));
+    // The thief makes himself a namesake of that signer.
+    let forged_key = key();
+    let forged = crl_signer(&stolen, &crls, &forged_key);
+    let entries = [root.revoked(&stolen.certificate), root.revoked(&leaf)];
+    let real = |revoked| crl(&crls, &own, 1, None, revoked, indirect(name));
+    let empty = crl(&crls, &forged_key, 99, None, &[], indirect(name));
+    let (roots, his) = (root.crl(1, None, vec![]), stolen.crl(1, None, vec![]));
+    let bundle = [signer, stolen.certificate.clone(), forged];
+    let anchors = [root.certificate.clone()];
+    let options = options(Profile::Rfc5280);
+    let judge = |lists: &[Crl]| validate(&leaf, &bundle, &anchors, lists, &options);
+    assert!(judge(&[real(&[]), roots.clone()]).is_ok(), "the signer counts");
+    assert_eq!(first(judge(&[real(&entries), roots.clone()])), Code::Revoked);
+    assert_eq!(first(judge(&[real(&entries), empty, roots, his])), Code::Revoked);
 }
