@@ -2,12 +2,12 @@
 
 use skink_x509::{Certificate, KeyUsage};
 
-use crate::VerifiedPath;
 use crate::distinguished::is_self_issued;
 use crate::finding::{Attempt, Code, Finding, Rejection, Severity};
 use crate::judge::{Role, judge};
 use crate::work::{FOLLOW, Spent, Work};
 use crate::world::{Candidate, World};
+use crate::{Profile, VerifiedPath};
 
 /// How many refused candidates are told beside the closest.
 const TOLD: usize = 8;
@@ -30,13 +30,34 @@ impl<'w, 'a> Search<'w, 'a> {
     pub(crate) fn run(mut self, leaf: &Certificate) -> Result<VerifiedPath, Rejection> {
         match self.extend(std::slice::from_ref(leaf)) {
             Ok(Some(path)) => Ok(path),
+            Ok(None) if self.is_pinned(leaf) => self.pinned(leaf),
             Ok(None) => Err(Rejection::new(self.attempts, self.candidates, None)),
-            Err(Spent) => {
-                let message = format!("gave up after {} signatures", self.world.options.budget);
-                let spent = Finding::of_path(Code::BudgetSpent, message);
-                Err(Rejection::new(self.attempts, self.candidates, Some(spent)))
-            }
+            Err(Spent) => Err(self.spent()),
         }
+    }
+
+    /// Whether the end entity itself is trusted, as somebody does who pins a self-signed server.
+    fn is_pinned(&self, leaf: &Certificate) -> bool {
+        self.world.options.profile == Profile::Rfc5280
+            && self
+                .world
+                .with_subject(leaf.subject())
+                .iter()
+                .any(|candidate| candidate.is_anchor && candidate.certificate == leaf)
+    }
+
+    fn pinned(mut self, leaf: &Certificate) -> Result<VerifiedPath, Rejection> {
+        match self.consider(vec![leaf.clone()]) {
+            Ok(Some(path)) => Ok(path),
+            Ok(None) => Err(Rejection::new(self.attempts, self.candidates, None)),
+            Err(Spent) => Err(self.spent()),
+        }
+    }
+
+    fn spent(self) -> Rejection {
+        let message = format!("gave up after {} signatures", self.world.options.budget);
+        let spent = Finding::of_path(Code::BudgetSpent, message);
+        Rejection::new(self.attempts, self.candidates, Some(spent))
     }
 
     /// Tries every issuer of the path's last certificate.

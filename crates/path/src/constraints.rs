@@ -10,7 +10,9 @@ use x509_cert::ext::pkix::name::GeneralName as Base;
 
 use crate::distinguished::{Canonical, is_self_issued};
 use crate::finding::{Code, Finding};
+use crate::form::is_host;
 use crate::work::{Spent, Work};
+use crate::{Formalities, Options, Profile};
 
 /// The mailbox in a subject (PKCS #9), deprecated and still met.
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
@@ -21,11 +23,12 @@ pub(crate) fn judge(
     issuer: &Certificate,
     leaf: &Certificate,
     between: &[Certificate],
+    options: &Options<'_>,
     work: &mut Work,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Spent> {
     let Some(extension) = issuer.extension(oid::NAME_CONSTRAINTS) else { return Ok(()) };
-    let constraints = match read(&extension.value) {
+    let constraints = match read(&extension.value, options.formalities) {
         Ok(constraints) => constraints,
         Err(message) => {
             findings.push(Finding::error(Code::UnreadableConstraint, issuer, message.to_owned()));
@@ -37,7 +40,11 @@ pub(crate) fn judge(
     // Self-issued authorities are exempt, an end entity never is (§6.1.3 (b)).
     let others = between.iter().filter(|certificate| !is_self_issued(certificate));
     for certificate in std::iter::once(leaf).chain(others) {
-        for name in names_of(certificate) {
+        let mut names = names_of(certificate);
+        if options.profile == Profile::Rfc5280 && certificate == leaf {
+            names.extend(hosts_in_subject(leaf));
+        }
+        for name in names {
             work.steps(permitted.len() + excluded.len())?;
             if let Some(message) = broken(&name, &permitted, &excluded) {
                 findings.push(Finding::error(Code::NameConstraint, certificate, message));
@@ -48,7 +55,7 @@ pub(crate) fn judge(
 }
 
 /// The constraints, or what keeps them from being judged.
-fn read(value: &[u8]) -> Result<NameConstraints, &'static str> {
+fn read(value: &[u8], formalities: Formalities) -> Result<NameConstraints, &'static str> {
     let constraints =
         NameConstraints::from_der(value).map_err(|_| "its name constraints cannot be read")?;
     let (permitted, excluded) = (&constraints.permitted_subtrees, &constraints.excluded_subtrees);
@@ -60,7 +67,7 @@ fn read(value: &[u8]) -> Result<NameConstraints, &'static str> {
             return Err("its name constraints have distances, which this profile does not");
         }
         let sound = match &subtree.base {
-            Base::DnsName(base) => is_dns_base(base.as_str()),
+            Base::DnsName(base) => is_dns_base(base.as_str(), formalities),
             Base::IpAddress(base) => is_network(base.as_bytes()),
             Base::Rfc822Name(base) => !base.as_str().starts_with('*'),
             _ => true,
@@ -72,8 +79,13 @@ fn read(value: &[u8]) -> Result<NameConstraints, &'static str> {
     Ok(constraints)
 }
 
-/// A host name without wildcard or leading period; empty for every name.
-fn is_dns_base(base: &str) -> bool {
+/// A host name without wildcard; empty for every name. A leading period is not allowed and often
+/// met: it leaves the host itself out.
+fn is_dns_base(base: &str, formalities: Formalities) -> bool {
+    let base = match formalities {
+        Formalities::Warn => base.strip_prefix('.').unwrap_or(base),
+        Formalities::Refuse => base,
+    };
     let label = |label: &str| !label.is_empty() && label != "*";
     base.is_empty() || base.split('.').all(label)
 }
@@ -104,6 +116,20 @@ fn names_of(certificate: &Certificate) -> Vec<GeneralName> {
     names
 }
 
+/// Hosts among the common names, which count where there are no alternative names.
+fn hosts_in_subject(leaf: &Certificate) -> Vec<GeneralName> {
+    if leaf.dns_names().next().is_some() {
+        return Vec::new();
+    }
+    let names =
+        leaf.subject().attributes().into_iter().filter(|(kind, _)| *kind == oid::COMMON_NAME);
+    names
+        .filter_map(|(_, text)| text)
+        .filter(|text| text.contains('.') && is_host(text))
+        .map(GeneralName::Dns)
+        .collect()
+}
+
 /// Why `name` is not within the constraints, if it is not.
 fn broken(
     name: &GeneralName,
@@ -126,7 +152,8 @@ fn broken(
 /// Whether a wildcard covers a host that the subtree begins with: `*.a` names `b.a`, too.
 fn may_stand_for(name: &GeneralName, base: &Base) -> bool {
     let (GeneralName::Dns(name), Base::DnsName(base)) = (name, base) else { return false };
-    match (name.strip_prefix("*."), base.as_str().split_once('.')) {
+    let base = base.as_str();
+    match (name.strip_prefix("*."), base.strip_prefix('.').unwrap_or(base).split_once('.')) {
         (Some(parent), Some((_, rest))) => parent.eq_ignore_ascii_case(rest),
         _ => false,
     }
@@ -181,6 +208,9 @@ fn within(name: &GeneralName, base: &Base) -> Option<bool> {
 fn dns_within(name: &str, base: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name).to_ascii_lowercase();
     let base = base.to_ascii_lowercase();
+    if base.starts_with('.') {
+        return name.len() > base.len() && name.ends_with(&base);
+    }
     base.is_empty() || name == base || name.ends_with(&format!(".{base}"))
 }
 
@@ -246,7 +276,10 @@ mod tests {
         assert!(host_within("a.example.com", ".example.com"));
         assert!(!host_within("example.com", ".example.com"));
         assert!(mailbox_within("x@example.com", "example.com"));
-        assert!(is_dns_base("") && is_dns_base("a.b") && !is_dns_base(".a") && !is_dns_base("*.a"));
+        let formal = |base| is_dns_base(base, Formalities::Refuse);
+        assert!(formal("") && formal("a.b") && !formal(".a") && !formal("*.a"));
+        assert!(is_dns_base(".a", Formalities::Warn) && !is_dns_base("*.a", Formalities::Warn));
+        assert!(dns_within("x.a", ".a") && !dns_within("a", ".a") && !dns_within("xa", ".a"));
         assert!(is_network(&[10, 0, 0, 0, 255, 0, 0, 0]) && is_network(&[0; 8]));
         assert!(!is_network(&[10, 0, 0, 0, 255, 0, 255, 0]) && !is_network(&[10, 0]));
         assert!(!mailbox_within("x@a.example.com", "example.com"));

@@ -22,7 +22,7 @@ pub(crate) enum Place {
 const LONGEST_LIFE: Duration = Duration::from_hours(398 * 24);
 
 /// Critical extensions whose rules are enforced here.
-const UNDERSTOOD: [ObjectIdentifier; 10] = [
+const UNDERSTOOD: [ObjectIdentifier; 11] = [
     oid::BASIC_CONSTRAINTS,
     oid::KEY_USAGE,
     oid::EXTENDED_KEY_USAGE,
@@ -33,6 +33,7 @@ const UNDERSTOOD: [ObjectIdentifier; 10] = [
     oid::POLICY_MAPPINGS,
     oid::POLICY_CONSTRAINTS,
     oid::INHIBIT_ANY_POLICY,
+    oid::OCSP_NOCHECK,
 ];
 
 /// Extensions that must not be critical: told as such, not as unknown.
@@ -168,6 +169,8 @@ impl Form<'_> {
         } else {
             let names = certificate.extension(oid::NAME_CONSTRAINTS);
             self.must(names.is_none(), "name constraints are for authorities only");
+            let limited = peer && certificate.path_len().is_some();
+            self.must(!limited, "a path length is for authorities only");
         }
     }
 
@@ -207,13 +210,15 @@ impl Form<'_> {
     }
 }
 
-/// Labels of letters, digits, hyphens and, as met, underscores; a wildcard may be the whole of the
+/// Labels of letters, digits, hyphens within and, as met, underscores; a wildcard may be the whole of the
 /// leftmost.
-fn is_host(name: &str) -> bool {
+pub(crate) fn is_host(name: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name);
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     name.len() <= 253 && name.split('.').all(label)

@@ -65,7 +65,7 @@ pub(crate) fn judge(
     for (below, issuer) in issuers.iter().enumerate() {
         let between = &issuers[..below];
         authority(issuer, between, role, options, &mut findings);
-        constraints::judge(issuer, leaf, between, work, &mut findings)?;
+        constraints::judge(issuer, leaf, between, options, work, &mut findings)?;
     }
     policy::judge(path, options, work, &mut findings)?;
     revocation::judge(path, within, judged, world, work, &mut findings)?;

@@ -208,3 +208,17 @@ fn codes_have_names_that_scripts_read() {
     assert_eq!(Code::DeniedKey.as_str(), "denied-key");
     assert_eq!(serde_json::to_string(&Code::NoCrl).unwrap(), "\"no-crl\"");
 }
+
+#[test]
+fn a_pinned_end_entity_is_a_path_by_itself_outside_the_strict_profile() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let pinned = leaf(&root, |_| {});
+    let judge = |time, profile| {
+        let options = Options { profile, ..Options::new(time, Purpose::Server) };
+        validate(&pinned, &[], std::slice::from_ref(&pinned), &[], &options)
+    };
+    let path = judge(NOW, Profile::Rfc5280).unwrap();
+    assert_eq!(path.certificates(), std::slice::from_ref(&pinned));
+    assert_eq!(first(judge(NOW.plus(60 * DAY), Profile::Rfc5280)), Code::Expired);
+    assert_eq!(first(judge(NOW, Profile::Webpki)), Code::IssuerNotFound);
+}
