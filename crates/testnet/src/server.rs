@@ -42,7 +42,7 @@ impl TestServer {
     ///
     /// When that fails.
     pub fn init(skink: &Path, dir: &Path) -> Self {
-        let server = Self { skink: skink.to_owned(), dir: dir.to_owned(), child: None };
+        let server = Self::over(skink, dir);
         let mut lines = String::from("root=the root keeps a long passphrase\n");
         for name in CUSTODIANS {
             writeln!(lines, "{name}=a long passphrase of {name}").unwrap();
@@ -64,6 +64,11 @@ impl TestServer {
         assert!(done.status.success(), "skink init: {}", said(&done));
         server.hurry();
         server
+    }
+
+    /// A hierarchy that something else made in `dir`, laid out in the same way.
+    pub fn over(skink: &Path, dir: &Path) -> Self {
+        Self { skink: skink.to_owned(), dir: dir.to_owned(), child: None }
     }
 
     /// Starts `skink serve` and waits until it is ready.

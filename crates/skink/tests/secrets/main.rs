@@ -1,0 +1,6 @@
+//! No private key, credential or token is in any log, answer, report, snapshot or evidence bundle.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod drilled;
+mod search;
+mod served;
