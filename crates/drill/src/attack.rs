@@ -1,5 +1,6 @@
 //! The thief's attacks, each against every relying party that it concerns.
 
+pub(crate) mod escrow;
 pub(crate) mod handshake;
 pub(crate) mod lasting;
 pub(crate) mod package;
@@ -29,6 +30,10 @@ pub(crate) const NAMES: &[&str] = &[
     package::OTHER_DOMAIN,
     package::FAST_FORWARD,
     package::FORGETFUL,
+    escrow::STALE,
+    escrow::ALTERED,
+    escrow::SECOND,
+    escrow::REPLAYED,
 ];
 
 /// Attacks that succeed as long as the stolen authority is trusted: had they not been accepted

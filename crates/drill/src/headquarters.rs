@@ -4,11 +4,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
+use skink_api::CeremonyRequest;
 use skink_x509::Certificate;
 use tokio::process::Command;
 
 use crate::DrillError;
-use crate::operator::Operator;
+use crate::operator::{Answer, Operator, expect};
 use crate::options::{DrillOptions, Sabotage};
 use crate::process::ServerProcess;
 
@@ -53,7 +55,9 @@ impl Headquarters {
         let (lead_again, _) = person(&server_dir, "lead", addr)?;
         let (ciso, _) = person(&server_dir, "ciso", addr)?;
         let public = server.ports().public;
-        Ok(Self { dir: dir.to_owned(), server, lead, ciso, lead_again, public })
+        let made = Self { dir: dir.to_owned(), server, lead, ciso, lead_again, public };
+        made.hold_ceremony(&options.skink).await?;
+        Ok(made)
     }
 
     /// One more session of the lead's, for a task of its own.
@@ -61,9 +65,52 @@ impl Headquarters {
         person(&self.server_dir(), "lead", self.server.ports().api).map(|(operator, _)| operator)
     }
 
-    /// The file of an authority's recovery kit.
+    /// The file of an authority's recovery kit, as the latest ceremony left it.
     pub(crate) fn kit(&self, authority: &str) -> PathBuf {
+        self.dir.join("kits").join(format!("{authority}-2.kit.json"))
+    }
+
+    /// The kit that the first ceremony left; the second one voids it.
+    pub(crate) fn first_kit(&self, authority: &str) -> PathBuf {
         self.dir.join("root").join("kits").join(format!("{authority}.kit.json"))
+    }
+
+    /// A second ceremony, as on any ordinary day: request out, response in, newer kits.
+    async fn hold_ceremony(&self, skink: &Path) -> Result<(), DrillError> {
+        let wrote = |source| DrillError::File { what: "carry a ceremony's file", source };
+        let answer = self.lead.post("/ceremonies", &serde_json::json!({})).await?;
+        let made: CeremonyRequest = expect("ask for a ceremony", answer)?;
+        let request = self.dir.join("request.json");
+        fs_err::write(&request, made.file).map_err(wrote)?;
+        let mut command = Command::new(skink);
+        command.args(["root", "sign"]).arg(&request).arg("--dir").arg(self.dir.join("root"));
+        command.arg("--out").arg(self.response()).arg("--kits").arg(self.dir.join("kits"));
+        for name in CUSTODIANS {
+            command.args(["--custodian", name]);
+        }
+        command.arg("--passphrase-file").arg(self.dir.join("passphrases")).arg("--yes");
+        let output = command
+            .output()
+            .await
+            .map_err(|source| DrillError::Process { what: "sign a ceremony for", source })?;
+        if !output.status.success() {
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(DrillError::Init { stderr });
+        }
+        expect("import the ceremony's response", self.import_again().await?).map(drop)
+    }
+
+    fn response(&self) -> PathBuf {
+        self.dir.join("response.json")
+    }
+
+    /// Hands the ceremony's response to the server, for the first time or once more.
+    pub(crate) async fn import_again(&self) -> Result<Answer<Value>, DrillError> {
+        let failed = |source| DrillError::File { what: "carry a ceremony's file", source };
+        let text = fs_err::read_to_string(self.response()).map_err(failed)?;
+        let response: Value =
+            serde_json::from_str(&text).map_err(|error| failed(std::io::Error::other(error)))?;
+        self.lead.post("/ceremonies/response", &response).await
     }
 
     /// The folder of the agents' own folders, by party.

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use skink_api::{Incident, JournalReport};
+use skink_api::{Incident, JournalReport, Page};
 use skink_x509::Certificate;
 use skink_x509::crl::Crl;
 
 use crate::agents::Agents;
 use crate::attack::scoreboard::{Phase, Scoreboard};
-use crate::attack::{handshake, lasting, package, server};
+use crate::attack::{escrow, handshake, lasting, package, server};
 use crate::battlefield::Battlefield;
 use crate::command::Command;
 use crate::crash::Crasher;
@@ -21,7 +21,7 @@ use crate::operator::expect;
 use crate::options::{DrillOptions, DrilledPlan};
 use crate::report::{Certificates, Checkpoint, CrlResult, JournalResult, KeyResult, Report};
 use crate::rng::Choices;
-use crate::score::{Observed, gates};
+use crate::score::{Observed, Released, gates};
 use crate::thief::forge::{Partner, Thief};
 use crate::thief::key::{StolenKey, thwarted};
 use crate::thief::status;
@@ -173,7 +173,7 @@ async fn theft(
     let mut tainted = None;
     let mut laggard_was_waited_for = false;
     let closed = command
-        .drive(|incident| {
+        .drive(Some(&field.scoreboard), |incident| {
             progress.incident(incident);
             let waits = incident.approvals.iter().any(|wanted| wanted.step == "taint");
             if !waits && tainted.is_none() && incident.summary.step != "triage" {
@@ -196,6 +196,8 @@ async fn theft(
         .await?;
     attack_all(&field, headquarters, Phase::After).await?;
     footholds.use_all(&field, Phase::After).await;
+    let released = closed.summary.successor.is_some();
+    escrow::repeat(headquarters, &command.id, released, &field.scoreboard).await?;
     loot.offer_all(&field.thief, agents, &field.fleet, &field.scoreboard)?;
     wait_for_traffic(traffic).await?;
 
@@ -224,7 +226,7 @@ async fn rotation(scene: &Scene<'_>, fleet: &Fleet) -> Result<Outcome, DrillErro
         options.crash.then(|| Crasher::start(Arc::clone(headquarters), choices.fork("crashes")));
     let mut laggard_was_waited_for = false;
     let closed = command
-        .drive(|incident| {
+        .drive(None, |incident| {
             progress.incident(incident);
             laggard_was_waited_for |= fleet.laggard().lags() && quiet_is_shut(incident);
         })
@@ -252,10 +254,39 @@ async fn finish(
     report.journal = JournalResult { events: journal.events, verified: journal.verified };
     let text = headquarters.lead.text(&format!("/incidents/{}/report.md", command.id)).await?;
     let observed = Observed {
+        released_once: released_once(headquarters, &closed.summary.successor).await?,
+        numbers_published_once: all_distinct(&closed.crl.published),
         closed: closed.summary.state == skink_api::IncidentState::Closed,
         laggard_was_waited_for,
     };
     Ok(Outcome { report, observed, text })
+}
+
+/// Endpoints that got other than exactly one certificate of the new generation from this incident.
+async fn released_once(
+    headquarters: &Headquarters,
+    successor: &Option<String>,
+) -> Result<Released, DrillError> {
+    let authority = successor.clone().unwrap_or_default();
+    let path = format!("/certificates?authority={authority}&limit=1000");
+    let answer = headquarters.lead.get::<Page<skink_api::Certificate>>(&path).await?;
+    let page = expect("list the new certificates", answer)?;
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for certificate in page.items.iter().filter(|one| one.profile != "canary") {
+        if let (Some(endpoint), "issued") = (&certificate.endpoint, certificate.state.as_str()) {
+            *counts.entry(endpoint.clone()).or_default() += 1;
+        }
+    }
+    let more_than_one = counts.iter().filter(|(_, count)| **count > 1);
+    Ok(Released {
+        endpoints: counts.len(),
+        more_than_one: more_than_one.map(|(endpoint, _)| endpoint.clone()).collect(),
+    })
+}
+
+fn all_distinct(published: &[String]) -> bool {
+    let distinct: std::collections::BTreeSet<_> = published.iter().collect();
+    !published.is_empty() && distinct.len() == published.len()
 }
 
 /// Every attack that needs no foothold, against everybody.

@@ -14,6 +14,19 @@ pub(crate) struct Observed {
     pub(crate) closed: bool,
     /// Whether an endpoint used its replaced certificate while the quiet gate was shut.
     pub(crate) laggard_was_waited_for: bool,
+    /// What was released under the new generation.
+    pub(crate) released_once: Released,
+    /// Whether no CRL number went out twice.
+    pub(crate) numbers_published_once: bool,
+}
+
+/// Certificates of the new generation that were released to endpoints.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Released {
+    /// Endpoints that have one.
+    pub(crate) endpoints: usize,
+    /// Endpoints that were given more than one.
+    pub(crate) more_than_one: Vec<String>,
 }
 
 /// Every gate of a drill with these options.
@@ -45,6 +58,15 @@ pub(crate) fn gates(options: &DrillOptions, report: &Report, observed: &Observed
             "the laggard's old certificate was in use until its gate opened".to_owned(),
         ),
         gate(
+            "one certificate released per endpoint",
+            observed.released_once.endpoints == report.relying_parties
+                && observed.released_once.more_than_one.is_empty(),
+            format!(
+                "{} endpoints, more than one at {:?}",
+                observed.released_once.endpoints, observed.released_once.more_than_one
+            ),
+        ),
+        gate(
             "journal verified",
             report.journal.verified && report.journal.events > 0,
             format!("{} events", report.journal.events),
@@ -55,6 +77,11 @@ pub(crate) fn gates(options: &DrillOptions, report: &Report, observed: &Observed
         gates.push(gate("server killed often enough", report.crashes >= LEAST_CRASHES, evidence));
     }
     if options.plan == DrilledPlan::Authority {
+        gates.push(gate(
+            "one CRL number per publication",
+            observed.numbers_published_once,
+            "no scope and number went out twice".to_owned(),
+        ));
         gates.extend(authority_gates(report));
     }
     gates

@@ -104,6 +104,10 @@ pub(crate) async fn take_in(app: &App, harvest: &Harvest, by: &Stamp) -> Result<
                 }
                 lists(tx, harvest, by).await?;
                 for (kit, escrow) in &harvest.kits {
+                    // The later escrow outranks: whoever keeps an earlier kit keeps waste paper.
+                    for older in kit_table::escrows_of(tx, &escrow.authority).await? {
+                        kit_table::void(tx, by, &older.kit).await?;
+                    }
                     kit_table::create(tx, by, kit).await?;
                     kit_table::add_escrow(tx, by.at, escrow).await?;
                 }
