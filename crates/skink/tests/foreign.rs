@@ -265,4 +265,15 @@ fn nginx_curl_and_openssl_survive_a_stolen_key() {
     let (calls, refused) = traffic.end();
     assert!(calls > 20, "only {calls} calls were made");
     assert_eq!(refused, Vec::<String>::new(), "of {calls} calls");
+
+    // 6. Were the server lost now, the root could say again what the host holds.
+    assert_eq!(server.terminate(), Some(0));
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let held = path(&host.dir.join("agent/trust-state.json"));
+    let (folder, out) = (path(&server.root_dir()), path(&dir.path().join("package")));
+    let package = ["root", "package", "--held", &held, "--out", &out, "--dir", &folder];
+    let passphrases = path(&server.passphrases());
+    let said = server.skink("lead", &[&package[..], &["--passphrase-file", &passphrases]].concat());
+    assert_eq!(said.unwrap()["epoch"], 2);
+    assert!(dir.path().join("package/package").is_file());
 }
