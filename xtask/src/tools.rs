@@ -10,8 +10,15 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 /// Programs that tests call, with the Debian package that brings each.
-const DEBIAN: [(&str, &str); 4] =
-    [("openssl", "openssl"), ("nginx", "nginx-light"), ("curl", "curl"), ("python3", "python3")];
+const DEBIAN: [(&str, &str); 7] = [
+    ("openssl", "openssl"),
+    ("nginx", "nginx-light"),
+    ("curl", "curl"),
+    ("python3", "python3"),
+    ("xz", "xz-utils"),
+    ("kill", "procps"),
+    ("mount", "mount"),
+];
 
 /// The fuzzing engine is C++.
 const DEBIAN_FOR_FUZZING: [(&str, &str); 2] = [("g++", "g++"), ("python3", "python3")];
