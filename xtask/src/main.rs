@@ -28,6 +28,8 @@ enum Chore {
     Test(test::Options),
     /// Hold the walls between the crates, the sizes of files and functions, and the documents' links.
     CheckDeps,
+    /// Hold the times that the product promises, on a machine that does nothing else
+    DrillTimes,
     /// Run many drills that kill the server at random moments.
     Crash(drills::CrashOptions),
     /// Run each fuzz target for a short while.
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
         Chore::CheckDeps => check_deps::run(),
+        Chore::DrillTimes => drills::times(),
         Chore::Crash(options) => drills::crash(&options),
         Chore::Fuzz(options) => fuzz::run(&options),
     };

@@ -126,6 +126,8 @@ fn list<'a>(figures: &'a Value, pointer: &str) -> Option<&'a [Value]> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -203,7 +205,9 @@ mod tests {
     fn a_slow_recovery_fails_where_time_is_promised() {
         let mut figures = good();
         figures["recovered_s"] = json!(10.5);
-        assert_eq!(problems(&figures, &Drill::theft(8, 1)).len(), 1);
-        assert!(problems(&figures, &Drill::crash(8, 1)).is_empty());
+        let (wall, recovered) = (Duration::from_secs(50), Duration::from_secs(10));
+        let timed = Drill::theft(8, 1).timed(wall, recovered);
+        assert_eq!(problems(&figures, &timed).len(), 1);
+        assert!(problems(&figures, &Drill::theft(8, 1)).is_empty());
     }
 }
