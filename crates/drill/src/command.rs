@@ -46,14 +46,16 @@ impl<'a> Command<'a> {
     }
 
     /// Gives every approval that is asked for, by two people, until the incident has closed. With
-    /// a `scoreboard`, wrong kits are handed in before the right one.
+    /// a `scoreboard`, wrong kits are handed in before the right one. An incident that does not
+    /// close in time is given back as it stands: it is measured like any other.
     pub(crate) async fn drive(
         &self,
+        limit: Duration,
         scoreboard: Option<&Scoreboard>,
         mut watch: impl FnMut(&Incident),
     ) -> Result<Incident, DrillError> {
         let mut wrong_kits = scoreboard;
-        let deadline = tokio::time::Instant::now() + LIMIT;
+        let deadline = tokio::time::Instant::now() + limit;
         loop {
             let incident = self.look().await?;
             watch(&incident);
@@ -76,10 +78,8 @@ impl<'a> Command<'a> {
                 }
             }
             if tokio::time::Instant::now() >= deadline {
-                return Err(DrillError::Late {
-                    what: format!("the incident's step {}", incident.summary.step),
-                    limit_s: LIMIT.as_secs(),
-                });
+                tracing::warn!(step = incident.summary.step, "the incident did not close in time");
+                return Ok(incident);
             }
             tokio::time::sleep(PACE).await;
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The incident that is drilled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,4 +74,12 @@ pub struct DrillOptions {
     pub skink: PathBuf,
     /// Take this protection out.
     pub sabotage: Option<Sabotage>,
+}
+
+impl DrillOptions {
+    /// How long the incident has until it closes. Without a protection the server's own gates may
+    /// stay shut, and nobody need wait for that for long.
+    pub(crate) const fn incident_limit(&self) -> Duration {
+        if self.sabotage.is_some() { Duration::from_mins(1) } else { Duration::from_mins(5) }
+    }
 }

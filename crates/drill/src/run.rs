@@ -173,7 +173,7 @@ async fn theft(
     let mut tainted = None;
     let mut laggard_was_waited_for = false;
     let closed = command
-        .drive(Some(&field.scoreboard), |incident| {
+        .drive(options.incident_limit(), Some(&field.scoreboard), |incident| {
             progress.incident(incident);
             let waits = incident.approvals.iter().any(|wanted| wanted.step == "taint");
             if !waits && tainted.is_none() && incident.summary.step != "triage" {
@@ -226,7 +226,7 @@ async fn rotation(scene: &Scene<'_>, fleet: &Fleet) -> Result<Outcome, DrillErro
         options.crash.then(|| Crasher::start(Arc::clone(headquarters), choices.fork("crashes")));
     let mut laggard_was_waited_for = false;
     let closed = command
-        .drive(None, |incident| {
+        .drive(options.incident_limit(), None, |incident| {
             progress.incident(incident);
             laggard_was_waited_for |= fleet.laggard().lags() && quiet_is_shut(incident);
         })
