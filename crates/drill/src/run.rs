@@ -254,7 +254,7 @@ async fn finish(
     report.journal = JournalResult { events: journal.events, verified: journal.verified };
     let text = headquarters.lead.text(&format!("/incidents/{}/report.md", command.id)).await?;
     let observed = Observed {
-        released_once: released_once(headquarters, &closed.summary.successor).await?,
+        released_once: released_once(headquarters, closed.summary.successor.as_deref()).await?,
         numbers_published_once: all_distinct(&closed.crl.published),
         closed: closed.summary.state == skink_api::IncidentState::Closed,
         laggard_was_waited_for,
@@ -265,9 +265,9 @@ async fn finish(
 /// Endpoints that got other than exactly one certificate of the new generation from this incident.
 async fn released_once(
     headquarters: &Headquarters,
-    successor: &Option<String>,
+    successor: Option<&str>,
 ) -> Result<Released, DrillError> {
-    let authority = successor.clone().unwrap_or_default();
+    let authority = successor.unwrap_or_default();
     let path = format!("/certificates?authority={authority}&limit=1000");
     let answer = headquarters.lead.get::<Page<skink_api::Certificate>>(&path).await?;
     let page = expect("list the new certificates", answer)?;
