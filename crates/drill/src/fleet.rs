@@ -22,7 +22,7 @@ use traffic::Traffic;
 /// The mechanisms of the drill, in equal parts over the parties.
 const MECHANISMS: [Mechanism; 3] = [Mechanism::Anchor, Mechanism::ParentCrl, Mechanism::Deny];
 /// How long the laggard's workers go on with their replaced certificate.
-const LAG: Duration = Duration::from_millis(2_500);
+pub(crate) const LAG: Duration = Duration::from_millis(2_500);
 /// All clients together make about this many connections a second, whatever the fleet's size.
 const CONNECTIONS_PER_SECOND: u32 = 160;
 /// One connection in this many resumes a session; the others are full handshakes.
@@ -56,11 +56,12 @@ pub const LEAST_OF_EACH: usize = MECHANISMS.len();
 
 impl Fleet {
     /// Servers on free ports and clients; nothing works until certificates are installed. There are
-    /// at least [`LEAST_OF_EACH`] of both.
+    /// at least [`LEAST_OF_EACH`] of both; the last client's workers lag behind its agent.
     pub(crate) async fn start(
         domain: &str,
         servers: usize,
         clients: usize,
+        lag: Duration,
     ) -> std::io::Result<Self> {
         let (servers, clients) = (servers.max(LEAST_OF_EACH), clients.max(LEAST_OF_EACH));
         let mut parties = Vec::with_capacity(servers + clients);
@@ -75,7 +76,7 @@ impl Fleet {
             let name = format!("client-{index}");
             let dns = format!("{name}.{domain}");
             let mechanism = MECHANISMS[index % MECHANISMS.len()];
-            let lag = (index + 1 == clients).then_some(LAG);
+            let lag = (index + 1 == clients).then_some(lag);
             let client = ClientEndpoint::new(name.clone(), lag);
             parties.push(Party { name, dns, mechanism, side: Side::Client(client) });
         }

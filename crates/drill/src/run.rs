@@ -14,11 +14,11 @@ use crate::attack::{escrow, handshake, lasting, package, server};
 use crate::battlefield::Battlefield;
 use crate::command::Command;
 use crate::crash::Crasher;
-use crate::fleet::Fleet;
 use crate::fleet::traffic::Traffic;
+use crate::fleet::{Fleet, LAG};
 use crate::headquarters::{DOMAIN, Headquarters, STOLEN};
 use crate::operator::expect;
-use crate::options::{DrillOptions, DrilledPlan};
+use crate::options::{DrillOptions, DrilledPlan, Sabotage};
 use crate::report::{Certificates, Checkpoint, CrlResult, JournalResult, KeyResult, Report};
 use crate::rng::Choices;
 use crate::score::{Observed, Released, gates};
@@ -33,6 +33,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const PETITIONS: Duration = Duration::from_millis(300);
 const TRAFFIC_LIMIT: Duration = Duration::from_mins(1);
 const LEAST_HANDSHAKES: u64 = 1_000;
+const UNAWAITED_LAG: Duration = Duration::from_mins(1);
 const SAMPLE_PACE: Duration = Duration::from_millis(25);
 
 /// Runs a drill to its end and measures it.
@@ -60,7 +61,12 @@ async fn in_folder(
     progress.stage("making a hierarchy and starting the server");
     let headquarters = Arc::new(Headquarters::set_up(options, dir).await?);
     progress.stage("bringing up endpoints, clients and their agents");
-    let fleet = Fleet::start(DOMAIN, options.endpoints, options.clients)
+    // Nobody waits for the laggard without the quiet gate: then he lags beyond any incident here.
+    let lag = match options.sabotage {
+        Some(Sabotage::QuietGate) => UNAWAITED_LAG,
+        _ => LAG,
+    };
+    let fleet = Fleet::start(DOMAIN, options.endpoints, options.clients, lag)
         .await
         .map_err(|source| DrillError::File { what: "start the fleet", source })?;
     let partner = Partner::new()?;

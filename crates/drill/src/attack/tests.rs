@@ -14,7 +14,7 @@ use super::scoreboard::Phase;
 use super::{bites_before, handshake, lasting};
 use crate::battlefield::Battlefield;
 use crate::fleet::target::{ClientTarget, Habits, ServerTarget};
-use crate::fleet::{Fleet, Party, Side};
+use crate::fleet::{Fleet, LAG, Party, Side};
 use crate::options::Sabotage;
 use crate::report::AttackResult;
 use crate::thief::forge::{Partner, Thief};
@@ -136,7 +136,7 @@ fn mechanism(party: &Party) -> Mechanism {
 
 /// All attacks of this kind before and after distrust.
 async fn campaign(sabotage: Option<Sabotage>) -> Vec<AttackResult> {
-    let fleet = Fleet::start("attack.test", 3, 3).await.unwrap();
+    let fleet = Fleet::start("attack.test", 3, 3, LAG).await.unwrap();
     let partner = Partner::new().unwrap();
     let scene = Scene::set(&fleet, &partner, sabotage);
     let leaves = scene.install(&fleet, &scene.old, false).await;

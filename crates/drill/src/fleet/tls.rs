@@ -78,16 +78,15 @@ impl Installed {
         }
     }
 
-    /// Keeps the lists of `before` where it had one of the same issuer and scope.
+    /// Keeps the lists of `before`, with those of this trust for scopes that it did not know.
     fn keeping_lists_of(self, before: &Self) -> Self {
         let same = |one: &Crl, other: &Crl| {
             one.issuer() == other.issuer()
                 && one.issuing_distribution_point() == other.issuing_distribution_point()
         };
-        let crls = self.trust.crls().iter().map(|new| {
-            before.trust.crls().iter().find(|old| same(old, new)).unwrap_or(new).clone()
-        });
-        let crls = crls.collect();
+        let known = |new: &&Crl| !before.trust.crls().iter().any(|old| same(old, new));
+        let unknown = self.trust.crls().iter().filter(known);
+        let crls = before.trust.crls().iter().chain(unknown).cloned().collect();
         self.with_crls(crls)
     }
 
