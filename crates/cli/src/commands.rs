@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod authority;
 pub(crate) mod certificate;
+pub(crate) mod chain;
 pub(crate) mod drill;
 pub(crate) mod endpoint;
 pub(crate) mod incident;
@@ -42,9 +43,12 @@ pub(crate) async fn run(command: ClientCommand, global: &Global) -> Result<()> {
     if let ClientCommand::Root(command) = command {
         return root::run(*command, Output::new(global.json)).await;
     }
+    if let ClientCommand::Chain(command) = command {
+        return chain::run(*command, Output::new(global.json)).await;
+    }
     let session = Session::open(global)?;
     match command {
-        ClientCommand::Root(_) => Ok(()),
+        ClientCommand::Root(_) | ClientCommand::Chain(_) => Ok(()),
         ClientCommand::Status => status::run(&session).await,
         ClientCommand::Issuer(command) => issuer::run(command, &session).await,
         ClientCommand::Authority(command) => authority::run(command, &session).await,

@@ -21,6 +21,10 @@ pub enum Exit {
     NotVerified,
     /// Not now: come back after the time that the message says.
     Later,
+    /// A chain, a key or a name was looked at and is not good: what `skink chain` says with 1.
+    NotGood,
+    /// What `skink chain` was asked cannot be decided: what it says with 3.
+    Undecided,
 }
 
 impl Exit {
@@ -28,9 +32,9 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
-            Self::Failed => 1,
+            Self::Failed | Self::NotGood => 1,
             Self::Usage => 2,
-            Self::Refused => 3,
+            Self::Refused | Self::Undecided => 3,
             Self::NotAllowed => 4,
             Self::Unreachable => 5,
             Self::NotVerified => 6,

@@ -66,6 +66,10 @@ pub enum Failure {
         /// What to do now.
         hint: String,
     },
+    /// The answer was given on standard output and is not what was hoped for; only the exit code
+    /// is left to say.
+    #[error("the answer is not the one that was hoped for")]
+    Answered(Exit),
 }
 
 impl Failure {
@@ -87,6 +91,7 @@ impl Failure {
             ),
             Self::Problem(problem) => problem_hint(problem),
             Self::Answer { .. } => Some("do the server and this program have one version?".into()),
+            Self::Answered(_) => None,
             Self::Usage { hint, .. }
             | Self::Refused { hint, .. }
             | Self::NotVerified { hint, .. } => Some(hint.clone()),
@@ -102,6 +107,7 @@ impl Failure {
             Self::Problem(problem) => problem_exit(problem),
             Self::Refused { .. } => Exit::Refused,
             Self::NotVerified { .. } => Exit::NotVerified,
+            Self::Answered(exit) => *exit,
         }
     }
 }
@@ -126,7 +132,9 @@ const fn problem_exit(problem: &Problem) -> Exit {
 
 /// Prints an error with its causes and a hint on standard error, and gives the exit code.
 pub fn report(error: &anyhow::Error) -> Exit {
-    eprint!("{}", render(error));
+    if !matches!(failure_in(error), Some(Failure::Answered(_))) {
+        eprint!("{}", render(error));
+    }
     failure_in(error).map_or(Exit::Failed, Failure::exit)
 }
 

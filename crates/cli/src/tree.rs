@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, authority, certificate, drill, endpoint, incident, init, issuer, journal, operator,
-    profile, root, serve, status, token, trust,
+    agent, authority, certificate, chain, drill, endpoint, incident, init, issuer, journal,
+    operator, profile, root, serve, status, token, trust,
 };
 
 /// A private PKI that survives the theft of its own signing keys.
@@ -80,6 +80,9 @@ pub enum ClientCommand {
     /// The offline root, in a folder of its own
     #[command(subcommand, long_about = root::LONG)]
     Root(Box<root::RootCommand>),
+    /// Chains: read, build, verify, explain and mend them, without a server
+    #[command(subcommand, long_about = chain::LONG)]
+    Chain(Box<chain::ChainCommand>),
     /// Issuers: the names that profiles, agents and people refer to
     #[command(subcommand, long_about = issuer::LONG)]
     Issuer(issuer::IssuerCommand),
