@@ -57,6 +57,8 @@ codes! {
     TooLong = "path-too-long", 20, "RFC 5280 §6.1", "shorten the chain";
     /// The signature does not verify with the issuer's key.
     BadSignature = "bad-signature", 30, "RFC 5280 §6.1.3 (a)(1)", "replace the certificate, or its issuer of the same name";
+    /// A signature or a key of an algorithm that cannot be judged here.
+    UnsupportedAlgorithm = "unsupported-algorithm", 31, "RFC 5280 §4.1.1.2", "have the certificate issued with ECDSA, RSA, Ed25519 or ML-DSA";
     /// The signature's algorithm is not accepted.
     WeakSignature = "weak-signature-algorithm", 32, "RFC 5280 §4.1.1.2", "have the certificate issued with SHA-256 or better";
     /// An authority's certificate is not one.
@@ -118,33 +120,59 @@ pub struct Finding {
     pub severity: Severity,
     /// Whose it is; none for the path as a whole.
     pub certificate: Option<Fingerprint>,
-    /// What was expected and what was found.
+    /// What is wrong, in a sentence.
     pub message: String,
+    /// What the sentence rests on, where there are two things to hold beside each other.
+    pub evidence: Option<Evidence>,
+    /// Where the rule stands.
+    section: &'static str,
+}
+
+/// What was expected and what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What would have been good.
+    pub expected: String,
+    /// What is there.
+    pub found: String,
 }
 
 impl Finding {
-    pub(crate) fn error(code: Code, certificate: &Certificate, message: String) -> Self {
-        let certificate = Some(certificate.fingerprint());
-        Self { code, severity: Severity::Error, certificate, message }
+    fn new(
+        code: Code,
+        severity: Severity,
+        certificate: Option<&Certificate>,
+        message: String,
+    ) -> Self {
+        let certificate = certificate.map(Certificate::fingerprint);
+        Self { code, severity, certificate, message, evidence: None, section: code.section() }
     }
 
-    pub(crate) fn note(code: Code, certificate: &Certificate, message: String) -> Self {
-        let certificate = Some(certificate.fingerprint());
-        Self { code, severity: Severity::Note, certificate, message }
+    pub(crate) fn error(code: Code, certificate: &Certificate, message: String) -> Self {
+        Self::new(code, Severity::Error, Some(certificate), message)
     }
 
     pub(crate) fn warning(code: Code, certificate: &Certificate, message: String) -> Self {
-        let certificate = Some(certificate.fingerprint());
-        Self { code, severity: Severity::Warning, certificate, message }
+        Self::new(code, Severity::Warning, Some(certificate), message)
+    }
+
+    pub(crate) fn note(code: Code, certificate: &Certificate, message: String) -> Self {
+        Self::new(code, Severity::Note, Some(certificate), message)
     }
 
     pub(crate) fn of_path(code: Code, message: String) -> Self {
-        Self { code, severity: Severity::Error, certificate: None, message }
+        Self::new(code, Severity::Error, None, message)
+    }
+
+    /// With what was expected and what was found.
+    pub(crate) fn with(self, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        let evidence = Evidence { expected: expected.to_string(), found: found.to_string() };
+        Self { evidence: Some(evidence), ..self }
     }
 
     /// Where the rule stands.
     pub const fn section(&self) -> &'static str {
-        self.code.section()
+        self.section
     }
 
     /// What to do about it.

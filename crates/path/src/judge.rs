@@ -91,12 +91,16 @@ fn denied(certificate: &Certificate, options: &Options<'_>, findings: &mut Vec<F
 fn validity(certificate: &Certificate, options: &Options<'_>, findings: &mut Vec<Finding>) {
     let time = options.time.truncated_to_secs();
     if time < certificate.not_before() {
-        let message = format!("valid from {}, it is {time}", certificate.not_before());
-        findings.push(Finding::error(Code::NotYetValid, certificate, message));
+        let from = certificate.not_before();
+        let message = format!("valid from {from}, it is {time}");
+        let finding = Finding::error(Code::NotYetValid, certificate, message);
+        findings.push(finding.with(format_args!("valid from {time} or before"), from));
     }
     if time > certificate.not_after() {
-        let message = format!("expired at {}, it is {time}", certificate.not_after());
-        findings.push(Finding::error(Code::Expired, certificate, message));
+        let until = certificate.not_after();
+        let message = format!("expired at {until}, it is {time}");
+        let finding = Finding::error(Code::Expired, certificate, message);
+        findings.push(finding.with(format_args!("valid until {time} or later"), until));
     }
 }
 
@@ -119,30 +123,34 @@ fn end_entity(leaf: &Certificate, options: &Options<'_>, findings: &mut Vec<Find
         let names: Vec<_> = leaf.subject_alt_names().iter().map(ToString::to_string).collect();
         let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
         let message = format!("wanted {}, the certificate has {names}", options.name);
-        findings.push(Finding::error(Code::NameMismatch, leaf, message));
+        let finding = Finding::error(Code::NameMismatch, leaf, message);
+        findings.push(finding.with(&options.name, names));
     }
     let required = options.profile == Profile::Webpki;
     purpose(leaf, options.purpose, required, findings);
-    let signs = leaf.key_usage().is_none_or(|usage| {
-        // An RSA key exchange needs no signature; TLS 1.3 has none.
-        usage.contains(KeyUsage::DIGITAL_SIGNATURE)
-            || options.profile == Profile::Rfc5280 && usage.contains(KeyUsage::KEY_ENCIPHERMENT)
-    });
-    if options.purpose != Purpose::Any && !signs {
-        let message = "keyUsage lacks digitalSignature".to_owned();
-        findings.push(Finding::error(Code::KeyUsage, leaf, message));
+    // An RSA key exchange needs no signature; TLS 1.3 has none.
+    let enciphers = options.profile == Profile::Rfc5280
+        && leaf.key_usage().is_some_and(|usage| usage.contains(KeyUsage::KEY_ENCIPHERMENT));
+    if options.purpose != Purpose::Any && !enciphers {
+        usage(leaf, KeyUsage::DIGITAL_SIGNATURE, findings);
     }
 }
 
 fn crl_signer(path: &[Certificate], anchor: Fingerprint, findings: &mut Vec<Finding>) {
     let Some((signer, last)) = path.first().zip(path.last()) else { return };
-    if signer.key_usage().is_some_and(|usage| !usage.contains(KeyUsage::CRL_SIGN)) {
-        let message = "keyUsage lacks cRLSign".to_owned();
-        findings.push(Finding::error(Code::KeyUsage, signer, message));
-    }
+    usage(signer, KeyUsage::CRL_SIGN, findings);
     if last.fingerprint() != anchor {
         let message = "a CRL's signer must lead to the anchor of the certificate's path".to_owned();
         findings.push(Finding::of_path(Code::IssuerNotFound, message));
+    }
+}
+
+/// The use must be allowed where keyUsage is given.
+fn usage(certificate: &Certificate, wanted: KeyUsage, findings: &mut Vec<Finding>) {
+    if let Some(given) = certificate.key_usage().filter(|given| !given.contains(wanted)) {
+        let finding =
+            Finding::error(Code::KeyUsage, certificate, format!("keyUsage lacks {wanted}"));
+        findings.push(finding.with(wanted, given));
     }
 }
 
@@ -163,7 +171,7 @@ fn purpose(
     let given: Vec<_> = given.iter().map(ToString::to_string).collect();
     let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
     let message = format!("wanted extended key usage {wanted}, the certificate has {given}");
-    findings.push(Finding::error(Code::Purpose, certificate, message));
+    findings.push(Finding::error(Code::Purpose, certificate, message).with(wanted, given));
 }
 
 /// What an authority must be, with the intermediates `between` it and the end entity.
@@ -176,18 +184,19 @@ fn authority(
 ) {
     if !issuer.is_ca() {
         let message = format!("{} is no authority by its basic constraints", issuer.subject());
-        findings.push(Finding::error(Code::NotAnAuthority, issuer, message));
+        let constraints = issuer.extension(oid::BASIC_CONSTRAINTS);
+        let found = if constraints.is_some() { "cA FALSE" } else { "no basicConstraints" };
+        let finding = Finding::error(Code::NotAnAuthority, issuer, message);
+        findings.push(finding.with("cA TRUE", found));
     }
-    if issuer.key_usage().is_some_and(|usage| !usage.contains(KeyUsage::KEY_CERT_SIGN)) {
-        let message = "keyUsage lacks keyCertSign".to_owned();
-        findings.push(Finding::error(Code::KeyUsage, issuer, message));
-    }
+    usage(issuer, KeyUsage::KEY_CERT_SIGN, findings);
     let depth = between.iter().filter(|certificate| !is_self_issued(certificate)).count();
     if let Some(most) = issuer.path_len()
         && depth > usize::from(most)
     {
         let message = format!("path length {most}, but {depth} authorities below");
-        findings.push(Finding::error(Code::PathLength, issuer, message));
+        let finding = Finding::error(Code::PathLength, issuer, message);
+        findings.push(finding.with(format_args!("at most {most} authorities below"), depth));
     }
     // An authority's extended key usages limit those below it: not in RFC 5280, but what every
     // TLS stack does. Responders are certified by authorities for other purposes.

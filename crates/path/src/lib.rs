@@ -1,7 +1,7 @@
 //! Path building, validation and diagnosis (RFC 5280 §6).
 //!
-//! [`validate`] tries every candidate path, best first, under an explicit work budget, and returns
-//! either a [`VerifiedPath`], which nothing else can make, or a [`Rejection`] with all findings on
+//! [`decide`] answers a [`Question`] with one of three verdicts. [`validate`], on which it stands,
+//! tries every candidate path, best first, under an explicit work budget, and returns either a [`VerifiedPath`], which nothing else can make, or a [`Rejection`] with all findings on
 //! the path that came closest, ranked. A chain is not a path: holding certificates proves nothing.
 //!
 //! Pure: the time comes in with the [`Options`], there is no I/O and no randomness.
@@ -9,6 +9,7 @@
 
 mod candidates;
 mod constraints;
+mod decide;
 mod distinguished;
 mod finding;
 mod form;
@@ -23,7 +24,8 @@ mod world;
 use skink_x509::Certificate;
 use skink_x509::crl::Crl;
 
-pub use finding::{Attempt, Code, Finding, Rejection, Severity};
+pub use decide::{Question, Verdict, decide};
+pub use finding::{Attempt, Code, Evidence, Finding, Rejection, Severity};
 pub use options::{Formalities, Options, PeerName, Profile, Purpose, Revocation};
 
 use candidates::Search;

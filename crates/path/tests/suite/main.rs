@@ -5,6 +5,7 @@ mod candidates;
 mod certificates;
 mod constraints;
 mod crl_kinds;
+mod decide;
 mod denial;
 mod form;
 mod hostile;
