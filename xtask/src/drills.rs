@@ -1,5 +1,6 @@
 //! Drills as a check: run the real binary, read its JSON, believe nothing that it does not show.
 
+mod crash;
 mod verdict;
 
 use std::fs;
@@ -10,10 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use serde_json::Value;
 
 use crate::shell;
+
+pub(crate) use crash::{CrashOptions, crash};
 
 /// What is drilled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,26 +129,6 @@ pub(crate) const PROTECTIONS: [&str; 4] =
 /// What `skink` exits with when something was checked and does not hold.
 const NOT_VERIFIED: i32 = 6;
 
-#[derive(Args)]
-pub(crate) struct CrashOptions {
-    /// How many drills, each with a seed of its own.
-    #[arg(long, default_value_t = 100)]
-    runs: u64,
-    /// The first seed.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Endpoints, and as many clients.
-    #[arg(long, default_value_t = 8)]
-    endpoints: u32,
-}
-
-/// `cargo xtask crash`.
-pub(crate) fn crash(options: &CrashOptions) -> Result<()> {
-    let seeds = options.seed..options.seed.saturating_add(options.runs);
-    let drills: Vec<Drill> = seeds.map(|seed| Drill::crash(options.endpoints, seed)).collect();
-    run_all(&drills)
-}
-
 /// `cargo xtask drill-times`: the figures that the product promises, on a machine that does nothing
 /// else. A test would measure the machine; this is run by hand.
 pub(crate) fn times() -> Result<()> {
@@ -163,8 +145,8 @@ pub(crate) fn run_all(drills: &[Drill]) -> Result<()> {
     let binary = release_binary()?;
     let mut failed = Vec::new();
     for drill in drills {
-        match run(&binary, drill) {
-            Ok(line) => println!("ok      {}: {line}", drill.name()),
+        match run(&binary, drill, None) {
+            Ok(done) => println!("ok      {}: {}", drill.name(), done.line),
             Err(error) => {
                 println!("FAILED  {}: {error:#}", drill.name());
                 failed.push(drill.seed.to_string());
@@ -183,14 +165,25 @@ fn release_binary() -> Result<PathBuf> {
     Ok(shell::target_dir().join("release").join(format!("skink{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Runs one drill and judges it; gives its figures in a line.
-fn run(binary: &Path, drill: &Drill) -> Result<String> {
+/// What a drill that passed has shown.
+struct Done {
+    /// Its figures; those of a drill that had to fail are of no use.
+    figures: Value,
+    /// The same in a line.
+    line: String,
+}
+
+/// Runs one drill, in the folder `keep` when its files are to be looked at, and judges it.
+fn run(binary: &Path, drill: &Drill, keep: Option<&Path>) -> Result<Done> {
     let began = Instant::now();
     // A drill leaves its report where it is started.
     let folder = shell::target_dir().join("drills");
     fs::create_dir_all(&folder)?;
-    let mut child = drill
-        .command(binary)
+    let mut command = drill.command(binary);
+    if let Some(keep) = keep {
+        command.arg("--keep").arg(keep);
+    }
+    let mut child = command
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -204,8 +197,12 @@ fn run(binary: &Path, drill: &Drill) -> Result<String> {
     let status = wait(&mut child, drill.within.saturating_mul(3))?;
     let took = began.elapsed();
     let text = reader.join().ok().context("the reader of the drill's output died")??;
+    if let Some(keep) = keep {
+        fs::write(keep.join("figures.json"), &text)?;
+    }
     if let Some(protection) = drill.without {
-        return noticed(protection, status.code(), &text, drill);
+        let line = noticed(protection, status.code(), &text, drill)?;
+        return Ok(Done { figures: Value::Null, line });
     }
     let mut problems = Vec::new();
     if !status.success() {
@@ -219,7 +216,8 @@ fn run(binary: &Path, drill: &Drill) -> Result<String> {
     })?;
     problems.extend(verdict::problems(&figures, drill));
     if problems.is_empty() {
-        return Ok(verdict::line(&figures, took));
+        let line = verdict::line(&figures, took);
+        return Ok(Done { figures, line });
     }
     bail!("{}", problems.join("; "))
 }

@@ -108,6 +108,7 @@ fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
         Step::Sabotage => {
             let all = drills::PROTECTIONS.map(|protection| Drill::sabotaged(6, protection));
             drills::run_all(&all)?;
+            without_the_taint_check()?;
         }
         Step::Crash => {
             let seeds: Vec<Drill> = (1..=5).map(|seed| Drill::crash(8, seed)).collect();
@@ -120,6 +121,35 @@ fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
 fn clippy(tools: &Tools) -> Result<()> {
     let args = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     shell::run(&mut tools.cargo(args))
+}
+
+/// The tests that must fail when the ask does not look at the taint.
+const TAINT_TESTS: [&str; 2] = [
+    "ledger::a_request_linted_before_the_taint_is_refused_after_it",
+    "concurrency::no_request_slips_past_a_taint_that_commits",
+];
+
+/// The fifth protection has no switch, since no program may have one: it is compiled out of a
+/// store's test alone, and each test of it has to fail then.
+fn without_the_taint_check() -> Result<()> {
+    let build = ["test", "--package", "skink-store", "--test", "store", "--locked"];
+    let build = |more: &[&str]| {
+        let args = build.iter().chain(&["--features", "danger-no-taint-check"]).chain(more);
+        shell::cargo(args)
+    };
+    shell::run(&mut build(&["--no-run"]))?;
+    for test in TAINT_TESTS {
+        // A test that does not exist would not fail either.
+        let listed = shell::read(&mut build(&["--quiet", "--", "--list", "--exact", test]))?;
+        if !listed.contains(test) {
+            bail!("there is no test {test} any more");
+        }
+        if shell::succeeds(&mut build(&["--quiet", "--", "--exact", test])) {
+            bail!("nobody noticed that the taint check in the ask is missing: {test} passed");
+        }
+        println!("ok      without the taint check in the ask, {test} fails");
+    }
+    Ok(())
 }
 
 /// The advisory database lives in a git repository that not every network reaches.

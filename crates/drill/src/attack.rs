@@ -2,6 +2,7 @@
 
 pub(crate) mod escrow;
 pub(crate) mod handshake;
+pub(crate) mod host;
 pub(crate) mod lasting;
 pub(crate) mod package;
 pub(crate) mod scoreboard;
@@ -23,6 +24,8 @@ pub(crate) const NAMES: &[&str] = &[
     server::OPERATORS_API,
     server::ONE_PERSON_TWICE,
     server::ISSUANCE,
+    host::ISSUANCE,
+    host::UNDER_WAY,
     package::REPLAYED,
     package::ALTERED,
     package::EXPIRED,
@@ -30,8 +33,10 @@ pub(crate) const NAMES: &[&str] = &[
     package::OTHER_DOMAIN,
     package::FAST_FORWARD,
     package::FORGETFUL,
+    package::HIJACKED,
     escrow::STALE,
     escrow::ALTERED,
+    escrow::SMALLER,
     escrow::SECOND,
     escrow::REPLAYED,
 ];
@@ -48,6 +53,8 @@ const BITING: &[&str] = &[
     handshake::STAPLED_OCSP,
     lasting::RESUMED_SESSION,
     lasting::OPEN_CONNECTION,
+    host::ISSUANCE,
+    host::UNDER_WAY,
 ];
 
 /// Whether the attack must have been accepted by every target before the incident.

@@ -7,6 +7,7 @@ use skink_api::{Incident, IncidentState};
 
 use crate::DrillError;
 use crate::attack::escrow;
+use crate::attack::host::StolenHost;
 use crate::attack::scoreboard::Scoreboard;
 use crate::headquarters::{CUSTODIANS, Headquarters, STOLEN};
 use crate::operator::{Operator, expect};
@@ -14,6 +15,44 @@ use crate::options::DrilledPlan;
 
 const PACE: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_mins(5);
+
+/// What is tried against the server when it waits for the recovery kit: then the authority is
+/// contained and has no successor yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Interlude<'a> {
+    pub(crate) scoreboard: &'a Scoreboard,
+    pub(crate) host: &'a StolenHost,
+}
+
+/// How long an incident may run, and how long it may stand still.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) whole: Duration,
+    pub(crate) standstill: Duration,
+}
+
+/// When the incident last got anywhere.
+struct Pulse {
+    seen: Option<String>,
+    at: tokio::time::Instant,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { seen: None, at: tokio::time::Instant::now() }
+    }
+
+    /// How long the incident has stood still.
+    fn still_for(&mut self, incident: &Incident) -> Duration {
+        let steps: Vec<_> = incident.steps.iter().map(|one| one.progress).collect();
+        let gates: Vec<_> = incident.gates.iter().map(|one| one.open).collect();
+        let now = format!("{} {steps:?} {gates:?}", incident.summary.step);
+        if self.seen.as_ref() != Some(&now) {
+            *self = Self { seen: Some(now), at: tokio::time::Instant::now() };
+        }
+        self.at.elapsed()
+    }
+}
 
 /// An incident as the operators drive it.
 pub(crate) struct Command<'a> {
@@ -45,17 +84,17 @@ impl<'a> Command<'a> {
         Ok(Self { headquarters, id: incident.summary.id, declared })
     }
 
-    /// Gives every approval that is asked for, by two people, until the incident has closed. With
-    /// a `scoreboard`, wrong kits are handed in before the right one. An incident that does not
-    /// close in time is given back as it stands: it is measured like any other.
+    /// Gives every approval that is asked for, by two people, until the incident has closed. The
+    /// `interlude` comes before the kit is handed in. An incident that does not close in time is
+    /// given back as it stands: it is measured like any other.
     pub(crate) async fn drive(
         &self,
-        limit: Duration,
-        scoreboard: Option<&Scoreboard>,
+        limits: Limits,
+        interlude: Option<Interlude<'_>>,
         mut watch: impl FnMut(&Incident),
     ) -> Result<Incident, DrillError> {
-        let mut wrong_kits = scoreboard;
-        let deadline = tokio::time::Instant::now() + limit;
+        let (mut interlude, mut pulse) = (interlude, Pulse::new());
+        let deadline = tokio::time::Instant::now() + limits.whole;
         loop {
             let incident = self.look().await?;
             watch(&incident);
@@ -63,9 +102,10 @@ impl<'a> Command<'a> {
                 return Ok(incident);
             }
             let kit_wanted = incident.approvals.iter().any(|wanted| wanted.step == "kit");
-            if let Some(scoreboard) = wrong_kits.filter(|_| kit_wanted) {
+            if let Some(Interlude { scoreboard, host }) = interlude.filter(|_| kit_wanted) {
+                host.ask_contained().await?;
                 escrow::offer_wrong_kits(self.headquarters, &self.id, scoreboard).await?;
-                wrong_kits = None;
+                interlude = None;
             }
             for wanted in &incident.approvals {
                 let given = |name: &str| wanted.given.iter().any(|one| one.operator == name);
@@ -77,7 +117,8 @@ impl<'a> Command<'a> {
                     }
                 }
             }
-            if tokio::time::Instant::now() >= deadline {
+            let still = pulse.still_for(&incident) >= limits.standstill;
+            if still || tokio::time::Instant::now() >= deadline {
                 tracing::warn!(step = incident.summary.step, "the incident did not close in time");
                 return Ok(incident);
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 use skink_api::CeremonyRequest;
+use skink_trust::Parts;
 use skink_x509::Certificate;
 use tokio::process::Command;
 
@@ -89,15 +90,37 @@ impl Headquarters {
             command.args(["--custodian", name]);
         }
         command.arg("--passphrase-file").arg(self.dir.join("passphrases")).arg("--yes");
-        let output = command
-            .output()
-            .await
-            .map_err(|source| DrillError::Process { what: "sign a ceremony for", source })?;
-        if !output.status.success() {
-            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(DrillError::Init { stderr });
-        }
+        succeed(&mut command, "sign a ceremony for").await?;
         expect("import the ceremony's response", self.import_again().await?).map(drop)
+    }
+
+    /// Carries what a host holds away, for the root to say again if it must.
+    pub(crate) fn keep_record(&self, host: &str) -> Result<(), DrillError> {
+        let held = self.agents().join(host).join("trust-state.json");
+        fs_err::copy(held, self.record())
+            .map(drop)
+            .map_err(|source| DrillError::File { what: "carry a host's record away", source })
+    }
+
+    fn record(&self) -> PathBuf {
+        self.dir.join("trust-state.json")
+    }
+
+    /// What a host held, said again by the offline root with the next epoch.
+    pub(crate) async fn root_package(&self, skink: &Path) -> Result<(Vec<u8>, Parts), DrillError> {
+        let out = self.dir.join("root-package");
+        let mut command = Command::new(skink);
+        command.args(["root", "package", "--held"]).arg(self.record());
+        command.arg("--out").arg(&out).arg("--dir").arg(self.dir.join("root"));
+        command.arg("--passphrase-file").arg(self.dir.join("passphrases"));
+        succeed(&mut command, "sign a package for").await?;
+        let read = |source| DrillError::File { what: "read the root's package", source };
+        let envelope = fs_err::read(out.join("package")).map_err(read)?;
+        let mut parts = Parts::new();
+        for part in fs_err::read_dir(out.join("part")).map_err(read)? {
+            parts.insert(fs_err::read(part.map_err(read)?.path()).map_err(read)?);
+        }
+        Ok((envelope, parts))
     }
 
     fn response(&self) -> PathBuf {
@@ -162,10 +185,12 @@ async fn init(skink: &Path, dir: &Path, server_dir: &Path) -> Result<(), DrillEr
         command.arg(flag).arg(listener.local_addr().map_err(wrote)?.to_string());
     }
     drop(listeners);
-    let output = command
-        .output()
-        .await
-        .map_err(|source| DrillError::Process { what: "initialise", source })?;
+    succeed(&mut command, "initialise").await
+}
+
+/// Runs to a good end; what it says of a bad one is the error.
+async fn succeed(command: &mut Command, what: &'static str) -> Result<(), DrillError> {
+    let output = command.output().await.map_err(|source| DrillError::Process { what, source })?;
     if output.status.success() {
         Ok(())
     } else {

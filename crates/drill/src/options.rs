@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::command::Limits;
+
 /// The incident that is drilled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DrilledPlan {
@@ -78,8 +80,10 @@ pub struct DrillOptions {
 
 impl DrillOptions {
     /// How long the incident has until it closes. Without a protection the server's own gates may
-    /// stay shut, and nobody need wait for that for long.
-    pub(crate) const fn incident_limit(&self) -> Duration {
-        if self.sabotage.is_some() { Duration::from_mins(1) } else { Duration::from_mins(5) }
+    /// stay shut for good, and nobody need wait for that for long.
+    pub(crate) const fn limits(&self) -> Limits {
+        let whole = Duration::from_mins(5);
+        let standstill = if self.sabotage.is_some() { Duration::from_secs(8) } else { whole };
+        Limits { whole, standstill }
     }
 }

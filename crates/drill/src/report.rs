@@ -112,6 +112,9 @@ pub struct Certificates {
     pub reissued: u64,
     /// Entries of the final CRL.
     pub revoked: u64,
+    /// Attempts of the stolen authority's to sign one whose end nobody knows, since the server was
+    /// killed meanwhile.
+    pub unknown: u64,
 }
 
 /// The final CRL of the stolen authority.

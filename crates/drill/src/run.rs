@@ -10,9 +10,9 @@ use skink_x509::crl::Crl;
 
 use crate::agents::Agents;
 use crate::attack::scoreboard::{Phase, Scoreboard};
-use crate::attack::{escrow, handshake, lasting, package, server};
+use crate::attack::{escrow, handshake, host, lasting, package, server};
 use crate::battlefield::Battlefield;
-use crate::command::Command;
+use crate::command::{Command, Interlude};
 use crate::crash::Crasher;
 use crate::fleet::traffic::Traffic;
 use crate::fleet::{Fleet, LAG};
@@ -31,6 +31,8 @@ use crate::{DrillError, Progress};
 const WARM_UP: Duration = Duration::from_secs(2);
 /// How long requests for certificates come in before the declaration.
 const PETITIONS: Duration = Duration::from_millis(300);
+/// The profile of OCSP responders, whose certificates say that nobody need check them.
+const RESPONDER: &str = "ocsp-responder";
 const TRAFFIC_LIMIT: Duration = Duration::from_mins(1);
 const LEAST_HANDSHAKES: u64 = 1_000;
 const UNAWAITED_LAG: Duration = Duration::from_mins(1);
@@ -165,6 +167,7 @@ async fn theft(
     attack_all(&field, headquarters, Phase::Before).await?;
     footholds.take(&field).await?;
     let loot = package::Loot::take(headquarters, agents, &field.fleet).await?;
+    let host = host::StolenHost::take(headquarters, &field.fleet, &field.scoreboard).await?;
 
     progress.stage("the theft is declared: two operators answer it");
     // He asks before, so that some request is on its way when the taint commits.
@@ -178,8 +181,9 @@ async fn theft(
     server::approve_twice(headquarters, &command.id, &field.scoreboard).await?;
     let mut tainted = None;
     let mut laggard_was_waited_for = false;
+    let interlude = Interlude { scoreboard: &field.scoreboard, host: &host };
     let closed = command
-        .drive(options.incident_limit(), Some(&field.scoreboard), |incident| {
+        .drive(options.limits(), Some(interlude), |incident| {
             progress.incident(incident);
             let waits = incident.approvals.iter().any(|wanted| wanted.step == "taint");
             if !waits && tainted.is_none() && incident.summary.step != "triage" {
@@ -204,9 +208,17 @@ async fn theft(
     footholds.use_all(&field, Phase::After).await;
     let released = closed.summary.successor.is_some();
     escrow::repeat(headquarters, &command.id, released, &field.scoreboard).await?;
+    host.judge(reissued(agents, &field, host.name())?, &field.scoreboard);
+    headquarters.keep_record(host.name())?;
     loot.offer_all(&field.thief, agents, &field.fleet, &field.scoreboard)?;
     wait_for_traffic(traffic).await?;
+    // Last of all: what heals this is a package of the root's, and the server is out of it then.
+    loot.hijack(headquarters, options, agents, &field).await?;
 
+    let signed = may_be_signed(headquarters).await?;
+    let escaped: Vec<String> =
+        signed.iter().map(|one| one.serial.clone()).filter(|serial| !crl.holds(serial)).collect();
+    let unknown = signed.iter().filter(|one| one.state == "unknown").count();
     let attacks = field.scoreboard.results(command.declared);
     let exposure_s = attacks.iter().filter_map(|attack| attack.last_accepted_s).fold(0.0, f64::max);
     let thief_has_copy = field.thief.stolen.sign(b"he still can").is_ok();
@@ -221,7 +233,11 @@ async fn theft(
         thief_has_copy,
     };
     report.crashes = kills;
-    finish(report, headquarters, &command, &closed, laggard_was_waited_for).await
+    report.certificates.unknown = u64::try_from(unknown).unwrap_or(u64::MAX);
+    let mut outcome =
+        finish(report, headquarters, &command, &closed, laggard_was_waited_for).await?;
+    outcome.observed.escaped = escaped;
+    Ok(outcome)
 }
 
 async fn rotation(scene: &Scene<'_>, fleet: &Fleet) -> Result<Outcome, DrillError> {
@@ -232,7 +248,7 @@ async fn rotation(scene: &Scene<'_>, fleet: &Fleet) -> Result<Outcome, DrillErro
         options.crash.then(|| Crasher::start(Arc::clone(headquarters), choices.fork("crashes")));
     let mut laggard_was_waited_for = false;
     let closed = command
-        .drive(options.incident_limit(), None, |incident| {
+        .drive(options.limits(), None, |incident| {
             progress.incident(incident);
             laggard_was_waited_for |= fleet.laggard().lags() && quiet_is_shut(incident);
         })
@@ -264,8 +280,39 @@ async fn finish(
         numbers_published_once: all_distinct(&closed.crl.published),
         closed: closed.summary.state == skink_api::IncidentState::Closed,
         laggard_was_waited_for,
+        escaped: Vec::new(),
     };
     Ok(Outcome { report, observed, text })
+}
+
+/// Everything that the stolen authority signed or may have signed: an attempt whose end nobody knows
+/// counts as signed.
+async fn may_be_signed(
+    headquarters: &Headquarters,
+) -> Result<Vec<skink_api::Certificate>, DrillError> {
+    let mut certificates = certificates_of(headquarters, STOLEN).await?;
+    // A responder of the closing set answers honest readers until the last certificate has ended.
+    certificates.retain(|one| {
+        one.profile != RESPONDER && !matches!(one.state.as_str(), "intended" | "linted" | "failed")
+    });
+    Ok(certificates)
+}
+
+async fn certificates_of(
+    headquarters: &Headquarters,
+    authority: &str,
+) -> Result<Vec<skink_api::Certificate>, DrillError> {
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/certificates?authority={authority}&limit=1000{after}");
+        let answer = headquarters.lead.get::<Page<skink_api::Certificate>>(&path).await?;
+        let page = expect("list an authority's certificates", answer)?;
+        all.extend(page.items);
+        match page.next {
+            Some(next) => after = format!("&after={next}"),
+            None => return Ok(all),
+        }
+    }
 }
 
 /// Endpoints that got other than exactly one certificate of the new generation from this incident.
@@ -274,11 +321,9 @@ async fn released_once(
     successor: Option<&str>,
 ) -> Result<Released, DrillError> {
     let authority = successor.unwrap_or_default();
-    let path = format!("/certificates?authority={authority}&limit=1000");
-    let answer = headquarters.lead.get::<Page<skink_api::Certificate>>(&path).await?;
-    let page = expect("list the new certificates", answer)?;
+    let certificates = certificates_of(headquarters, authority).await?;
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
-    for certificate in page.items.iter().filter(|one| one.profile != "canary") {
+    for certificate in certificates.iter().filter(|one| one.profile != "canary") {
         if let (Some(endpoint), "issued") = (&certificate.endpoint, certificate.state.as_str()) {
             *counts.entry(endpoint.clone()).or_default() += 1;
         }
@@ -293,6 +338,14 @@ async fn released_once(
 fn all_distinct(published: &[String]) -> bool {
     let distinct: std::collections::BTreeSet<_> = published.iter().collect();
     !published.is_empty() && distinct.len() == published.len()
+}
+
+/// Whether a party runs a certificate that the stolen authority did not sign.
+fn reissued(agents: &Agents, field: &Battlefield, name: &str) -> Result<bool, DrillError> {
+    let party = field.fleet.parties().iter().find(|party| party.name == name);
+    let running = agents.certificates()?;
+    let leaf = party.and_then(|party| running.get(&party.dns));
+    Ok(leaf.is_some_and(|leaf| leaf.issuer() != field.thief.authority.subject()))
 }
 
 /// Every attack that needs no foothold, against everybody.
@@ -404,6 +457,7 @@ fn blank(options: &DrillOptions, closed: &Incident, relying_parties: usize) -> R
         certificates: Certificates {
             reissued: closed.certificates.reissued,
             revoked: closed.certificates.revoked,
+            unknown: 0,
         },
         crl: CrlResult::default(),
         key: KeyResult::default(),

@@ -16,6 +16,8 @@ pub(crate) struct Observed {
     pub(crate) laggard_was_waited_for: bool,
     /// What was released under the new generation.
     pub(crate) released_once: Released,
+    /// Serials that the stolen authority signed or may have signed and its final CRL leaves out.
+    pub(crate) escaped: Vec<String>,
     /// Whether no CRL number went out twice.
     pub(crate) numbers_published_once: bool,
 }
@@ -81,6 +83,14 @@ pub(crate) fn gates(options: &DrillOptions, report: &Report, observed: &Observed
             "one CRL number per publication",
             observed.numbers_published_once,
             "no scope and number went out twice".to_owned(),
+        ));
+        gates.push(gate(
+            "final CRL holds whatever may be signed",
+            report.crl.read_back && observed.escaped.is_empty(),
+            format!(
+                "{} attempts with an unknown end, left out {:?}",
+                report.certificates.unknown, observed.escaped
+            ),
         ));
         gates.extend(authority_gates(report));
     }

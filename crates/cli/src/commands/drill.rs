@@ -14,11 +14,12 @@ pub(crate) const LONG: &str = "Steal a key on purpose and watch everything survi
     measured.";
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  \
-    skink drill                                20 servers, 20 clients, about half a minute\n  \
+    skink drill                                20 servers, 20 clients: some 12 s on two cores\n  \
     skink drill --json > figures.json          one object; exit code 0 only if everything holds\n  \
     skink drill --crash --endpoints 8 --clients 8 --seed 7\n  \
     skink drill --plan rotation                the same path without a thief\n  \
-    skink drill --keep /tmp/drill              leave every file to be looked at";
+    skink drill --keep /tmp/drill              leave every file to be looked at\n  \
+    skink drill --endpoints 200 --clients 200  ten times as many: about a minute";
 
 /// The incident that is drilled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

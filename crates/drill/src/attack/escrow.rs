@@ -1,8 +1,13 @@
 //! Attacks with what a ceremony left: an escrow is a weapon, and a response is accepted once.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skink_api::{Code, Problem};
-use skink_signer::sealed::KitSeal;
+use skink_signer::sealed::{Custodian, KitSeal, PreparedCustodians};
+use skink_x509::crl::Crl;
+use skink_x509::{Fingerprint, Time};
 
 use super::scoreboard::{Attempt, Phase, Scoreboard};
 use crate::DrillError;
@@ -13,6 +18,7 @@ use crate::thief::key::thwarted;
 
 pub(crate) const STALE: &str = "escrow-of-an-earlier-ceremony";
 pub(crate) const ALTERED: &str = "escrow-kit-altered";
+pub(crate) const SMALLER: &str = "smaller-escrow-sealed-by-its-custodians";
 pub(crate) const SECOND: &str = "second-escrow-after-the-first";
 pub(crate) const REPLAYED: &str = "ceremony-response-replayed";
 
@@ -31,7 +37,85 @@ pub(crate) async fn offer_wrong_kits(
         let answer = hand_in(headquarters, incident, &kit).await?;
         record(scoreboard, name, &answer, &[Code::KitRefused, Code::EscrowRefused], true);
     }
+    offer_smaller(headquarters, incident, &current, scoreboard).await
+}
+
+/// What is written on a kit, in the order in which the seal is bound to it.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    id: String,
+    domain: String,
+    ceremony: u64,
+    created_at_ms: i64,
+    authority: String,
+    standby: Option<String>,
+    custodians: Vec<String>,
+    escrow: EscrowFacts,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EscrowFacts {
+    uri: String,
+    number: u64,
+    this_update_ms: i64,
+    next_update_ms: i64,
+    sha256: String,
+}
+
+/// Both custodians together put a smaller list into the kit: the routine one, which the root did
+/// sign for the same scope, with one number and one revocation less. Everything about the kit is
+/// right but that it would not outrank what is out. The first share is taken, since nobody can
+/// look inside by one; the second opens the kit, and there it ends. Then the first custodian
+/// brings his own share again.
+async fn offer_smaller(
+    headquarters: &Headquarters,
+    incident: &str,
+    current: &str,
+    scoreboard: &Scoreboard,
+) -> Result<(), DrillError> {
+    let smaller = smaller_kit(headquarters, current).await?;
+    let first = hand_in(headquarters, incident, &smaller).await?;
+    let body = share(&smaller, CUSTODIANS[1])?;
+    let path = format!("/incidents/{incident}/kit");
+    let second = headquarters.ciso.post::<_, Value>(&path, &body).await?;
+    let right = hand_in(headquarters, incident, current).await?;
+    let control = first.is_ok() && right.is_ok();
+    record(scoreboard, SMALLER, &second, &[Code::EscrowRefused], control);
     Ok(())
+}
+
+async fn smaller_kit(headquarters: &Headquarters, current: &str) -> Result<String, DrillError> {
+    let failed = |error: &dyn std::fmt::Display| thwarted("sealing a smaller escrow", error);
+    let mut kit: Value = serde_json::from_str(current).map_err(|error| failed(&error))?;
+    let mut facts: Facts =
+        serde_json::from_value(kit["facts"].clone()).map_err(|error| failed(&error))?;
+    let url = format!("http://{}/crl/root/{STOLEN}.crl", headquarters.public);
+    let operation = || "fetch the root's list".to_owned();
+    let unreachable = |source| DrillError::Unreachable { operation: operation(), source };
+    let routine = reqwest::get(&url).await.map_err(unreachable)?;
+    let routine = routine.bytes().await.map_err(unreachable)?;
+    let list = Crl::from_der(&routine).map_err(|error| failed(&error))?;
+    facts.escrow.number -= 1;
+    facts.escrow.this_update_ms = list.this_update().as_millis();
+    facts.escrow.next_update_ms =
+        list.next_update().map_or(facts.escrow.next_update_ms, Time::as_millis);
+    facts.escrow.sha256 = Fingerprint::of(&routine).to_string();
+    let written = serde_json::to_string(&facts).map_err(|error| failed(&error))?;
+    let context = format!("skink recovery kit 1 {}", Fingerprint::of(written.as_bytes()));
+    let contents = json!({
+        "escrow": STANDARD.encode(&routine),
+        "standby_credential": "the credential of nothing",
+    });
+    let custodians = CUSTODIANS
+        .map(|name| Custodian { name: name.to_owned(), passphrase: passphrase(name).into() });
+    let seal = PreparedCustodians::new(&custodians)
+        .and_then(|custodians| {
+            KitSeal::seal_for(contents.to_string().as_bytes(), &custodians, &context)
+        })
+        .map_err(|error| failed(&error))?;
+    kit["facts"] = serde_json::to_value(&facts).map_err(|error| failed(&error))?;
+    kit["seal"] = serde_json::to_value(&seal).map_err(|error| failed(&error))?;
+    Ok(kit.to_string())
 }
 
 /// Hands another escrow in after the right one is out, and the ceremony's response once more.

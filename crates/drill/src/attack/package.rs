@@ -15,9 +15,11 @@ use skink_x509::{Certificate, Time};
 use super::scoreboard::{Attempt, Phase, Scoreboard};
 use crate::DrillError;
 use crate::agents::Agents;
+use crate::battlefield::Battlefield;
 use crate::clock::now;
 use crate::fleet::Fleet;
 use crate::headquarters::{Headquarters, ISSUER, STOLEN};
+use crate::options::DrillOptions;
 use crate::outcome::Outcome;
 use crate::thief::forge::Thief;
 use crate::thief::key::{StolenKey, thwarted};
@@ -30,7 +32,10 @@ pub(crate) const OTHER_DOMAIN: &str = "trust-package-of-another-domain";
 pub(crate) const FAST_FORWARD: &str = "trust-package-fast-forwarded-by-the-issuing-key";
 pub(crate) const FORGETFUL: &str = "trust-package-that-forgets-the-denial";
 
-/// The attacks of this file.
+/// Signed with the stolen trust key itself: hosts must take it, and the root must get them back.
+pub(crate) const HIJACKED: &str = "trust-package-fast-forwarded-by-the-trust-key";
+
+/// The attacks that an honest server's next package ends, if anything.
 pub(crate) const ALL: &[&str] =
     &[REPLAYED, ALTERED, EXPIRED, WRONG_KEY, OTHER_DOMAIN, FAST_FORWARD, FORGETFUL];
 
@@ -43,6 +48,7 @@ pub(crate) struct Loot {
     trust_certificate: Certificate,
     envelope: Vec<u8>,
     status: Status,
+    lists: Vec<Vec<u8>>,
 }
 
 impl Loot {
@@ -71,7 +77,8 @@ impl Loot {
         let status =
             Status::parse(&status).map_err(|error| thwarted("reading the package", &error))?;
         let trust_certificate = parsed.certificate().clone();
-        Ok(Self { trust_key, trust_certificate, envelope, status })
+        let lists = held.crls().iter().map(|crl| crl.crl.der().to_vec()).collect();
+        Ok(Self { trust_key, trust_certificate, envelope, status, lists })
     }
 
     /// Offers every package to every agent's state.
@@ -93,6 +100,40 @@ impl Loot {
                 let attempt = Attempt { target, mechanism, outcome, control };
                 scoreboard.record(name, Phase::After, attempt);
             }
+        }
+        Ok(())
+    }
+
+    /// Pushes every agent to version 2^63 with the stolen trust key. They take it, for it is the
+    /// key that they believe; but it gives nothing back, and the root's next epoch gets them out, with
+    /// what a host held before.
+    pub(crate) async fn hijack(
+        &self,
+        headquarters: &Headquarters,
+        options: &DrillOptions,
+        agents: &Agents,
+        field: &Battlefield,
+    ) -> Result<(), DrillError> {
+        let mut hijacked = Vec::new();
+        for party in field.fleet.parties() {
+            let (agent, held) = (agents.of(party)?, agents.of(party)?.held());
+            let far = Edition::new(held.edition().epoch, FAR);
+            let until = now().plus(AGES);
+            let (envelope, parts) = self.sign(&held, far, until, held.domain(), &self.trust_key)?;
+            hijacked.push((party, agent, offer(agent, &envelope, &parts)));
+        }
+        let (envelope, parts) = headquarters.root_package(&options.skink).await?;
+        for (party, agent, outcome) in hijacked {
+            let pushed = agent.held().edition().version == FAR;
+            let healed = agent.offer(&envelope, &parts).is_ok();
+            let held = agent.held();
+            let control = pushed
+                && healed
+                && held.active(ISSUER).is_some_and(|active| active.id != STOLEN)
+                && !held.authority(STOLEN).is_some_and(HeldAuthority::is_trusted);
+            let (target, mechanism) = (party.name.clone(), None);
+            let attempt = Attempt { target, mechanism, outcome, control };
+            field.scoreboard.record(HIJACKED, Phase::After, attempt);
         }
         Ok(())
     }
@@ -137,6 +178,10 @@ impl Loot {
     /// The status from before the incident: nothing tainted, nothing denied, the old lists.
     fn parts(&self, held: &Held) -> Parts {
         let mut parts = Parts::new();
+        // Of an authority that is gone, hosts hold no list any more: he brings the one he kept.
+        for list in &self.lists {
+            parts.insert(list.clone());
+        }
         for crl in held.crls() {
             parts.insert(crl.crl.der().to_vec());
         }

@@ -91,7 +91,7 @@ pub(crate) async fn approve_twice(
     Ok(())
 }
 
-fn refusal<T>(answer: &Answer<T>, expected: &[Code]) -> Outcome {
+pub(super) fn refusal<T>(answer: &Answer<T>, expected: &[Code]) -> Outcome {
     match answer {
         Ok(_) => Outcome::Accepted { resumed: false },
         Err(problem) if expected.contains(&problem.code) => {
