@@ -3,3 +3,17 @@
 //! Pure: files and answers of servers come in as bytes, what to write comes out as bytes. Verdicts
 //! are those of `skink-path`; nothing here judges by itself.
 #![warn(missing_docs)]
+
+mod bag;
+pub mod describe;
+pub mod draw;
+mod finding;
+pub mod input;
+pub mod job;
+mod purposes;
+mod question;
+pub mod words;
+
+pub use bag::{Bag, Read};
+pub use finding::Finding;
+pub use question::{Answer, Judgement, Other, Question, Settings, Word};

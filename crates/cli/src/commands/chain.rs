@@ -1,6 +1,12 @@
 //! `skink chain`
 
+mod anchors;
+mod files;
 mod inspect;
+mod jobs;
+mod settings;
+mod show;
+mod verify;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -17,11 +23,15 @@ pub enum ChainCommand {
     /// Say what files hold: certificates, requests, lists, responses, keys
     #[command(long_about = inspect::LONG, after_long_help = inspect::EXAMPLES)]
     Inspect(inspect::Inspect),
+    /// Say whether certificates are good, and everything that is wrong with them
+    #[command(long_about = verify::LONG, after_long_help = verify::EXAMPLES)]
+    Verify(Box<verify::Verify>),
 }
 
 #[expect(clippy::unused_async, reason = "commands that reach servers join")]
 pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
     match command {
         ChainCommand::Inspect(args) => inspect::run(&args, out),
+        ChainCommand::Verify(args) => verify::run(&args, out),
     }
 }

@@ -1,30 +1,78 @@
 //! `skink chain inspect`
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use skink_x509::Certificate;
+use serde::Serialize;
+use skink_chain::describe::{Description, Problem, describe};
 
-use crate::Output;
+use super::files::{self, Files};
+use crate::table::Facts;
+use crate::{Exit, Failure, Output, PassphraseArgs};
 
-pub(crate) const LONG: &str = "Say what files hold.";
+pub(crate) const LONG: &str = "Say what files hold, whatever they are called.\n\n\
+    Certificates, requests, revocation lists, OCSP responses and keys, in PEM, DER, PKCS #7 and \
+    PKCS #12, several in one file, with text around, in UTF-16, with wrong labels. Each thing is \
+    told with its names, validity, key and fingerprints, and with what is wrong with it. The key's \
+    SHA-256 is the same for a certificate, a request and a private key that belong together.\n\n\
+    Exits with 1 if there is something that cannot be read.";
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  \
-    skink chain inspect server.pem";
+    skink chain inspect server.pem\n  \
+    skink chain inspect store.p12 --passphrase-file secret\n  \
+    openssl s_client -connect example.org:443 -showcerts </dev/null | skink chain inspect -";
 
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The files.
+    /// The files; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+#[derive(Serialize)]
+struct Found {
+    file: String,
+    #[serde(flatten)]
+    description: Description,
 }
 
 pub(crate) fn run(args: &Inspect, out: Output) -> Result<()> {
-    for file in &args.files {
-        let certificates = Certificate::all_from_pem(&fs_err::read_to_string(file)?)?;
-        let subjects: Vec<_> = certificates.iter().map(|it| it.subject().to_string()).collect();
-        out.show(&subjects, || subjects.join("\n"))?;
+    let files = Files::new(&args.passphrase)?;
+    let now = files::now();
+    let mut found = Vec::new();
+    for path in &args.files {
+        for piece in files.pieces(path)? {
+            found.push(Found { file: files::name(path), description: describe(&piece, now) });
+        }
     }
-    Ok(())
+    out.show(&found, || found.iter().map(people).collect::<Vec<_>>().join("\n"))?;
+    if found.iter().all(|it| it.description.readable) {
+        Ok(())
+    } else {
+        Err(Failure::Answered(Exit::NotGood).into())
+    }
+}
+
+fn people(found: &Found) -> String {
+    let it = &found.description;
+    let mut place = found.file.clone();
+    if let Some(line) = it.line {
+        // Writing into a string does not fail.
+        let _ = write!(place, ", line {line}");
+    }
+    let alias = it.alias.as_ref().map(|it| format!(" {it:?}")).unwrap_or_default();
+    let mut text = format!("{place}: {}{alias} ({})\n", it.summary, it.container);
+    let facts = it.facts.iter().fold(Facts::default(), |facts, it| facts.fact(it.name, &it.value));
+    for line in facts.to_string().lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    for Problem { severity, section, message, .. } in &it.problems {
+        let section = if *section == "-" { String::new() } else { format!(" ({section})") };
+        let _ = writeln!(text, "  {severity}: {message}{section}");
+    }
+    text
 }

@@ -1,0 +1,112 @@
+use skink_testkit::{TestKey, TestPki};
+use skink_x509::KeyAlgorithm;
+
+use super::*;
+
+fn only(bytes: &[u8]) -> Piece {
+    let mut pieces = read(bytes, &mut NoPassphrase);
+    assert_eq!(pieces.len(), 1, "{pieces:?}");
+    pieces.remove(0)
+}
+
+fn kinds(bytes: &[u8]) -> Vec<Kind> {
+    read(bytes, &mut NoPassphrase).iter().map(|piece| piece.item.kind()).collect()
+}
+
+#[test]
+fn everything_is_recognised_by_its_shape() {
+    let pki = TestPki::new();
+    let request = pki.leaf_key.request("web-1", &[]);
+    let crl = pki.root.crl(1, None, Vec::new());
+    let cases: [(&[u8], Kind); 5] = [
+        (pki.leaf.der(), Kind::Certificate),
+        (request.der(), Kind::Request),
+        (crl.der(), Kind::Crl),
+        (pki.leaf_key.pkcs8_der(), Kind::PrivateKey),
+        (pki.leaf.public_key().spki_der(), Kind::PublicKey),
+    ];
+    for (der, kind) in cases {
+        let piece = only(der);
+        assert_eq!(piece.item.kind(), kind);
+        assert!(!matches!(piece.item, Item::Unreadable(..)), "{piece:?}");
+        assert_eq!((piece.container, piece.remarks), (Container::Der, vec![]));
+    }
+    let together = [pki.leaf.der(), crl.der()].concat();
+    assert_eq!(kinds(&together), [Kind::Certificate, Kind::Crl]);
+}
+
+#[test]
+fn a_private_key_knows_its_public_half() {
+    for algorithm in [KeyAlgorithm::EcP256, KeyAlgorithm::Ed25519, KeyAlgorithm::Rsa2048] {
+        let key = TestKey::generate(algorithm);
+        let Item::PrivateKey(read) = only(key.pkcs8_der()).item else { panic!("no key") };
+        assert_eq!(read.public(), key.public());
+        assert!(read.is_consistent() && read.form() == KeyForm::Pkcs8 && !read.was_locked());
+        let Item::PrivateKey(again) = only(read.to_pem().as_bytes()).item else { panic!("no key") };
+        assert_eq!(again.public(), key.public());
+    }
+}
+
+#[test]
+fn pem_is_read_as_it_is_met() {
+    let pki = TestPki::new();
+    let chain = pki.chain_pem();
+    let noise = format!("0 s:CN=web-1: hello\n{}\r\nbetween\n{chain}", pki.leaf.to_pem());
+    assert_eq!(kinds(noise.as_bytes()), [Kind::Certificate; 3]);
+    assert_eq!(read(noise.as_bytes(), &mut NoPassphrase)[0].line, Some(2));
+    let indented = format!("    {}", chain.replace('\n', "\r\n    "));
+    assert_eq!(kinds(indented.as_bytes()), [Kind::Certificate; 2]);
+    let one = pki.leaf.to_pem();
+    let utf16: Vec<u8> = one.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(only(&utf16).remarks, [Remark::Utf16]);
+    assert_eq!(only(&[&[0xff, 0xfe], &utf16[..]].concat()).remarks, [Remark::Utf16]);
+    let marked = [b"\xef\xbb\xbf", one.as_bytes()].concat();
+    assert_eq!(only(&marked).remarks, [Remark::ByteOrderMark]);
+    let escaped = format!("{{\"pem\": \"{}\"}}", one.replace('\n', "\\n"));
+    assert_eq!(only(escaped.as_bytes()).remarks, [Remark::EscapedLineBreaks]);
+    let label = one.replace("CERTIFICATE", "RSA PRIVATE KEY");
+    let piece = only(label.as_bytes());
+    assert!(matches!(&piece.remarks[..], [Remark::WrongLabel { is: Kind::Certificate, .. }]));
+    let open = one.split("-----END").next().unwrap();
+    assert_eq!(only(open.as_bytes()).remarks, [Remark::NoEnd]);
+    let dashes = one.replace("-----", "----");
+    assert_eq!(only(dashes.as_bytes()).remarks, [Remark::WrongDashes]);
+    let bare: String = one.lines().filter(|line| !line.starts_with('-')).collect();
+    let piece = only(bare.as_bytes());
+    assert_eq!((piece.container, piece.item.kind()), (Container::Base64, Kind::Certificate));
+}
+
+#[test]
+fn what_cannot_be_read_says_why_beside_what_can() {
+    let pki = TestPki::new();
+    let bad = "-----BEGIN CERTIFICATE-----\nMII?\n-----END CERTIFICATE-----\n";
+    let pieces = read(format!("{bad}{}", pki.leaf.to_pem()).as_bytes(), &mut NoPassphrase);
+    let why = |piece: &Piece| match &piece.item {
+        Item::Unreadable(kind, why) => Some((*kind, why.clone())),
+        _ => None,
+    };
+    assert_eq!(why(&pieces[0]), Some((Kind::Certificate, Unreadable::NotBase64(2))));
+    assert_eq!(pieces[1].item.kind(), Kind::Certificate);
+    assert_eq!(why(&only(b"")), Some((Kind::Unknown, Unreadable::Empty)));
+    assert_eq!(why(&only(b"hello")), Some((Kind::Unknown, Unreadable::Unknown)));
+    assert!(matches!(why(&only(b"\xfe\xed\xfe\xed")), Some((Kind::JavaKeyStore, _))));
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+               DEK-Info: DES-EDE3-CBC,0011223344556677\n\nAAAA\n-----END RSA PRIVATE KEY-----";
+    let (kind, why) = why(&only(old.as_bytes())).unwrap();
+    assert!(kind == Kind::EncryptedKey && why.to_string().contains("DES-EDE3-CBC"));
+}
+
+#[test]
+fn cut_off_anywhere_nothing_panics() {
+    let pki = TestPki::new();
+    let crl = pki.root.crl(1, None, Vec::new());
+    for der in [pki.leaf.der(), crl.der(), pki.leaf_key.pkcs8_der()] {
+        for end in 0..der.len() {
+            let _ = read(&der[..end], &mut NoPassphrase);
+        }
+    }
+    let pem = pki.chain_pem();
+    for end in 0..pem.len() {
+        let _ = read(&pem.as_bytes()[..end], &mut NoPassphrase);
+    }
+}
