@@ -1,6 +1,6 @@
 //! The search for paths: depth first, the likeliest issuer first, under a budget.
 
-use skink_x509::{Certificate, KeyUsage};
+use skink_x509::{Certificate, KeyUsage, PublicKey, Verifiable, oid};
 
 use crate::distinguished::is_self_issued;
 use crate::finding::{Attempt, Code, Finding, Rejection, Severity};
@@ -28,12 +28,19 @@ impl<'w, 'a> Search<'w, 'a> {
 
     /// The first path that is accepted, or why none was.
     pub(crate) fn run(mut self, leaf: &Certificate) -> Result<VerifiedPath, Rejection> {
-        match self.extend(std::slice::from_ref(leaf)) {
+        match self.extend(std::slice::from_ref(leaf), &[]) {
             Ok(Some(path)) => Ok(path),
             Ok(None) if self.is_pinned(leaf) => self.pinned(leaf),
-            Ok(None) => Err(Rejection::new(self.attempts, self.candidates, None)),
+            Ok(None) => Err(self.refused()),
             Err(Spent) => Err(self.spent()),
         }
+    }
+
+    /// Every path was tried. Under the strict profile an algorithm that is not known is one that is
+    /// not allowed; otherwise a path that it alone speaks against leaves the question open.
+    fn refused(self) -> Rejection {
+        let open = self.world.options.profile == Profile::Rfc5280;
+        Rejection::new(self.attempts, self.candidates, None, open)
     }
 
     /// Whether the end entity itself is trusted, as somebody does who pins a self-signed server.
@@ -47,9 +54,9 @@ impl<'w, 'a> Search<'w, 'a> {
     }
 
     fn pinned(mut self, leaf: &Certificate) -> Result<VerifiedPath, Rejection> {
-        match self.consider(vec![leaf.clone()]) {
+        match self.consider(vec![leaf.clone()], &[]) {
             Ok(Some(path)) => Ok(path),
-            Ok(None) => Err(Rejection::new(self.attempts, self.candidates, None)),
+            Ok(None) => Err(self.refused()),
             Err(Spent) => Err(self.spent()),
         }
     }
@@ -57,25 +64,39 @@ impl<'w, 'a> Search<'w, 'a> {
     fn spent(self) -> Rejection {
         let message = format!("gave up after {} signatures", self.world.options.budget);
         let spent = Finding::of_path(Code::BudgetSpent, message);
-        Rejection::new(self.attempts, self.candidates, Some(spent))
+        Rejection::new(self.attempts, self.candidates, Some(spent), false)
     }
 
-    /// Tries every issuer of the path's last certificate.
-    fn extend(&mut self, path: &[Certificate]) -> Result<Option<VerifiedPath>, Spent> {
+    /// Tries every issuer of the path's last certificate. A path with `doubts` about its signatures
+    /// is followed to learn what else there is to say, and never accepted.
+    fn extend(
+        &mut self,
+        path: &[Certificate],
+        doubts: &[Finding],
+    ) -> Result<Option<VerifiedPath>, Spent> {
         let Some(last) = path.last() else { return Ok(None) };
         let mut broken = Vec::new();
         let mut found = false;
         for issuer in self.issuers(path, last)? {
             self.work.steps(FOLLOW)?;
             found = true;
-            if !self.signs(last, issuer.certificate, &mut broken)? {
-                continue;
-            }
             let longer = [path, std::slice::from_ref(issuer.certificate)].concat();
+            let more;
+            let doubts = match self.signs(last, issuer.certificate)? {
+                Signs::Yes => doubts,
+                Signs::No(finding) => {
+                    broken.push(finding);
+                    continue;
+                }
+                Signs::Unknown(finding) => {
+                    more = [doubts, &[finding]].concat();
+                    &more
+                }
+            };
             let verified = if issuer.is_anchor {
-                self.consider(longer)?
+                self.consider(longer, doubts)?
             } else if self.has_room(&longer) {
-                self.extend(&longer)?
+                self.extend(&longer, doubts)?
             } else {
                 self.too_long(longer);
                 None
@@ -121,24 +142,46 @@ impl<'w, 'a> Search<'w, 'a> {
         Ok(issuers)
     }
 
-    fn signs(
-        &mut self,
-        last: &Certificate,
-        issuer: &Certificate,
-        broken: &mut Vec<Finding>,
-    ) -> Result<bool, Spent> {
-        if last.signature_algorithm().is_none() {
-            let message = "its signature algorithm is not accepted".to_owned();
-            broken.push(Finding::error(Code::WeakSignature, last, message));
-            return Ok(false);
+    fn signs(&mut self, last: &Certificate, issuer: &Certificate) -> Result<Signs, Spent> {
+        let key = issuer.public_key();
+        let Some(algorithm) = last.signature_algorithm() else {
+            return Ok(Signs::Unknown(unknown_algorithm(last)));
+        };
+        if key.inherits_parameters() {
+            // Verified when the certificate with the parameters is known.
+            return Ok(Signs::Yes);
         }
-        let signs = self.work.signed(last, issuer.public_key())?;
-        if !signs {
-            let subject = issuer.subject();
-            let message = format!("its signature does not verify with the key of {subject}");
-            broken.push(Finding::error(Code::BadSignature, last, message));
+        let subject = issuer.subject();
+        match key.verifiable(algorithm) {
+            Verifiable::Unsupported => {
+                let message =
+                    format!("its signature is made with a key that is not supported, of {subject}");
+                let finding = Finding::error(Code::UnsupportedAlgorithm, last, message);
+                let found = format_args!(
+                    "{algorithm} with a key of {} bits, {}",
+                    key.bits(),
+                    key.algorithm()
+                );
+                Ok(Signs::Unknown(
+                    finding.with("an algorithm and a key size that are supported", found),
+                ))
+            }
+            Verifiable::Never => {
+                let message = format!(
+                    "its signature is by {algorithm}, the key of {subject} is {}",
+                    key.algorithm()
+                );
+                let finding = Finding::error(Code::BadSignature, last, message);
+                Ok(Signs::No(
+                    finding.with(
+                        format_args!("a signature by a key of {}", key.algorithm()),
+                        algorithm,
+                    ),
+                ))
+            }
+            _ if self.work.signed(last, key)? => Ok(Signs::Yes),
+            _ => Ok(Signs::No(bad_signature(last, issuer))),
         }
-        Ok(signs)
     }
 
     /// Whether there may be an anchor above: self-issued authorities do not count.
@@ -157,14 +200,38 @@ impl<'w, 'a> Search<'w, 'a> {
     }
 
     /// Judges a path whose signatures are good.
-    fn consider(&mut self, path: Vec<Certificate>) -> Result<Option<VerifiedPath>, Spent> {
+    fn consider(
+        &mut self,
+        path: Vec<Certificate>,
+        doubts: &[Finding],
+    ) -> Result<Option<VerifiedPath>, Spent> {
         self.candidates += 1;
-        let findings = judge(&path, &self.role, self.world, self.work)?;
+        let mut findings = doubts.to_vec();
+        self.inherited(&path, &mut findings)?;
+        judge(&path, &self.role, self.world, self.work, &mut findings)?;
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
             self.reject(path, true, findings);
             return Ok(None);
         }
         Ok(Some(VerifiedPath { certificates: path, notes: findings }))
+    }
+
+    /// The signatures that needed the whole path: of DSA keys whose parameters stand further up.
+    fn inherited(
+        &mut self,
+        path: &[Certificate],
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Spent> {
+        for (at, certificate) in path.iter().enumerate() {
+            let above = &path[at + 1..];
+            let Some(issuer) = above.first() else { continue };
+            if issuer.public_key().inherits_parameters()
+                && !self.work.signed(certificate, &working_key(issuer, &above[1..]))?
+            {
+                findings.push(bad_signature(certificate, issuer));
+            }
+        }
+        Ok(())
     }
 
     /// Keeps the attempts that explain most.
@@ -175,6 +242,47 @@ impl<'w, 'a> Search<'w, 'a> {
             self.attempts.truncate(TOLD);
         }
     }
+}
+
+/// Whether a certificate is signed by a key.
+enum Signs {
+    Yes,
+    No(Finding),
+    /// Nobody here can tell.
+    Unknown(Finding),
+}
+
+fn bad_signature(certificate: &Certificate, issuer: &Certificate) -> Finding {
+    let subject = issuer.subject();
+    let message = format!("its signature does not verify with the key of {subject}");
+    let expected = format_args!("a signature by the key {}", issuer.public_key().digest());
+    Finding::error(Code::BadSignature, certificate, message).with(expected, "another")
+}
+
+/// Algorithms that are broken are told as such.
+fn unknown_algorithm(certificate: &Certificate) -> Finding {
+    let found = certificate.signature_algorithm_oid();
+    let (code, message) = match found {
+        Some(oid::MD2_WITH_RSA | oid::MD5_WITH_RSA) => {
+            (Code::WeakSignature, "its signature rests on a hash that anybody can forge")
+        }
+        _ => (Code::UnsupportedAlgorithm, "its signature's algorithm is not supported"),
+    };
+    let found = found.map_or_else(|| "one that cannot be read".to_owned(), |oid| oid.to_string());
+    Finding::error(code, certificate, message.to_owned()).with("a supported algorithm", found)
+}
+
+/// The key of the first certificate, with the parameters that it inherits from those above it
+/// (RFC 5280 §6.1.4 (e)).
+pub(crate) fn working_key(certificate: &Certificate, above: &[Certificate]) -> PublicKey {
+    let key = certificate.public_key();
+    if !key.inherits_parameters() {
+        return key.clone();
+    }
+    let source = above.iter().find(|issuer| !issuer.public_key().inherits_parameters());
+    source
+        .and_then(|source| key.with_parameters_of(source.public_key()))
+        .unwrap_or_else(|| key.clone())
 }
 
 /// A path does not come back to a name and key that it has been at.

@@ -93,6 +93,8 @@ codes! {
     Purpose = "purpose", 64, "RFC 5280 §4.2.1.12", "use a certificate that was issued for this purpose";
     /// No name of the certificate is the one that was asked for.
     NameMismatch = "name-mismatch", 66, "RFC 9525 §6", "connect by a name in the certificate, or have one issued with this name";
+    /// The key is none.
+    InvalidKey = "invalid-key", 69, "RFC 5280 §4.1.2.7", "have the certificate issued for a key of its algorithm";
     /// The key is too weak.
     WeakKey = "weak-key", 68, "NIST SP 800-131A", "make a stronger key";
     /// There is no CRL that speaks about the certificate.
@@ -138,7 +140,7 @@ pub struct Evidence {
 }
 
 impl Finding {
-    fn new(
+    pub(crate) fn new(
         code: Code,
         severity: Severity,
         certificate: Option<&Certificate>,
@@ -162,6 +164,11 @@ impl Finding {
 
     pub(crate) fn of_path(code: Code, message: String) -> Self {
         Self::new(code, Severity::Error, None, message)
+    }
+
+    /// By a rule that stands elsewhere than most of its code.
+    pub(crate) fn by(self, section: &'static str) -> Self {
+        Self { section, ..self }
     }
 
     /// With what was expected and what was found.
@@ -220,6 +227,12 @@ impl Attempt {
         &self.findings
     }
 
+    /// Whether all that speaks against it is that something is not supported.
+    fn is_open(&self) -> bool {
+        let mut errors = self.findings.iter().filter(|it| it.severity == Severity::Error);
+        self.reached_anchor && errors.all(|it| it.code == Code::UnsupportedAlgorithm)
+    }
+
     /// How far from acceptable it is: a path that reached an anchor is nearer than one that did not,
     /// then one with fewer errors, then one with a weightier reason, then a longer one.
     pub(crate) fn distance(&self) -> impl Ord + use<> {
@@ -237,7 +250,15 @@ pub struct Rejection {
     findings: Vec<Finding>,
     attempts: Vec<Attempt>,
     candidates: usize,
-    undecided: bool,
+    undecided: Undecided,
+}
+
+/// Whether and why nothing is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Undecided {
+    No,
+    Spent,
+    Open,
 }
 
 impl Rejection {
@@ -245,11 +266,17 @@ impl Rejection {
         mut attempts: Vec<Attempt>,
         candidates: usize,
         spent: Option<Finding>,
+        may_be_open: bool,
     ) -> Self {
         attempts.sort_by_cached_key(Attempt::distance);
         let closest = attempts.first().map(|closest| closest.findings.clone());
         let mut findings = closest.unwrap_or_default();
-        let undecided = spent.is_some();
+        let open = may_be_open && attempts.iter().any(Attempt::is_open);
+        let undecided = match spent {
+            Some(_) => Undecided::Spent,
+            None if open => Undecided::Open,
+            None => Undecided::No,
+        };
         findings.extend(spent);
         Self { findings, attempts, candidates, undecided }
     }
@@ -269,9 +296,15 @@ impl Rejection {
         self.candidates
     }
 
-    /// Whether the budget was spent before every path was tried, so that nothing is decided.
+    /// Whether nothing is decided: the budget was spent before every path was tried, or all that
+    /// speaks against a path is an algorithm that is not supported.
     pub const fn is_undecided(&self) -> bool {
-        self.undecided
+        !matches!(self.undecided, Undecided::No)
+    }
+
+    /// Whether the budget was spent before every path was tried.
+    pub const fn is_spent(&self) -> bool {
+        matches!(self.undecided, Undecided::Spent)
     }
 
     /// Whether a finding of this kind is among them.

@@ -7,7 +7,7 @@ use crate::finding::{Code, Finding};
 use crate::form::{self, Place};
 use crate::work::{JUDGE, Spent, Work};
 use crate::world::World;
-use crate::{Options, Profile, Purpose, constraints, names, policy, revocation};
+use crate::{Options, Profile, Purpose, algorithms, constraints, names, policy, revocation};
 
 /// What the first certificate of the path is to be.
 #[derive(Clone, Debug)]
@@ -35,41 +35,41 @@ impl Role<'_> {
     }
 }
 
-/// All findings on `path`, end entity first, anchor last.
+/// Adds all findings on `path`, end entity first, anchor last.
 pub(crate) fn judge(
     path: &[Certificate],
     role: &Role<'_>,
     world: &World<'_>,
     work: &mut Work,
-) -> Result<Vec<Finding>, Spent> {
-    let mut findings = Vec::new();
+    findings: &mut Vec<Finding>,
+) -> Result<(), Spent> {
     let options = world.options;
     work.steps(JUDGE)?;
-    let Some((leaf, issuers)) = path.split_first() else { return Ok(findings) };
+    let Some((leaf, issuers)) = path.split_first() else { return Ok(()) };
     for (at, certificate) in path.iter().enumerate() {
-        denied(certificate, options, &mut findings);
-        validity(certificate, options, &mut findings);
-        strength(certificate, options, work, &mut findings)?;
-        form::judge(certificate, place(at, path.len()), options, &mut findings);
+        let place = place(at, path.len());
+        denied(certificate, options, findings);
+        validity(certificate, options, findings);
+        algorithms::judge(certificate, place, options, work, findings)?;
+        form::judge(certificate, place, options, findings);
     }
     let (within, judged): (&[Fingerprint], &[Fingerprint]) = match role {
         Role::EndEntity => {
-            end_entity(leaf, options, &mut findings);
+            end_entity(leaf, options, findings);
             (&[], &[])
         }
         Role::CrlSigner { anchor, within, judged } => {
-            crl_signer(path, *anchor, &mut findings);
+            crl_signer(path, *anchor, findings);
             (within, judged)
         }
     };
     for (below, issuer) in issuers.iter().enumerate() {
         let between = &issuers[..below];
-        authority(issuer, between, role, options, &mut findings);
-        constraints::judge(issuer, leaf, between, options, work, &mut findings)?;
+        authority(issuer, between, role, options, findings);
+        constraints::judge(issuer, leaf, between, options, work, findings)?;
     }
-    policy::judge(path, options, work, &mut findings)?;
-    revocation::judge(path, within, judged, world, work, &mut findings)?;
-    Ok(findings)
+    policy::judge(path, options, work, findings)?;
+    revocation::judge(path, within, judged, world, work, findings)
 }
 
 const fn place(at: usize, len: usize) -> Place {
@@ -102,20 +102,6 @@ fn validity(certificate: &Certificate, options: &Options<'_>, findings: &mut Vec
         let finding = Finding::error(Code::Expired, certificate, message);
         findings.push(finding.with(format_args!("valid until {time} or later"), until));
     }
-}
-
-fn strength(
-    certificate: &Certificate,
-    options: &Options<'_>,
-    work: &mut Work,
-    findings: &mut Vec<Finding>,
-) -> Result<(), Spent> {
-    if options.profile == Profile::Webpki
-        && let Err(reason) = work.strength(certificate.public_key())?
-    {
-        findings.push(Finding::error(Code::WeakKey, certificate, reason.to_string()));
-    }
-    Ok(())
 }
 
 fn end_entity(leaf: &Certificate, options: &Options<'_>, findings: &mut Vec<Finding>) {

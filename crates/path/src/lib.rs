@@ -7,6 +7,7 @@
 //! Pure: the time comes in with the [`Options`], there is no I/O and no randomness.
 #![warn(missing_docs)]
 
+mod algorithms;
 mod candidates;
 mod constraints;
 mod decide;

@@ -1,5 +1,9 @@
 //! Algorithms as data.
 
+mod identifier;
+
+pub(crate) use identifier::read_pss;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,6 +27,18 @@ pub enum KeyAlgorithm {
     Rsa4096,
     /// RSA with a modulus of any other size; verified where it is strong enough, never generated.
     RsaOther,
+    /// ML-DSA-44 (FIPS 204, RFC 9881); verified, never generated.
+    MlDsa44,
+    /// ML-DSA-65; verified, never generated.
+    MlDsa65,
+    /// ML-DSA-87; verified, never generated.
+    MlDsa87,
+    /// DSA; read in certificates only, verified by [`PublicKey::danger_verify`](crate::PublicKey)
+    /// only.
+    Dsa,
+    /// An algorithm, a curve or parameters that are not known here; read in certificates only, and
+    /// verifies nothing.
+    Other,
 }
 
 /// How a signature is made, as an `AlgorithmIdentifier` names it.
@@ -43,6 +59,29 @@ pub enum SignatureAlgorithm {
     RsaPkcs1Sha384,
     /// sha512WithRSAEncryption (RFC 4055).
     RsaPkcs1Sha512,
+    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes (RFC 4055).
+    RsaPssSha256,
+    /// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes.
+    RsaPssSha384,
+    /// RSASSA-PSS with SHA-512, MGF1 with SHA-512 and a salt of 64 bytes.
+    RsaPssSha512,
+    /// ML-DSA-44 (RFC 9881).
+    MlDsa44,
+    /// ML-DSA-65.
+    MlDsa65,
+    /// ML-DSA-87.
+    MlDsa87,
+    /// sha1WithRSAEncryption: weak, as SHA-1 has collisions.
+    RsaPkcs1Sha1,
+    /// ecdsa-with-SHA1: weak.
+    EcdsaSha1,
+    /// id-dsa-with-sha1 (RFC 3279): weak.
+    DsaSha1,
+    /// id-dsa-with-sha256 (RFC 5758): weak, as FIPS 186-5 withdrew DSA.
+    DsaSha256,
+    /// Whatever a key of [`KeyAlgorithm::Other`] may sign with. It has no identifier and is never
+    /// verified.
+    Other,
 }
 
 impl KeyAlgorithm {
@@ -59,6 +98,11 @@ impl KeyAlgorithm {
             Self::Ed25519 => SignatureAlgorithm::Ed25519,
             Self::Rsa2048 | Self::Rsa3072 | Self::RsaOther => SignatureAlgorithm::RsaPkcs1Sha256,
             Self::Rsa4096 => SignatureAlgorithm::RsaPkcs1Sha384,
+            Self::MlDsa44 => SignatureAlgorithm::MlDsa44,
+            Self::MlDsa65 => SignatureAlgorithm::MlDsa65,
+            Self::MlDsa87 => SignatureAlgorithm::MlDsa87,
+            Self::Dsa => SignatureAlgorithm::DsaSha256,
+            Self::Other => SignatureAlgorithm::Other,
         }
     }
 
@@ -73,27 +117,18 @@ impl KeyAlgorithm {
             Self::Rsa3072 => "rsa-3072",
             Self::Rsa4096 => "rsa-4096",
             Self::RsaOther => "rsa-other",
+            Self::MlDsa44 => "ml-dsa-44",
+            Self::MlDsa65 => "ml-dsa-65",
+            Self::MlDsa87 => "ml-dsa-87",
+            Self::Dsa => "dsa",
+            Self::Other => "other",
         }
     }
 }
 
-/// Encoded `AlgorithmIdentifier`s. RSA's carry NULL parameters (RFC 4055 §5), the others none.
-mod identifier {
-    pub(super) const ECDSA_SHA256: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
-    pub(super) const ECDSA_SHA384: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03";
-    pub(super) const ECDSA_SHA512: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04";
-    pub(super) const ED25519: &[u8] = b"\x30\x05\x06\x03\x2b\x65\x70";
-    pub(super) const RSA_SHA256: &[u8] =
-        b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00";
-    pub(super) const RSA_SHA384: &[u8] =
-        b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00";
-    pub(super) const RSA_SHA512: &[u8] =
-        b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00";
-}
-
 impl SignatureAlgorithm {
-    /// Every algorithm that is accepted.
-    pub const ALL: [Self; 7] = [
+    /// Every algorithm that is known, the weak ones last.
+    pub const ALL: [Self; 17] = [
         Self::EcdsaSha256,
         Self::EcdsaSha384,
         Self::EcdsaSha512,
@@ -101,6 +136,16 @@ impl SignatureAlgorithm {
         Self::RsaPkcs1Sha256,
         Self::RsaPkcs1Sha384,
         Self::RsaPkcs1Sha512,
+        Self::RsaPssSha256,
+        Self::RsaPssSha384,
+        Self::RsaPssSha512,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
+        Self::RsaPkcs1Sha1,
+        Self::EcdsaSha1,
+        Self::DsaSha1,
+        Self::DsaSha256,
     ];
 
     /// The DER of the `AlgorithmIdentifier`.
@@ -113,12 +158,29 @@ impl SignatureAlgorithm {
             Self::RsaPkcs1Sha256 => identifier::RSA_SHA256,
             Self::RsaPkcs1Sha384 => identifier::RSA_SHA384,
             Self::RsaPkcs1Sha512 => identifier::RSA_SHA512,
+            Self::RsaPssSha256 => identifier::RSA_PSS_SHA256,
+            Self::RsaPssSha384 => identifier::RSA_PSS_SHA384,
+            Self::RsaPssSha512 => identifier::RSA_PSS_SHA512,
+            Self::MlDsa44 => identifier::ML_DSA_44,
+            Self::MlDsa65 => identifier::ML_DSA_65,
+            Self::MlDsa87 => identifier::ML_DSA_87,
+            Self::RsaPkcs1Sha1 => identifier::RSA_SHA1,
+            Self::EcdsaSha1 => identifier::ECDSA_SHA1,
+            Self::DsaSha1 => identifier::DSA_SHA1,
+            Self::DsaSha256 => identifier::DSA_SHA256,
+            Self::Other => &[],
         }
     }
 
-    /// The algorithm whose `AlgorithmIdentifier` has this DER content, byte for byte.
+    /// The algorithm whose `AlgorithmIdentifier` has this DER content.
     pub(crate) fn from_identifier_content(content: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| &algorithm.identifier_der()[2..] == content)
+        let exact = |algorithm: &Self| &algorithm.identifier_der()[2..] == content;
+        Self::ALL.into_iter().find(exact).or_else(|| identifier::read_variant(content))
+    }
+
+    /// Whether it is broken or withdrawn: whoever verifies it all the same must say so.
+    pub const fn is_weak(self) -> bool {
+        matches!(self, Self::RsaPkcs1Sha1 | Self::EcdsaSha1 | Self::DsaSha1 | Self::DsaSha256)
     }
 
     /// The name in logs and reports, as the RFCs write it.
@@ -131,6 +193,17 @@ impl SignatureAlgorithm {
             Self::RsaPkcs1Sha256 => "sha256WithRSAEncryption",
             Self::RsaPkcs1Sha384 => "sha384WithRSAEncryption",
             Self::RsaPkcs1Sha512 => "sha512WithRSAEncryption",
+            Self::RsaPssSha256 => "RSASSA-PSS with SHA-256",
+            Self::RsaPssSha384 => "RSASSA-PSS with SHA-384",
+            Self::RsaPssSha512 => "RSASSA-PSS with SHA-512",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
+            Self::RsaPkcs1Sha1 => "sha1WithRSAEncryption",
+            Self::EcdsaSha1 => "ecdsa-with-SHA1",
+            Self::DsaSha1 => "dsa-with-sha1",
+            Self::DsaSha256 => "dsa-with-sha256",
+            Self::Other => "an algorithm that is not known here",
         }
     }
 }

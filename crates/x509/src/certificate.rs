@@ -194,7 +194,7 @@ impl Certificate {
         &self.0.public_key
     }
 
-    /// The algorithm of the signature; none when it is one that is not accepted, such as SHA-1's.
+    /// The algorithm of the signature; none when it is one that is not known.
     pub fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
         self.0.signature_algorithm
     }
@@ -282,10 +282,22 @@ impl Certificate {
         Extension::find(&self.0.extensions, oid)
     }
 
-    /// Verifies the signature with the issuer's key.
+    /// The `AlgorithmIdentifier`'s OID in the signature, known or not.
+    pub fn signature_algorithm_oid(&self) -> Option<ObjectIdentifier> {
+        let signed = tlv::Signed::parse(self.der(), "a certificate").ok()?;
+        tlv::members(signed.algorithm.0).ok()?.first()?.decode_as().ok()
+    }
+
+    /// Verifies the signature with the issuer's key. A weak one does not verify.
     pub fn verify_signed_by(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
         let algorithm = self.signature_algorithm().ok_or(BadSignature)?;
         issuer.verify(algorithm, self.tbs_der(), self.signature())
+    }
+
+    /// Verifies the signature with the issuer's key, be it weak ([`PublicKey::danger_verify`]).
+    pub fn danger_verify_signed_by(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
+        let algorithm = self.signature_algorithm().ok_or(BadSignature)?;
+        issuer.danger_verify(algorithm, self.tbs_der(), self.signature())
     }
 }
 
@@ -352,7 +364,7 @@ pub(crate) fn read_name(name: RawSequence<'_>) -> Result<Name, ParseError> {
 
 pub(crate) fn read_key(key: RawSequence<'_>) -> Result<PublicKey, ParseError> {
     let der = key.to_der().map_err(ParseError::der("the public key"))?;
-    PublicKey::from_spki_der(&der).map_err(ParseError::Key)
+    PublicKey::from_certificate(&der).map_err(ParseError::Key)
 }
 
 impl PartialEq for Certificate {

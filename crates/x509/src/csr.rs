@@ -7,7 +7,7 @@ use std::sync::Arc;
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Encode, Sequence, Tag};
 
-use crate::certificate::{read_key, read_name};
+use crate::certificate::read_name;
 use crate::certificate_spec::sequence;
 use crate::extension::Known;
 use crate::raw_sequence::RawSequence;
@@ -109,7 +109,7 @@ impl Csr {
             signature: tlv::range_in(der, signed.signature.raw_bytes()),
             signature_algorithm: SignatureAlgorithm::from_identifier_content(signed.algorithm.0),
             subject: read_name(info.subject)?,
-            public_key: read_key(info.public_key)?,
+            public_key: read_new_key(info.public_key)?,
             extensions,
             known,
             der: der.into(),
@@ -195,6 +195,12 @@ fn requested_extensions(attributes: AnyRef<'_>) -> Result<Vec<Extension>, ParseE
         extensions.extend(Extension::list(list)?);
     }
     Ok(extensions)
+}
+
+/// A key that a certificate is asked for, which must be one that can be judged.
+fn read_new_key(key: RawSequence<'_>) -> Result<PublicKey, ParseError> {
+    let der = key.to_der().map_err(ParseError::der("the public key"))?;
+    PublicKey::from_spki_der(&der).map_err(ParseError::Key)
 }
 
 impl PartialEq for Csr {

@@ -40,7 +40,7 @@ pub use error::{BadSignature, EncodeError, KeyError, ParseError};
 pub use extension::{Extension, Extensions};
 pub use general_name::GeneralName;
 pub use hexadecimal::BadHex;
-pub use key::PublicKey;
+pub use key::{PublicKey, Verifiable};
 pub use key_usage::KeyUsage;
 pub use name::{BadName, Name, NameBuilder};
 pub use oid::ObjectIdentifier;

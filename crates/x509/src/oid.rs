@@ -124,12 +124,32 @@ oids! {
     SHA384_WITH_RSA = "1.2.840.113549.1.1.12";
     /// sha512WithRSAEncryption.
     SHA512_WITH_RSA = "1.2.840.113549.1.1.13";
-    /// sha1WithRSAEncryption: known in order to be refused.
+    /// sha1WithRSAEncryption: weak.
     SHA1_WITH_RSA = "1.2.840.113549.1.1.5";
-    /// ecdsa-with-SHA1: known in order to be refused.
+    /// ecdsa-with-SHA1: weak.
     ECDSA_WITH_SHA1 = "1.2.840.10045.4.1";
     /// id-sha1: the hash of most OCSP certificate ids.
     SHA1 = "1.3.14.3.2.26";
     /// id-sha256.
     SHA256 = "2.16.840.1.101.3.4.2.1";
+    /// id-sha384.
+    SHA384 = "2.16.840.1.101.3.4.2.2";
+    /// id-sha512.
+    SHA512 = "2.16.840.1.101.3.4.2.3";
+    /// id-RSASSA-PSS (RFC 4055): key and signature.
+    RSASSA_PSS = "1.2.840.113549.1.1.10";
+    /// id-mgf1.
+    MGF1 = "1.2.840.113549.1.1.8";
+    /// id-dsa (RFC 3279): key.
+    DSA = "1.2.840.10040.4.1";
+    /// id-ml-dsa-44 (RFC 9881): key and signature.
+    ML_DSA_44 = "2.16.840.1.101.3.4.3.17";
+    /// id-ml-dsa-65.
+    ML_DSA_65 = "2.16.840.1.101.3.4.3.18";
+    /// id-ml-dsa-87.
+    ML_DSA_87 = "2.16.840.1.101.3.4.3.19";
+    /// md2WithRSAEncryption: known in order to be refused.
+    MD2_WITH_RSA = "1.2.840.113549.1.1.2";
+    /// md5WithRSAEncryption: known in order to be refused.
+    MD5_WITH_RSA = "1.2.840.113549.1.1.4";
 }

@@ -7,10 +7,12 @@
 
 mod natural;
 
+use std::sync::LazyLock;
+
 use natural::Natural;
 
-use crate::PublicKey;
 use crate::key::bit_len;
+use crate::{KeyAlgorithm, PublicKey};
 
 /// What is wrong with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +39,15 @@ pub enum WeakKey {
     /// The primes are so close that Fermat's method finds them.
     #[error("the RSA modulus is the product of primes that lie close together")]
     ClosePrimes,
+    /// The key is none: its point does not lie on its curve.
+    #[error("the key's point does not lie on its curve")]
+    Unsound,
+    /// FIPS 186-5 withdrew the algorithm.
+    #[error("a DSA key is weak: the algorithm is withdrawn")]
+    Dsa,
+    /// The algorithm is none that is known here.
+    #[error("a key of an algorithm that is not known cannot be judged")]
+    Unknown,
     /// The modulus has the fingerprint of CVE-2017-15361.
     #[error("the RSA modulus comes from a flawed generator (ROCA, CVE-2017-15361)")]
     Roca,
@@ -50,18 +61,11 @@ pub const MAX_RSA_BITS: usize = 8192;
 const TRIAL_LIMIT: usize = 1 << 16;
 const FERMAT_ROUNDS: u32 = 100;
 
-/// Refuses a weak key. Keys on the supported elliptic curves have been checked to lie on them when
-/// they were read, and have no weakness that can be seen.
+/// Refuses a weak key. A key on a supported elliptic curve has no weakness that can be seen, as long
+/// as it lies on it.
 pub fn check_key(key: &PublicKey) -> Result<(), WeakKey> {
+    check_size(key)?;
     let Some(rsa) = key.rsa_numbers() else { return Ok(()) };
-    let bits = bit_len(&rsa.modulus);
-    if bits < MIN_RSA_BITS {
-        return Err(WeakKey::ShortModulus { bits });
-    }
-    if bits > MAX_RSA_BITS {
-        return Err(WeakKey::LongModulus { bits });
-    }
-    check_exponent(&rsa.exponent)?;
     let modulus = Natural::from_be_bytes(&rsa.modulus);
     if let Some(factor) = small_factor(&modulus) {
         return Err(WeakKey::SmallFactor(factor));
@@ -75,6 +79,25 @@ pub fn check_key(key: &PublicKey) -> Result<(), WeakKey> {
     Ok(())
 }
 
+/// Refuses what is weak by its algorithm, its size or its exponent; costs next to nothing.
+pub fn check_size(key: &PublicKey) -> Result<(), WeakKey> {
+    match key.algorithm() {
+        KeyAlgorithm::Dsa => return Err(WeakKey::Dsa),
+        KeyAlgorithm::Other => return Err(WeakKey::Unknown),
+        _ if !key.is_sound() => return Err(WeakKey::Unsound),
+        _ => {}
+    }
+    let Some(rsa) = key.rsa_numbers() else { return Ok(()) };
+    let bits = bit_len(&rsa.modulus);
+    if bits < MIN_RSA_BITS {
+        return Err(WeakKey::ShortModulus { bits });
+    }
+    if bits > MAX_RSA_BITS {
+        return Err(WeakKey::LongModulus { bits });
+    }
+    check_exponent(&rsa.exponent)
+}
+
 fn check_exponent(exponent: &[u8]) -> Result<(), WeakKey> {
     let odd = exponent.last().is_some_and(|last| last % 2 == 1);
     let large = bit_len(exponent) > 16;
@@ -82,7 +105,8 @@ fn check_exponent(exponent: &[u8]) -> Result<(), WeakKey> {
 }
 
 fn small_factor(modulus: &Natural) -> Option<u32> {
-    primes_below(TRIAL_LIMIT).find(|prime| modulus.rem_small(*prime) == 0)
+    static PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| primes_below(TRIAL_LIMIT).collect());
+    PRIMES.iter().copied().find(|prime| modulus.rem_small(*prime) == 0)
 }
 
 fn primes_below(limit: usize) -> impl Iterator<Item = u32> {

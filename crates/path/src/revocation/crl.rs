@@ -2,14 +2,14 @@
 
 use std::cmp::Reverse;
 
-use skink_x509::KeyUsage;
 use skink_x509::crl::{Crl, Reason, RevokedEntry};
+use skink_x509::{KeyUsage, SignatureAlgorithm};
 
 use super::Question;
 use super::point::Point;
 use super::scope::{Reasons, Scope};
 use crate::Profile;
-use crate::candidates::Search;
+use crate::candidates::{Search, working_key};
 use crate::distinguished::Canonical;
 use crate::finding::{Code, Finding};
 use crate::judge::Role;
@@ -93,6 +93,11 @@ impl<'q> Ask<'q> {
                 continue;
             };
             let delta = self.delta(&serve, complete, work)?;
+            if let Some(algorithm) = complete.crl.signature_algorithm().filter(|it| it.is_weak()) {
+                let message = format!("the signature of its CRL is by {algorithm}, which is weak");
+                let certificate = self.question.certificate;
+                findings.push(Finding::warning(Code::WeakSignature, certificate, message));
+            }
             if let Some(entry) = self.entry(complete, delta, scope, work)? {
                 let reason = entry.reason.map_or("unspecified", Reason::as_str);
                 return Ok(Some(format!("revoked at {} ({reason})", entry.revoked_at)));
@@ -212,13 +217,18 @@ impl<'q> Ask<'q> {
         let signs = |it: &skink_x509::Certificate| {
             it.key_usage().is_none_or(|usage| usage.contains(KeyUsage::CRL_SIGN))
         };
+        let strict = self.world.options.profile == Profile::Webpki;
+        if strict && list.crl.signature_algorithm().is_some_and(SignatureAlgorithm::is_weak) {
+            return Ok(false);
+        }
+        let key = working_key(issuer, above.get(1..).unwrap_or_default());
         if signs(issuer)
             && list.issuer == self.issuer
-            && work.signed_crl(list.crl, list.fingerprint, issuer.public_key())?
+            && work.signed_crl(list.crl, list.fingerprint, &key)?
         {
             return Ok(true);
         }
-        if self.world.options.profile == Profile::Webpki || within.len() >= DEEPEST {
+        if strict || within.len() >= DEEPEST {
             return Ok(false);
         }
         for candidate in self.world.with_canonical_subject(&list.issuer) {
@@ -247,7 +257,7 @@ impl<'q> Ask<'q> {
             let role = Role::CrlSigner { anchor: anchor.fingerprint(), within: &within, judged };
             match Search::new(self.world, work, role).run(signer) {
                 Ok(_) => return Ok(true),
-                Err(rejection) if rejection.is_undecided() => return Err(Spent),
+                Err(rejection) if rejection.is_spent() => return Err(Spent),
                 Err(_) => {}
             }
         }

@@ -189,18 +189,42 @@ fn wrap(tag: Tag, content: &[u8]) -> Vec<u8> {
     AnyRef::new(tag, content).unwrap().to_der().unwrap()
 }
 
-#[test]
-fn a_signature_with_sha_1_is_named_as_such() {
-    let root = TestAuthority::root("root", KeyAlgorithm::Rsa2048, NOW);
-    let mut der = leaf(&root, |_| {}).der().to_vec();
+/// A leaf whose signature names another algorithm than the one it was made with.
+fn relabelled(root: &TestAuthority, last: u8) -> Certificate {
+    let mut der = leaf(root, |_| {}).der().to_vec();
     let sha256 = oid::SHA256_WITH_RSA.to_der().unwrap();
     let places: Vec<_> = (0..der.len()).filter(|at| der[*at..].starts_with(&sha256)).collect();
     assert_eq!(places.len(), 2, "inside and outside");
     for at in places {
-        der[at + sha256.len() - 1] = 5;
+        der[at + sha256.len() - 1] = last;
     }
-    let leaf = Certificate::from_der(&der).unwrap();
-    assert_eq!(first(check(&leaf, &[], &root, &server())), Code::WeakSignature);
+    Certificate::from_der(&der).unwrap()
+}
+
+#[test]
+fn broken_and_unknown_algorithms_are_named_as_such_and_never_accepted() {
+    let root = TestAuthority::root("root", KeyAlgorithm::Rsa2048, NOW);
+    let lax = Options { profile: Profile::Rfc5280, ..server() };
+    let sha1 = relabelled(&root, 5);
+    assert_eq!(first(check(&sha1, &[], &root, &server())), Code::BadSignature);
+    let md5 = relabelled(&root, 4);
+    for options in [server(), lax.clone()] {
+        let rejection = check(&md5, &[], &root, &options).unwrap_err();
+        assert_eq!(rejection.findings()[0].code, Code::WeakSignature);
+        assert!(!rejection.is_undecided());
+    }
+    // sha224WithRSAEncryption: sound, and not supported.
+    let sha224 = relabelled(&root, 14);
+    let rejection = check(&sha224, &[], &root, &server()).unwrap_err();
+    assert_eq!(rejection.findings()[0].code, Code::UnsupportedAlgorithm);
+    assert!(!rejection.is_undecided(), "the strict profile has a list of what is allowed");
+    let rejection = check(&sha224, &[], &root, &lax).unwrap_err();
+    assert_eq!(rejection.findings()[0].code, Code::UnsupportedAlgorithm);
+    assert!(rejection.is_undecided() && !rejection.is_spent());
+    // Whatever else speaks against it decides.
+    let late = Options { time: NOW.plus(10_000 * DAY), ..lax };
+    let rejection = check(&sha224, &[], &root, &late).unwrap_err();
+    assert!(rejection.has(Code::Expired) && !rejection.is_undecided());
 }
 
 #[test]

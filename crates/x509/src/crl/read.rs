@@ -216,7 +216,7 @@ impl Crl {
         None
     }
 
-    /// The algorithm of the signature; none when it is one that is not accepted.
+    /// The algorithm of the signature; none when it is one that is not known.
     pub fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
         self.0.signature_algorithm
     }
@@ -226,10 +226,16 @@ impl Crl {
         &self.0.der[self.0.tbs.clone()]
     }
 
-    /// Verifies the signature with the issuer's key.
+    /// Verifies the signature with the issuer's key. A weak one does not verify.
     pub fn verify_signed_by(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
         let algorithm = self.signature_algorithm().ok_or(BadSignature)?;
         issuer.verify(algorithm, self.tbs_der(), &self.0.der[self.0.signature.clone()])
+    }
+
+    /// Verifies the signature with the issuer's key, be it weak ([`PublicKey::danger_verify`]).
+    pub fn danger_verify_signed_by(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
+        let algorithm = self.signature_algorithm().ok_or(BadSignature)?;
+        issuer.danger_verify(algorithm, self.tbs_der(), &self.0.der[self.0.signature.clone()])
     }
 }
 

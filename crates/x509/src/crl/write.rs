@@ -154,14 +154,21 @@ impl<S: Read + Seek> UnsignedCrl<S> {
         out.write_all(&self.after).map_err(io_error)
     }
 
-    /// The digest of the bytes to sign, for a key that signs digests; none under Ed25519, which
-    /// signs the whole message ([`Self::tbs_der`]).
+    /// The digest of the bytes to sign, for a key that signs digests; none under Ed25519 and ML-DSA,
+    /// which sign the whole message ([`Self::tbs_der`]).
     pub fn tbs_digest(&mut self) -> Result<Option<Digest>, EncodeError> {
         let algorithm = match self.algorithm {
-            SignatureAlgorithm::EcdsaSha256 | SignatureAlgorithm::RsaPkcs1Sha256 => &digest::SHA256,
-            SignatureAlgorithm::EcdsaSha384 | SignatureAlgorithm::RsaPkcs1Sha384 => &digest::SHA384,
-            SignatureAlgorithm::EcdsaSha512 | SignatureAlgorithm::RsaPkcs1Sha512 => &digest::SHA512,
-            SignatureAlgorithm::Ed25519 => return Ok(None),
+            SignatureAlgorithm::EcdsaSha256
+            | SignatureAlgorithm::RsaPkcs1Sha256
+            | SignatureAlgorithm::RsaPssSha256 => &digest::SHA256,
+            SignatureAlgorithm::EcdsaSha384
+            | SignatureAlgorithm::RsaPkcs1Sha384
+            | SignatureAlgorithm::RsaPssSha384 => &digest::SHA384,
+            SignatureAlgorithm::EcdsaSha512
+            | SignatureAlgorithm::RsaPkcs1Sha512
+            | SignatureAlgorithm::RsaPssSha512 => &digest::SHA512,
+            // What is weak is never signed with.
+            _ => return Ok(None),
         };
         let mut hash = Hash(digest::Context::new(algorithm));
         self.write_tbs(&mut hash)?;

@@ -1,7 +1,13 @@
-use super::*;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature as alg;
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair, PqdsaKeyPair};
+use der::Decode as _;
+use der::asn1::{AnyRef, ObjectIdentifier};
+
+use super::read::{Spki, spki_der};
+use super::*;
+use crate::{BadSignature, KeyError, oid};
 
 fn ec_pair() -> EcdsaKeyPair {
     EcdsaKeyPair::generate(&alg::ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()
@@ -86,7 +92,101 @@ fn points_off_the_curve_and_unknown_algorithms_are_refused() {
         let der = spki_der(oid::EC_PUBLIC_KEY, Some(curve), &bad).unwrap();
         assert_eq!(PublicKey::from_spki_der(&der), Err(KeyError::InvalidValue), "{bad:?}");
     }
+    let off = spki_der(oid::EC_PUBLIC_KEY, Some(curve), &[&[4][..], &[7; 64]].concat()).unwrap();
+    let off = PublicKey::from_certificate(&off).unwrap();
+    assert!(!off.is_sound() && off.verify(SignatureAlgorithm::EcdsaSha256, b"", b"").is_err());
     let x25519 = ObjectIdentifier::new_unwrap("1.3.101.110");
     let der = spki_der(x25519, None, &[9; 32]).unwrap();
     assert_eq!(PublicKey::from_spki_der(&der), Err(KeyError::UnsupportedAlgorithm(x25519)));
+    let other = PublicKey::from_certificate(&der).unwrap();
+    assert_eq!((other.algorithm(), other.raw()), (KeyAlgorithm::Other, &[9; 32][..]));
+    for algorithm in SignatureAlgorithm::ALL {
+        assert_eq!(other.verifiable(algorithm), Verifiable::Unsupported);
+        assert_eq!(other.danger_verify(algorithm, b"m", b"s"), Err(BadSignature));
+    }
+}
+
+#[test]
+fn pss_verifies_and_binds_a_key_that_is_for_it_alone() {
+    let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let der = pair.public_key().as_der().unwrap();
+    let key = PublicKey::from_spki_der(der.as_ref()).unwrap();
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(&alg::RSA_PSS_SHA256, &SystemRandom::new(), b"m", &mut signature).unwrap();
+    let (pss, pkcs1) = (SignatureAlgorithm::RsaPssSha256, SignatureAlgorithm::RsaPkcs1Sha256);
+    key.verify(pss, b"m", &signature).unwrap();
+    assert!(key.verify(SignatureAlgorithm::RsaPssSha384, b"m", &signature).is_err());
+    let identifier = AnyRef::from_der(pss.identifier_der()).unwrap();
+    let parameters = crate::tlv::members(identifier.value()).unwrap()[1];
+    for (parameters, sha384) in [(None, Verifiable::Yes), (Some(parameters), Verifiable::Never)] {
+        let bound = spki_der(oid::RSASSA_PSS, parameters, key.raw()).unwrap();
+        let bound = PublicKey::from_spki_der(&bound).unwrap();
+        // Denied under one name, denied under the other.
+        assert_eq!(bound.digest(), key.digest());
+        bound.verify(pss, b"m", &signature).unwrap();
+        assert_eq!(bound.verifiable(pkcs1), Verifiable::Never);
+        assert_eq!(bound.verifiable(SignatureAlgorithm::RsaPssSha384), sha384);
+    }
+}
+
+#[test]
+fn ml_dsa_verifies() {
+    for (signing, kind) in [
+        (&alg::ML_DSA_44_SIGNING, KeyAlgorithm::MlDsa44),
+        (&alg::ML_DSA_65_SIGNING, KeyAlgorithm::MlDsa65),
+        (&alg::ML_DSA_87_SIGNING, KeyAlgorithm::MlDsa87),
+    ] {
+        let pair = PqdsaKeyPair::generate(signing).unwrap();
+        let der = pair.public_key().as_der().unwrap();
+        let key = PublicKey::from_spki_der(der.as_ref()).unwrap();
+        assert_eq!((key.algorithm(), key.spki_der()), (kind, der.as_ref()));
+        let mut signature = vec![0; signing.signature_len()];
+        pair.sign(b"m", &mut signature).unwrap();
+        key.verify(kind.signature_algorithm(), b"m", &signature).unwrap();
+        assert!(key.verify(kind.signature_algorithm(), b"n", &signature).is_err());
+        signature[7] ^= 1;
+        assert!(key.verify(kind.signature_algorithm(), b"m", &signature).is_err());
+    }
+}
+
+#[test]
+fn what_is_weak_verifies_by_its_dangerous_name_only() {
+    let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let key = PublicKey::from_spki_der(pair.public_key().as_der().unwrap().as_ref()).unwrap();
+    let sha1 = SignatureAlgorithm::RsaPkcs1Sha1;
+    assert_eq!(key.verifiable(sha1), Verifiable::Weakly);
+    // A real signature with SHA-1 stands in the public vectors; this one is by SHA-256.
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(&alg::RSA_PKCS1_SHA256, &SystemRandom::new(), b"m", &mut signature).unwrap();
+    assert!(key.verify(sha1, b"m", &signature).is_err());
+    assert!(key.danger_verify(sha1, b"m", &signature).is_err());
+    assert!(key.danger_verify(SignatureAlgorithm::RsaPkcs1Sha256, b"m", &signature).is_ok());
+}
+
+#[test]
+fn dsa_keys_are_read_in_certificates_only_and_panic_at_nothing() {
+    let integer = |bytes: &[u8]| crate::tlv::unsigned(bytes).unwrap();
+    let key = |p: &[u8], q: &[u8], g: &[u8], y: &[u8]| {
+        let parameters = crate::tlv::sequence(&[&integer(p), &integer(q), &integer(g)]).unwrap();
+        let parameters = AnyRef::from_der(&parameters).unwrap();
+        spki_der(oid::DSA, Some(parameters), &integer(y)).unwrap()
+    };
+    let (p, q) = ([0xff; 128], [0xff; 20]);
+    for (g, y) in [(&[2][..], &[3][..]), (&p[..], &p[..]), (&[0], &[0]), (&[1], &[1])] {
+        let der = key(&p, &q, g, y);
+        assert!(PublicKey::from_spki_der(&der).is_err());
+        let key = PublicKey::from_certificate(&der).unwrap();
+        assert_eq!((key.algorithm(), key.bits()), (KeyAlgorithm::Dsa, 1024));
+        for (r, s) in [([1; 20], [1; 20]), ([0xff; 20], [0xff; 20])] {
+            let signature = crate::tlv::sequence(&[&integer(&r), &integer(&s)]).unwrap();
+            assert!(key.danger_verify(SignatureAlgorithm::DsaSha1, b"m", &signature).is_err());
+        }
+    }
+    let odd_size = PublicKey::from_certificate(&key(&[0xff; 127], &q, &[2], &[3])).unwrap();
+    assert_eq!(odd_size.algorithm(), KeyAlgorithm::Other);
+    let heir = PublicKey::from_certificate(&spki_der(oid::DSA, None, &integer(&[3])).unwrap());
+    let heir = heir.unwrap();
+    assert!(heir.inherits_parameters());
+    let whole = PublicKey::from_certificate(&key(&p, &q, &[2], &[3])).unwrap();
+    assert_eq!(heir.with_parameters_of(&whole).unwrap(), whole);
 }

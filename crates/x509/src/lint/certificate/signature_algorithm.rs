@@ -8,8 +8,8 @@ pub(super) const RULE: Rule<Facts> = Rule {
     severity: Severity::Error,
     section: "RFC 5280 §4.1.1.2",
     check: |facts| match facts.certificate.signature_algorithm() {
-        Some(_) => Vec::new(),
-        None => vec![refusal(&facts.raw.signature)],
+        Some(algorithm) if !algorithm.is_weak() => Vec::new(),
+        _ => vec![refusal(&facts.raw.signature)],
     },
 };
 
