@@ -6,18 +6,27 @@ use skink_x509::{Certificate, Time};
 
 use crate::describe::validity;
 use crate::finding::Finding;
+use crate::structure::is_self_signed;
 
 /// Draws a path, leaf first, with what was found beside each certificate.
 pub fn path(path: &[Certificate], reached_anchor: bool, now: Time, findings: &[Finding]) -> String {
     let mut text = String::new();
     let mut depth = 0;
-    if !reached_anchor && let Some(top) = path.last() {
+    let ends_at_root = path.last().is_some_and(is_self_signed);
+    if !reached_anchor
+        && !ends_at_root
+        && let Some(top) = path.last()
+    {
         // Writing into a string does not fail.
-        let _ = writeln!(text, "? {} (not at hand, or not trusted)", top.issuer());
+        let _ = writeln!(text, "? {} (not at hand)", top.issuer());
         depth = 1;
     }
     for (below, certificate) in path.iter().rev().enumerate() {
-        let trusted = if below == 0 && reached_anchor { ", trusted" } else { "" };
+        let trusted = match (below, reached_anchor) {
+            (0, true) => ", trusted",
+            (0, false) if ends_at_root => ", not trusted",
+            _ => "",
+        };
         let line = format!("{}  ({}{trusted})", label(certificate), validity(certificate, now));
         let _ = writeln!(text, "{}{line}{}", branch(depth), marks(certificate, findings));
         depth += 1;

@@ -69,6 +69,11 @@ impl Finding {
         Self { code, severity, certificate: None, section, message, fix }
     }
 
+    /// With somebody it is about.
+    pub(crate) fn about(self, certificate: &Certificate) -> Self {
+        Self { certificate: Some(certificate.fingerprint()), ..self }
+    }
+
     /// Whether it alone refuses.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

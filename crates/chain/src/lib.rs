@@ -6,12 +6,15 @@
 
 mod bag;
 pub mod describe;
+pub mod diagnosis;
 pub mod draw;
 mod finding;
 pub mod input;
 pub mod job;
 mod purposes;
 mod question;
+pub mod repair;
+pub mod structure;
 pub mod words;
 
 pub use bag::{Bag, Read};

@@ -27,6 +27,7 @@ use skink_x509::crl::Crl;
 
 pub use decide::{Question, Verdict, decide};
 pub use finding::{Attempt, Code, Evidence, Finding, Rejection, Severity};
+pub use names::has_name;
 pub use options::{Formalities, Options, PeerName, Profile, Purpose, Revocation};
 
 use candidates::Search;

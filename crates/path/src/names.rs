@@ -6,7 +6,7 @@ use crate::{PeerName, Profile};
 
 /// Whether `name` is the certificate's: one of its alternative names, or, outside the strict profile
 /// and where there are no alternative names at all, a host in its common name.
-pub(crate) fn has_name(certificate: &Certificate, name: &PeerName, profile: Profile) -> bool {
+pub fn has_name(certificate: &Certificate, name: &PeerName, profile: Profile) -> bool {
     let names = certificate.subject_alt_names();
     match name {
         PeerName::None => true,

@@ -1,17 +1,23 @@
 //! `skink chain`
 
 mod anchors;
+mod build;
+mod diagnose;
 mod files;
+mod fix;
 mod inspect;
+mod issuers;
 mod jobs;
+mod matching;
 mod settings;
 mod show;
 mod verify;
 
 use anyhow::Result;
 use clap::Subcommand;
+use skink_chain::repair::RepairError;
 
-use crate::Output;
+use crate::{Failure, Output};
 
 pub(crate) const LONG: &str = "Chains: read, build, verify, explain and mend them, without a server.\n\n\
     Works on files in any of the usual containers, and on what servers present. Needs no operator \
@@ -26,12 +32,40 @@ pub enum ChainCommand {
     /// Say whether certificates are good, and everything that is wrong with them
     #[command(long_about = verify::LONG, after_long_help = verify::EXAMPLES)]
     Verify(Box<verify::Verify>),
+    /// Put certificates of any order and origin together to chains
+    #[command(long_about = build::LONG, after_long_help = build::EXAMPLES)]
+    Build(Box<build::Build>),
+    /// Find out why TLS says no, and what mends it
+    #[command(long_about = diagnose::LONG, after_long_help = diagnose::EXAMPLES)]
+    Diagnose(Box<diagnose::Diagnose>),
+    /// Make the files that a server should have of what there is
+    #[command(long_about = fix::LONG, after_long_help = fix::EXAMPLES)]
+    Fix(Box<fix::Fix>),
+    /// Say whether a private key belongs to certificates or requests
+    #[command(long_about = matching::LONG, after_long_help = matching::EXAMPLES)]
+    Match(matching::Match),
 }
 
-#[expect(clippy::unused_async, reason = "commands that reach servers join")]
 pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
     match command {
         ChainCommand::Inspect(args) => inspect::run(&args, out),
         ChainCommand::Verify(args) => verify::run(&args, out),
+        ChainCommand::Build(args) => build::run(&args, out),
+        ChainCommand::Diagnose(args) => diagnose::run(&args, out),
+        ChainCommand::Fix(args) => fix::run(&args, out).await,
+        ChainCommand::Match(args) => matching::run(&args, out),
     }
+}
+
+/// Why there is nothing to judge, as a mistake in what was given.
+fn repair_failure(error: &RepairError) -> anyhow::Error {
+    let hint = match error {
+        RepairError::NoCertificate => "`skink chain inspect` shows what files hold",
+        RepairError::WhichLeaf(_) => "give the private key or --host, or the files of one of them",
+        RepairError::KeyMismatch(_) => {
+            "`skink chain match KEY CERT` shows which belong together; leave the key out to go on"
+        }
+        _ => "`skink chain diagnose` shows what is wrong",
+    };
+    Failure::Usage { what: error.to_string(), hint: hint.to_owned() }.into()
 }

@@ -20,6 +20,15 @@ impl Labels {
 
 /// A line for each finding, and a line with what to do.
 pub(crate) fn findings(findings: &[Finding], labels: &Labels) -> String {
+    told(findings, labels, true)
+}
+
+/// A line for each finding.
+pub(crate) fn plain_findings(findings: &[Finding], labels: &Labels) -> String {
+    told(findings, labels, false)
+}
+
+fn told(findings: &[Finding], labels: &Labels, with_fix: bool) -> String {
     let mut text = String::new();
     for finding in findings {
         let severity = match finding.severity {
@@ -33,7 +42,7 @@ pub(crate) fn findings(findings: &[Finding], labels: &Labels) -> String {
         });
         // Writing into a string does not fail.
         let _ = writeln!(text, "{severity}: {}{finding}", whose.unwrap_or_default());
-        if finding.severity == Severity::Error {
+        if with_fix && finding.severity == Severity::Error {
             let _ = writeln!(text, "  fix: {}", finding.fix);
         }
     }
