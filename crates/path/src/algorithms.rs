@@ -1,7 +1,7 @@
 //! Algorithms and keys: what is weak is an error under the strict profile and a warning otherwise.
 
-use skink_x509::Certificate;
 use skink_x509::weak::{self, MIN_RSA_BITS, WeakKey};
+use skink_x509::{Certificate, KeyAlgorithm};
 
 use crate::finding::{Code, Finding, Severity};
 use crate::form::Place;
@@ -26,6 +26,15 @@ pub(crate) fn judge(
         findings.push(finding.with("a signature with SHA-256 or better", algorithm));
     }
     let key = certificate.public_key();
+    if options.profile == Profile::Webpki
+        && key.algorithm() == KeyAlgorithm::RsaOther
+        && !key.bits().is_multiple_of(8)
+    {
+        let message = format!("its RSA modulus has {} bits", key.bits());
+        let finding = Finding::error(Code::WeakKey, certificate, message);
+        let finding = finding.by("CA/Browser Forum BR §6.1.5");
+        findings.push(finding.with("a size that is a multiple of 8", key.bits()));
+    }
     let flaw = match options.profile {
         Profile::Webpki => work.strength(key)?,
         Profile::Rfc5280 => weak::check_size(key),

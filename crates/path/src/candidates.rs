@@ -145,15 +145,18 @@ impl<'w, 'a> Search<'w, 'a> {
     fn signs(&mut self, last: &Certificate, issuer: &Certificate) -> Result<Signs, Spent> {
         let key = issuer.public_key();
         let Some(algorithm) = last.signature_algorithm() else {
+            self.work.signature()?;
             return Ok(Signs::Unknown(unknown_algorithm(last)));
         };
         if key.inherits_parameters() {
+            self.work.signature()?;
             // Verified when the certificate with the parameters is known.
             return Ok(Signs::Yes);
         }
         let subject = issuer.subject();
         match key.verifiable(algorithm) {
             Verifiable::Unsupported => {
+                self.work.signature()?;
                 let message =
                     format!("its signature is made with a key that is not supported, of {subject}");
                 let finding = Finding::error(Code::UnsupportedAlgorithm, last, message);

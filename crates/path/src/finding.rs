@@ -75,6 +75,14 @@ codes! {
     UnreadableConstraint = "unreadable-name-constraint", 47, "RFC 5280 §4.2.1.10", "use constraints on DNS names, addresses, mailboxes, URIs or directory names";
     /// A rule about a field or an extension is broken.
     Malformed = "malformed", 36, "RFC 5280 §4", "have the certificate issued anew by software that keeps to the profile";
+    /// An extension is critical that must not be, or not critical that must be.
+    Criticality = "wrong-criticality", 36, "RFC 5280 §4.2", "have the certificate issued anew with the criticality that the profile asks for";
+    /// A name is malformed, or empty where one must stand.
+    MalformedName = "malformed-name", 36, "RFC 5280 §4.2.1.6", "have the certificate issued with names in the right form";
+    /// The serial number is none that may be.
+    SerialNumber = "bad-serial-number", 36, "RFC 5280 §4.1.2.2", "have the certificate issued with a positive serial number";
+    /// A key identifier is missing, or another than it must be.
+    KeyIdentifier = "key-identifier", 35, "RFC 5280 §4.2.1.1", "have the certificate issued with its key identifiers";
     /// An extension cannot be read.
     Unreadable = "unreadable-extension", 38, "RFC 5280 §4.2", "have the certificate issued anew without the broken extension";
     /// No acceptable policy holds along the path.

@@ -7,7 +7,7 @@ use der::{AnyRef, Decode as _};
 use skink_x509::{Certificate, GeneralName, KeyUsage, ObjectIdentifier, oid};
 
 use crate::distinguished::is_self_issued;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::{Formalities, Options, Profile, Purpose};
 
 /// Where on the path a certificate stands.
@@ -37,32 +37,37 @@ const UNDERSTOOD: [ObjectIdentifier; 11] = [
 ];
 
 /// Extensions that must not be critical: told as such, not as unknown.
-const NEVER_CRITICAL: [ObjectIdentifier; 5] = [
+const NEVER_CRITICAL: [ObjectIdentifier; 7] = [
     oid::SUBJECT_KEY_IDENTIFIER,
     oid::AUTHORITY_KEY_IDENTIFIER,
     oid::AUTHORITY_INFO_ACCESS,
     oid::SUBJECT_INFO_ACCESS,
     oid::FRESHEST_CRL,
+    oid::SUBJECT_DIRECTORY_ATTRIBUTES,
+    oid::NO_REV_AVAIL,
 ];
 
 /// Extensions that must be critical.
 const ALWAYS_CRITICAL: [ObjectIdentifier; 2] = [oid::NAME_CONSTRAINTS, oid::INHIBIT_ANY_POLICY];
 
-/// Findings on one certificate.
+/// Findings on one certificate; `sole` if it is all of the path.
 pub(crate) fn judge(
     certificate: &Certificate,
     place: Place,
+    sole: bool,
     options: &Options<'_>,
     findings: &mut Vec<Finding>,
 ) {
     let refuse = options.formalities == Formalities::Refuse;
-    let mut form = Form { certificate, refuse, findings };
+    let webpki = options.profile == Profile::Webpki;
+    let mut form = Form { certificate, refuse, webpki, findings };
     form.critical_extensions();
     form.names();
     form.serial();
     form.usages(place);
-    form.key_identifiers(place);
-    if options.profile == Profile::Webpki && place == Place::EndEntity {
+    form.key_identifiers(place, sole);
+    form.revocation();
+    if webpki && place == Place::EndEntity {
         form.peer(options);
     }
 }
@@ -70,121 +75,223 @@ pub(crate) fn judge(
 struct Form<'f> {
     certificate: &'f Certificate,
     refuse: bool,
+    webpki: bool,
     findings: &'f mut Vec<Finding>,
 }
 
+/// A rule: what kind of finding its breach is, and where it stands.
+type Rule = (Code, &'static str);
+
 impl Form<'_> {
-    fn must(&mut self, holds: bool, message: &str) {
-        if !holds && self.refuse {
-            let finding = Finding::error(Code::Malformed, self.certificate, message.to_owned());
-            self.findings.push(finding);
-        } else {
-            self.should(holds, message);
+    fn must(&mut self, holds: bool, rule: Rule, message: impl FnOnce() -> String) {
+        if !holds {
+            let severity = if self.refuse { Severity::Error } else { Severity::Warning };
+            self.broken(severity, rule, message());
         }
     }
 
-    fn should(&mut self, holds: bool, message: &str) {
+    fn should(&mut self, holds: bool, rule: Rule, message: impl FnOnce() -> String) {
         if !holds {
-            let finding = Finding::warning(Code::Malformed, self.certificate, message.to_owned());
-            self.findings.push(finding);
+            self.broken(Severity::Warning, rule, message());
         }
+    }
+
+    fn broken(&mut self, severity: Severity, (code, section): Rule, message: String) {
+        let finding = Finding::new(code, severity, Some(self.certificate), message);
+        self.findings.push(finding.by(section));
     }
 
     fn critical_extensions(&mut self) {
+        const MUST_NOT: &str = "must not be critical";
         let certificate = self.certificate;
         for extension in certificate.extensions() {
-            let oid = extension.oid;
+            let (oid, critical) = (extension.oid, extension.critical);
+            let rule = (Code::Criticality, section_of(oid));
             if NEVER_CRITICAL.contains(&oid) {
-                self.must(
-                    !extension.critical,
-                    &format!("its extension {oid} must not be critical"),
-                );
+                self.must(!critical, rule, || format!("its extension {} {MUST_NOT}", Named(oid)));
+            } else if oid == oid::NAME_CONSTRAINTS && self.webpki {
+                // The web's own rules suffer it (BR §7.1.2.5.2).
+                self.should(critical, rule, || "its name constraints must be critical".to_owned());
             } else if ALWAYS_CRITICAL.contains(&oid) {
-                self.must(extension.critical, &format!("its extension {oid} must be critical"));
-            } else if oid == oid::POLICY_CONSTRAINTS {
-                // A must, but PKITS 4.8.1 and many others want it accepted.
-                self.should(extension.critical, "its policy constraints must be critical");
-            } else if extension.critical && !UNDERSTOOD.contains(&oid) {
-                let message = format!("the critical extension {oid} is not understood");
-                self.findings.push(Finding::error(Code::UnknownCritical, certificate, message));
+                self.must(critical, rule, || {
+                    format!("its extension {} must be critical", Named(oid))
+                });
+            } else if oid == oid::POLICY_CONSTRAINTS || oid == oid::KEY_USAGE {
+                // The first is a must, but PKITS 4.8.1 and many others want it accepted.
+                self.should(critical, rule, || {
+                    format!("its extension {} must be critical", Named(oid))
+                });
+            } else if oid == oid::CRL_DISTRIBUTION_POINTS {
+                self.should(!critical, rule, || {
+                    format!("its extension {} should not be critical", Named(oid))
+                });
+            } else if critical && !UNDERSTOOD.contains(&oid) {
+                let message = format!("the critical extension {} is not understood", Named(oid));
+                let finding = Finding::error(Code::UnknownCritical, certificate, message);
+                self.findings.push(finding.with("extensions that are understood", oid));
             }
         }
     }
 
     /// §4.1.2.4, §4.1.2.6 and §4.2.1.6.
     fn names(&mut self) {
+        const SUBJECT: Rule = (Code::MalformedName, "RFC 5280 §4.1.2.6");
+        const ALTERNATIVE: Rule = (Code::MalformedName, "RFC 5280 §4.2.1.6");
         let certificate = self.certificate;
-        self.must(!certificate.issuer().is_empty(), "its issuer must not be empty");
+        let issuer = (Code::MalformedName, "RFC 5280 §4.1.2.4");
+        self.must(!certificate.issuer().is_empty(), issuer, || {
+            "its issuer must not be empty".to_owned()
+        });
         let alt_names = certificate.extension(oid::SUBJECT_ALT_NAME);
         if certificate.subject().is_empty() {
-            self.must(!certificate.is_ca(), "an authority's subject must not be empty");
+            self.must(!certificate.is_ca(), SUBJECT, || {
+                "an authority's subject must not be empty".to_owned()
+            });
             let critical = alt_names.is_some_and(|extension| extension.critical);
-            self.must(
-                critical,
-                "without a subject it must have critical subject alternative names",
-            );
+            self.must(critical, ALTERNATIVE, || {
+                "without a subject it must have critical subject alternative names".to_owned()
+            });
         } else if alt_names.is_some_and(|extension| extension.critical) {
-            self.should(false, "subject alternative names beside a subject should not be critical");
+            self.should(false, (Code::Criticality, ALTERNATIVE.1), || {
+                "subject alternative names beside a subject should not be critical".to_owned()
+            });
         }
         for name in certificate.subject_alt_names() {
             let sound = match name {
                 GeneralName::Other { tag, .. } => matches!(tag, 0 | 3 | 5 | 8),
                 GeneralName::Dns(name) => is_host(name),
                 GeneralName::Email(mailbox) => is_mailbox(mailbox),
+                GeneralName::Uri(uri) => is_absolute(uri),
                 _ => true,
             };
-            self.must(sound, &format!("its alternative name {name} is malformed"));
+            self.must(sound, ALTERNATIVE, || format!("its alternative name {name} is malformed"));
         }
     }
 
-    /// §4.1.2.2.
+    /// §4.1.2.2 and §4.1.2.8.
     fn serial(&mut self) {
+        const SERIAL: Rule = (Code::SerialNumber, "RFC 5280 §4.1.2.2");
         let serial = self.certificate.serial();
-        self.must(serial.as_be_bytes() != [0], "its serial number must not be zero");
-        self.should(!serial.is_negative(), "its serial number is negative");
+        self.must(serial.as_be_bytes() != [0], SERIAL, || {
+            "its serial number must not be zero".to_owned()
+        });
+        self.should(!serial.is_negative(), SERIAL, || "its serial number is negative".to_owned());
+        let identifiers = self.certificate.has_unique_identifiers();
+        self.should(!identifiers, (Code::Malformed, "RFC 5280 §4.1.2.8"), || {
+            "it has unique identifiers, which nobody generates any more".to_owned()
+        });
     }
 
-    /// §4.2.1.3, §4.2.1.9 and §4.2.1.12.
+    /// §4.2.1.3, §4.2.1.9 to §4.2.1.12.
     fn usages(&mut self, place: Place) {
+        const USAGE: Rule = (Code::Malformed, "RFC 5280 §4.2.1.3");
+        const PURPOSE: Rule = (Code::Malformed, "RFC 5280 §4.2.1.12");
         let certificate = self.certificate;
         let usage = certificate.key_usage();
         let signs = usage.is_some_and(|usage| usage.contains(KeyUsage::KEY_CERT_SIGN));
         // Of an issuer it is told that it is no authority.
         let peer = place == Place::EndEntity;
-        self.must(!(peer && signs) || certificate.is_ca(), "keyCertSign is for authorities only");
-        self.must(!usage.is_some_and(KeyUsage::is_empty), "its keyUsage allows nothing");
-        let purposes = certificate.extension(oid::EXTENDED_KEY_USAGE);
-        let empty = purposes.is_some() && certificate.extended_key_usages().is_empty();
-        self.must(!empty, "its extKeyUsage allows nothing");
+        self.must(!(peer && signs) || certificate.is_ca(), USAGE, || {
+            "keyCertSign is for authorities only".to_owned()
+        });
+        self.must(!usage.is_some_and(KeyUsage::is_empty), USAGE, || {
+            "its keyUsage allows nothing".to_owned()
+        });
+        if let Some(purposes) = certificate.extension(oid::EXTENDED_KEY_USAGE) {
+            let given = certificate.extended_key_usages();
+            self.must(!given.is_empty(), PURPOSE, || "its extKeyUsage allows nothing".to_owned());
+            let any = purposes.critical && given.contains(&oid::ANY_EXTENDED_KEY_USAGE);
+            self.should(!any, (Code::Criticality, PURPOSE.1), || {
+                "an extKeyUsage with anyExtendedKeyUsage should not be critical".to_owned()
+            });
+            let root = place == Place::Anchor && self.webpki && is_self_issued(certificate);
+            self.must(!root, (Code::Malformed, "CA/Browser Forum BR §7.1.2.1.2"), || {
+                "a root must not have an extKeyUsage".to_owned()
+            });
+        }
+        let limits = certificate.extension(oid::POLICY_CONSTRAINTS);
+        let empty = limits.is_some_and(|limits| limits.value == [0x30, 0]);
+        self.must(!empty, (Code::Malformed, "RFC 5280 §4.2.1.11"), || {
+            "its policy constraints constrain nothing".to_owned()
+        });
         if certificate.is_ca() {
-            self.should(usage.is_some(), "an authority should say keyCertSign in its keyUsage");
-            let constraints = certificate.extension(oid::BASIC_CONSTRAINTS);
-            let critical = constraints.is_some_and(|extension| extension.critical);
-            let message = "an authority's basicConstraints must be critical";
-            // PKITS 4.6.4 wants an intermediate without to be accepted.
-            match place {
-                Place::Intermediate => self.should(critical, message),
-                Place::Anchor | Place::EndEntity => self.must(critical, message),
-            }
+            self.authority(place);
         } else {
             let names = certificate.extension(oid::NAME_CONSTRAINTS);
-            self.must(names.is_none(), "name constraints are for authorities only");
+            self.must(names.is_none(), (Code::Malformed, "RFC 5280 §4.2.1.10"), || {
+                "name constraints are for authorities only".to_owned()
+            });
             let limited = peer && certificate.path_len().is_some();
-            self.must(!limited, "a path length is for authorities only");
+            self.must(!limited, (Code::Malformed, "RFC 5280 §4.2.1.9"), || {
+                "a path length is for authorities only".to_owned()
+            });
+        }
+    }
+
+    fn authority(&mut self, place: Place) {
+        let given = self.certificate.key_usage().is_some();
+        let message = || "an authority must say keyCertSign in its keyUsage".to_owned();
+        let rule = (Code::Malformed, "RFC 5280 §4.2.1.3");
+        match place {
+            Place::Intermediate => self.must(given, rule, message),
+            // Most self-made roots lack it.
+            Place::Anchor | Place::EndEntity => self.should(given, rule, message),
+        }
+        let constraints = self.certificate.extension(oid::BASIC_CONSTRAINTS);
+        let critical = constraints.is_some_and(|extension| extension.critical);
+        let message = || "an authority's basicConstraints must be critical".to_owned();
+        let rule = (Code::Criticality, "RFC 5280 §4.2.1.9");
+        match place {
+            // PKITS 4.6.4 wants an intermediate without to be accepted.
+            Place::Intermediate => self.should(critical, rule, message),
+            Place::Anchor | Place::EndEntity => self.must(critical, rule, message),
         }
     }
 
     /// §4.2.1.1 and §4.2.1.2.
-    fn key_identifiers(&mut self, place: Place) {
+    fn key_identifiers(&mut self, place: Place, sole: bool) {
+        const AUTHORITY: Rule = (Code::KeyIdentifier, "RFC 5280 §4.2.1.1");
         let certificate = self.certificate;
-        let named = certificate.authority_key_id().is_some();
-        // Self-signed ones need none; an anchor has nobody above that would have to be found.
-        let exempt = is_self_issued(certificate);
-        self.must(named || exempt, "its authority key identifier is missing");
+        let named = certificate.authority_key_id();
+        // A self-signed one needs none, and stands at the end.
+        let last = place == Place::Anchor || sole;
+        let exempt = last && is_self_issued(certificate);
+        self.must(named.is_some() || exempt, AUTHORITY, || {
+            "its authority key identifier is missing".to_owned()
+        });
         if certificate.is_ca() && place != Place::EndEntity {
-            let own = certificate.subject_key_id().is_some();
-            self.must(own, "an authority's subject key identifier is missing");
+            let own = certificate.subject_key_id();
+            self.must(own.is_some(), (Code::KeyIdentifier, "RFC 5280 §4.2.1.2"), || {
+                "an authority's subject key identifier is missing".to_owned()
+            });
+            let bare = certificate.extension(oid::AUTHORITY_KEY_IDENTIFIER).is_some();
+            let sound = !bare || named.is_some() && (named == own || own.is_none());
+            let root = exempt && self.webpki;
+            self.must(
+                sound || !root,
+                (Code::KeyIdentifier, "CA/Browser Forum BR §7.1.2.1.3"),
+                || {
+                    "a root's authority key identifier must be its own subject key identifier"
+                        .to_owned()
+                },
+            );
         }
+    }
+
+    /// RFC 9608 §4: what is never revoked names no place where that would be said, and is nobody's
+    /// issuer.
+    fn revocation(&mut self) {
+        const RULE: Rule = (Code::Malformed, "RFC 9608 §4");
+        let certificate = self.certificate;
+        if certificate.extension(oid::NO_REV_AVAIL).is_none() {
+            return;
+        }
+        self.must(!certificate.is_ca(), RULE, || "noRevAvail is not for authorities".to_owned());
+        let lists = certificate.extension(oid::CRL_DISTRIBUTION_POINTS).is_some()
+            || certificate.extension(oid::FRESHEST_CRL).is_some();
+        self.must(!lists && certificate.ocsp_uris().is_empty(), RULE, || {
+            "it says that nobody ever revokes it, and where that would be said".to_owned()
+        });
     }
 
     /// What is asked of a peer beyond RFC 5280.
@@ -198,15 +305,64 @@ impl Form<'_> {
             let code = Code::AuthorityAsPeer;
             self.findings.push(Finding::error(code, certificate, message));
         }
-        self.must(certificate.version() == 3, "its version is not 3");
+        self.must(certificate.version() == 3, (Code::Malformed, "RFC 5280 §4.1.2.1"), || {
+            "its version is not 3".to_owned()
+        });
         let life = certificate.not_after().since(certificate.not_before());
         if options.purpose == Purpose::Server && life > LONGEST_LIFE {
-            let message = format!("it lives for {} days", life.as_secs() / 86_400);
-            self.findings.push(Finding::warning(Code::LongLife, certificate, message));
+            let days = life.as_secs() / 86_400;
+            let message = format!("it lives for {days} days");
+            let finding = Finding::warning(Code::LongLife, certificate, message);
+            self.findings.push(finding.with("at most 398 days", format_args!("{days} days")));
         }
         let access = certificate.extension(oid::AUTHORITY_INFO_ACCESS);
         let readable = access.is_none_or(|it| AnyRef::from_der(&it.value).is_ok());
-        self.must(readable, "its authority information access cannot be read");
+        self.must(readable, (Code::Unreadable, "RFC 5280 §4.2.2.1"), || {
+            "its authority information access cannot be read".to_owned()
+        });
+    }
+}
+
+/// An extension by its name.
+struct Named(ObjectIdentifier);
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self.0 {
+            oid::SUBJECT_KEY_IDENTIFIER => "subjectKeyIdentifier",
+            oid::AUTHORITY_KEY_IDENTIFIER => "authorityKeyIdentifier",
+            oid::AUTHORITY_INFO_ACCESS => "authorityInfoAccess",
+            oid::SUBJECT_INFO_ACCESS => "subjectInfoAccess",
+            oid::SUBJECT_DIRECTORY_ATTRIBUTES => "subjectDirectoryAttributes",
+            oid::FRESHEST_CRL => "freshestCRL",
+            oid::NAME_CONSTRAINTS => "nameConstraints",
+            oid::INHIBIT_ANY_POLICY => "inhibitAnyPolicy",
+            oid::POLICY_CONSTRAINTS => "policyConstraints",
+            oid::KEY_USAGE => "keyUsage",
+            oid::CRL_DISTRIBUTION_POINTS => "cRLDistributionPoints",
+            oid::ISSUER_ALT_NAME => "issuerAltName",
+            other => return other.fmt(f),
+        };
+        f.write_str(name)
+    }
+}
+
+/// Where the criticality of an extension is ruled.
+const fn section_of(oid: ObjectIdentifier) -> &'static str {
+    match oid {
+        oid::SUBJECT_KEY_IDENTIFIER => "RFC 5280 §4.2.1.2",
+        oid::AUTHORITY_KEY_IDENTIFIER => "RFC 5280 §4.2.1.1",
+        oid::AUTHORITY_INFO_ACCESS => "RFC 5280 §4.2.2.1",
+        oid::SUBJECT_INFO_ACCESS => "RFC 5280 §4.2.2.2",
+        oid::SUBJECT_DIRECTORY_ATTRIBUTES => "RFC 5280 §4.2.1.8",
+        oid::FRESHEST_CRL => "RFC 5280 §4.2.1.15",
+        oid::NAME_CONSTRAINTS => "RFC 5280 §4.2.1.10",
+        oid::INHIBIT_ANY_POLICY => "RFC 5280 §4.2.1.14",
+        oid::POLICY_CONSTRAINTS => "RFC 5280 §4.2.1.11",
+        oid::KEY_USAGE => "RFC 5280 §4.2.1.3",
+        oid::CRL_DISTRIBUTION_POINTS => "RFC 5280 §4.2.1.13",
+        oid::NO_REV_AVAIL => "RFC 9608 §2",
+        _ => "RFC 5280 §4.2",
     }
 }
 
@@ -222,6 +378,16 @@ pub(crate) fn is_host(name: &str) -> bool {
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     name.len() <= 253 && name.split('.').all(label)
+}
+
+/// A scheme stands in front.
+fn is_absolute(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, rest)| {
+        let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(sound)
+            && !rest.is_empty()
+    })
 }
 
 fn is_mailbox(mailbox: &str) -> bool {

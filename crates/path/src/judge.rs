@@ -51,7 +51,7 @@ pub(crate) fn judge(
         denied(certificate, options, findings);
         validity(certificate, options, findings);
         algorithms::judge(certificate, place, options, work, findings)?;
-        form::judge(certificate, place, options, findings);
+        form::judge(certificate, place, path.len() == 1, options, findings);
     }
     let (within, judged): (&[Fingerprint], &[Fingerprint]) = match role {
         Role::EndEntity => {

@@ -5,7 +5,7 @@ mod ocsp;
 mod point;
 mod scope;
 
-use skink_x509::{Certificate, Fingerprint, ObjectIdentifier, oid};
+use skink_x509::{Certificate, Fingerprint, oid};
 
 pub(crate) use scope::Scope;
 
@@ -56,13 +56,10 @@ pub(crate) fn judge(
     Ok(())
 }
 
-/// noRevAvail (RFC 9608 §2).
-const NO_REV_AVAIL: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.56");
-
 /// A responder's certificate that says so is not looked up (RFC 6960 §4.2.2.2.1), nor is an end
 /// entity's about which its issuer never says anything (RFC 9608).
 fn is_exempt(certificate: &Certificate) -> bool {
-    if !certificate.is_ca() && certificate.extension(NO_REV_AVAIL).is_some() {
+    if !certificate.is_ca() && certificate.extension(oid::NO_REV_AVAIL).is_some() {
         return true;
     }
     certificate.extension(oid::OCSP_NOCHECK).is_some()

@@ -26,6 +26,7 @@ struct Inner {
     signature: Range<usize>,
     signature_algorithm: Option<SignatureAlgorithm>,
     version: u8,
+    unique_identifiers: bool,
     serial: Serial,
     issuer: Name,
     subject: Name,
@@ -125,6 +126,7 @@ impl Certificate {
             signature: tlv::range_in(der, signature),
             signature_algorithm: SignatureAlgorithm::from_identifier_content(signed.algorithm.0),
             version: tbs.version + 1,
+            unique_identifiers: tbs.issuer_unique_id.is_some() || tbs.subject_unique_id.is_some(),
             serial: read_serial(tbs.serial, rules)?,
             issuer: read_name(tbs.issuer)?,
             subject: read_name(tbs.subject)?,
@@ -151,6 +153,11 @@ impl Certificate {
     /// 1, 2 or 3.
     pub fn version(&self) -> u8 {
         self.0.version
+    }
+
+    /// Whether it has unique identifiers of issuer or subject (RFC 5280 §4.1.2.8).
+    pub fn has_unique_identifiers(&self) -> bool {
+        self.0.unique_identifiers
     }
 
     /// The serial number.

@@ -28,6 +28,10 @@ oids! {
     /// Extension with the epoch of a trust key: an INTEGER.
     SKINK_EPOCH = "1.3.6.1.4.1.61803.1.2";
 
+    /// subjectDirectoryAttributes extension (RFC 5280 §4.2.1.8).
+    SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9";
+    /// noRevAvail extension (RFC 9608 §2).
+    NO_REV_AVAIL = "2.5.29.56";
     /// subjectKeyIdentifier extension (RFC 5280 §4.2.1.2).
     SUBJECT_KEY_IDENTIFIER = "2.5.29.14";
     /// keyUsage extension (§4.2.1.3).
