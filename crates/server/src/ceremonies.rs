@@ -115,7 +115,7 @@ async fn prepare(
     wanted: Wanted,
     sealing_key: &SealingKey,
 ) -> Result<Certify> {
-    let generation = crate::db::next_generation(app, &wanted.issuer).await?;
+    let generation = next_generation(app, &wanted.issuer).await?;
     let id = AuthorityId::generation(&wanted.issuer, generation);
     let standby = wanted.replaces.is_some();
     let (key, credential) = make_key(app, &id, wanted.algorithm, standby).await?;
@@ -147,6 +147,21 @@ async fn prepare(
     };
     let epoch = (wanted.kind == AuthorityKind::Trust).then_some(u64::from(generation));
     Ok(Certify { authority: id, issuer: wanted.issuer, kind: wanted.kind, csr, epoch, standby })
+}
+
+/// The next generation's number. A key that a crash left behind without its row has taken its name
+/// for good, and nobody holds a standby's credential any more: it is destroyed and passed over.
+async fn next_generation(app: &App, issuer: &IssuerName) -> Result<u32> {
+    let mut generation = crate::db::next_generation(app, issuer).await?;
+    loop {
+        let id = AuthorityId::generation(issuer, generation);
+        let Some(left) = crate::keys::left_behind(app, id.as_str()).await? else {
+            return Ok(generation);
+        };
+        app.provider().destroy(&left).await.map_err(Failure::Provider)?;
+        tracing::warn!(key = %left, "a key without a row was destroyed; its number is passed over");
+        generation += 1;
+    }
 }
 
 /// A standby's key has a credential of its own, which leaves for the kit at once.

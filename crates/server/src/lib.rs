@@ -24,6 +24,7 @@ mod init;
 mod issue;
 mod jobs;
 mod journal;
+mod keys;
 mod ledger;
 mod logging;
 mod metrics;

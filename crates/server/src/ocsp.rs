@@ -12,17 +12,31 @@ use skink_x509::ocsp::{
     CertId, CertStatus, HashAlgorithm, OcspRequest, ResponseStatus, error_response,
 };
 
+use tokio::sync::Semaphore;
+
 use crate::app::App;
 use crate::failure::{Failure, Result};
 
 /// The most serials one request may ask about.
 const SERIALS_MAX: usize = 16;
-/// The most answers that are remembered.
-const REMEMBERED_MAX: usize = 100_000;
+/// The most answers that are remembered; each is one to two kilobytes.
+const REMEMBERED_MAX: usize = 50_000;
+/// The most answers signed for a nonce at a time. Anybody may ask, and each costs a signature and
+/// two commits: whoever comes on top gets an answer without his nonce (RFC 9654 §2.1 allows it).
+const NONCES_AT_ONCE: usize = 8;
 
-/// Answers that need no new signature: same request, same status, still fresh.
-#[derive(Debug, Default)]
-pub(crate) struct Remembered(Mutex<HashMap<(AuthorityId, Vec<u8>), Answer>>);
+/// Answers that need no new signature: same question, same status, still fresh.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    answers: Mutex<HashMap<(AuthorityId, Vec<u8>), Answer>>,
+    nonces: Semaphore,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { answers: Mutex::default(), nonces: Semaphore::new(NONCES_AT_ONCE) }
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Answer {
@@ -38,13 +52,13 @@ impl Remembered {
         statuses: &[CertStatus],
         since: Time,
     ) -> Option<Vec<u8>> {
-        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = answers.get(key)?;
         (answer.made > since && answer.statuses == statuses).then(|| answer.der.clone())
     }
 
     fn keep(&self, key: (AuthorityId, Vec<u8>), answer: Answer) {
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= REMEMBERED_MAX {
             answers.clear();
         }
@@ -67,19 +81,32 @@ pub(crate) async fn answer(app: &App, authority: &AuthorityId, request: &[u8]) -
     let found = crate::db::serial_statuses(app, authority, &serials).await?;
     let statuses: Vec<CertStatus> = found.iter().map(status).collect();
     let now = app.now();
-    let half: Duration = app.settings().ocsp_life() / 2;
-    let key = (authority.clone(), request.to_vec());
-    if parsed.nonce().is_none()
-        && let Some(der) = app.remembered().find(&key, &statuses, now.minus(half))
+    if parsed.nonce().is_some()
+        && let Ok(_turn) = app.remembered().nonces.try_acquire()
     {
+        return sign(app, &responder, &parsed, &statuses, now).await;
+    }
+    // As we would write it, so that padding does not make one question many.
+    let plain = OcspRequest::new(parsed.cert_ids().to_vec(), None);
+    let key = (authority.clone(), plain.to_der().map_err(Failure::X509)?);
+    let half: Duration = app.settings().ocsp_life() / 2;
+    if let Some(der) = app.remembered().find(&key, &statuses, now.minus(half)) {
         return Ok(der);
     }
-    let answer = responder.answer(&parsed, &statuses, now).map_err(Failure::X509)?;
-    let der = answer.sign(app.signer()).await.map_err(Failure::Finish)?;
-    if parsed.nonce().is_none() {
-        app.remembered().keep(key, Answer { statuses, made: now, der: der.clone() });
-    }
+    let der = sign(app, &responder, &plain, &statuses, now).await?;
+    app.remembered().keep(key, Answer { statuses, made: now, der: der.clone() });
     Ok(der)
+}
+
+async fn sign(
+    app: &App,
+    responder: &Responder,
+    request: &OcspRequest,
+    statuses: &[CertStatus],
+    now: Time,
+) -> Result<Vec<u8>> {
+    let answer = responder.answer(request, statuses, now).map_err(Failure::X509)?;
+    answer.sign(app.signer()).await.map_err(Failure::Finish)
 }
 
 /// A staple for one certificate, as an agent takes it along.

@@ -84,8 +84,7 @@ pub(crate) async fn renew_if_due(app: &App, id: &AuthorityId) -> Result<()> {
 
 async fn make_key(app: &App, id: &AuthorityId) -> Result<SigningKey> {
     let algorithm = KeyAlgorithm::EcP256;
-    let created = app.provider().create(&format!("ocsp-{id}"), algorithm).await;
-    let uri = created.map_err(Failure::Provider)?;
+    let uri = crate::keys::make(app, &format!("ocsp-{id}"), algorithm).await?;
     let public_key = app.provider().public_key(&uri).await.map_err(Failure::Provider)?;
     let now = app.now();
     let row = SigningKey {

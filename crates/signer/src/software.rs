@@ -137,7 +137,14 @@ impl SoftwareProvider {
         if record.wrapping == Wrapping::Provider {
             return Ok(());
         }
-        let material = self.decrypt(key, &record, credential.clone()).await?;
+        let material = match self.decrypt(key, &record, credential.clone()).await {
+            // A crash between the two writes below leaves the file under the provider's credential
+            // and the record behind it.
+            Err(ProviderError::WrongCredential { .. }) => {
+                self.decrypt(key, &record, self.credential.clone()).await?
+            }
+            decrypted => decrypted?,
+        };
         let pem = material.wrap(self.credential.clone()).await?;
         let _changing = self.changing();
         write_atomic(&self.path(key, "key.pem"), pem.as_bytes())?;

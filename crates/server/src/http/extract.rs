@@ -14,6 +14,9 @@ use crate::failure::Failure;
 /// The most that a request may carry. Ceremony responses with long lists are the largest.
 const BODY_MAX: usize = 16 * 1024 * 1024;
 
+/// The most that an OCSP request may have: room for every serial that is answered at once.
+const QUESTION_MAX: usize = 8 * 1024;
+
 /// A JSON body; an empty one counts as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -45,12 +48,27 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let bytes = to_bytes(request.into_body(), BODY_MAX).await.map_err(|_| {
-            let detail = format!("the body broke off or is longer than {BODY_MAX} bytes");
-            Failure::from(Problem::new(Code::TooLarge, detail))
-        })?;
-        Ok(Self(bytes.to_vec()))
+        body(request, BODY_MAX).await.map(Self)
     }
+}
+
+/// The bytes of an OCSP request, which anybody may send.
+pub(crate) struct Question(pub(crate) Vec<u8>);
+
+impl<S: Send + Sync> FromRequest<S> for Question {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        body(request, QUESTION_MAX).await.map(Self)
+    }
+}
+
+async fn body(request: Request, most: usize) -> Result<Vec<u8>, Failure> {
+    let bytes = to_bytes(request.into_body(), most).await.map_err(|_| {
+        let detail = format!("the body broke off or is longer than {most} bytes");
+        Failure::from(Problem::new(Code::TooLarge, detail))
+    })?;
+    Ok(bytes.to_vec())
 }
 
 /// The query.

@@ -279,6 +279,8 @@ pub(crate) struct Expected {
     pub(crate) scope: String,
     pub(crate) number: u64,
     pub(crate) digest: Fingerprint,
+    /// Bytes of DER.
+    pub(crate) size: usize,
 }
 
 /// Read back from distribution points (`fetched`: scope and digest, or why it was not good), and

@@ -6,8 +6,9 @@ use reqwest::Method;
 use serde_json::json;
 use skink_authority::ceremony::{OfflineRoot, Request, SignOptions};
 use skink_server::{SystemClock, SystemRng, anchors};
-use skink_signer::Credential;
+use skink_signer::{Credential, KeyProvider as _, KeyState, SoftwareProvider};
 use skink_signer::sealed::Custodian;
+use skink_x509::KeyAlgorithm;
 
 use crate::common::TestServer;
 
@@ -58,4 +59,25 @@ async fn a_response_is_taken_in_once_and_unchanged() {
     assert!(trust["authorities"].as_array().unwrap().contains(&json!("workloads-g3 prepared")));
     let list = server.public().get("/crl/workloads-g3/p0.crl").await;
     assert_eq!(list.status, 200);
+}
+
+/// A server that was killed between making a key and recording it left keys without rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_without_rows_do_not_stop_the_next_ceremony() {
+    let server = TestServer::start().await;
+    let dir = server.server_dir();
+    let credential = std::fs::read_to_string(dir.join("credentials/software.key")).unwrap();
+    let keys = SoftwareProvider::open(&dir.join("keys"), Credential::from_text(&credential));
+    let keys = keys.unwrap();
+    let (left, _) = keys.create_standby("workloads-g3", KeyAlgorithm::EcP256).await.unwrap();
+    keys.create("ocsp-workloads-g4", KeyAlgorithm::EcP256).await.unwrap();
+
+    let lea = server.operator("lea");
+    let ask = json!({"standby_for": ["workloads"]});
+    let request = lea.post("/api/v1/ceremonies", &ask).await.ok();
+    let response = hold(&server, request["file"].as_str().unwrap()).await;
+    let body = Some(response.into_bytes());
+    let taken = lea.send(Method::POST, "/api/v1/ceremonies/response", body).await.ok();
+    assert_eq!(taken["prepared"], json!(["workloads-g4"]));
+    assert_eq!(keys.state(&left).await.unwrap(), KeyState::Destroyed);
 }

@@ -60,3 +60,35 @@ async fn the_responder_knows_its_serials() {
         assert!(parsed.basic.is_none(), "{path}");
     }
 }
+
+/// Padding makes one question look like many; each would cost a signature and stay in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn padded_questions_are_one_question_and_long_ones_are_refused() {
+    let server = TestServer::start().await;
+    let (vic, public) = (server.operator("vic"), server.public());
+    let authority = vic.get("/api/v1/authorities/workloads-g1").await.ok();
+    let above = Certificate::from_pem(authority["certificate_pem"].as_str().unwrap()).unwrap();
+    let serial = Serial::from_random([7; 16]);
+    let id = CertId::new(HashAlgorithm::Sha256, above.subject(), above.public_key(), &serial);
+    let plain = OcspRequest::new(vec![id.unwrap()], None).to_der().unwrap();
+    // An explicit requestor name, [1], which says nothing about what is asked.
+    let padded = |byte: u8| {
+        let inner = &plain[4..];
+        let tbs: Vec<u8> = [&[0xa1, 0x03, 0x86, 0x01, byte][..], inner].concat();
+        let short = |tag: u8, body: &[u8]| {
+            let length = u8::try_from(body.len()).unwrap();
+            assert!(length < 0x80);
+            [&[tag, length][..], body].concat()
+        };
+        short(0x30, &short(0x30, &tbs))
+    };
+    let ask = async |body: Vec<u8>| {
+        public.send(Method::POST, "/ocsp/workloads-g1", Some(body)).await.bytes
+    };
+    let first = ask(plain.clone()).await;
+    assert!(OcspResponse::from_der(&first).unwrap().basic.is_some());
+    assert_eq!(ask(padded(b'a')).await, first);
+    assert_eq!(ask(padded(b'b')).await, first);
+    let long = public.send(Method::POST, "/ocsp/workloads-g1", Some(vec![0; 9000])).await;
+    assert_eq!(long.status, 413);
+}

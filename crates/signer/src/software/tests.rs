@@ -143,6 +143,24 @@ async fn a_standby_signs_only_with_its_own_credential() {
     subject.provider().sign(&key, how, ToSign::Message(b"m")).await.unwrap();
 }
 
+/// The crash leaves the key file under the provider's credential before the record says so.
+#[tokio::test]
+async fn a_crash_while_adopting_is_mended_by_adopting_again() {
+    let subject = Software::new();
+    let provider = subject.provider();
+    let (key, credential) = provider.create_standby("s", KeyAlgorithm::EcP256).await.unwrap();
+    let record = subject.dir.path().join("s.state.json");
+    let before = std::fs::read(&record).unwrap();
+    provider.adopt(&key, &credential).await.unwrap();
+    std::fs::write(&record, before).unwrap();
+    let reopened = subject.provider();
+    let how = SignatureAlgorithm::EcdsaSha256;
+    let refused = reopened.sign(&key, how, ToSign::Message(b"m")).await;
+    assert!(matches!(refused, Err(ProviderError::Locked { .. })));
+    reopened.adopt(&key, &credential).await.unwrap();
+    subject.provider().sign(&key, how, ToSign::Message(b"m")).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_key_file_put_in_the_place_of_another_is_noticed() {
     let subject = Software::new();

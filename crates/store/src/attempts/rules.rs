@@ -217,7 +217,7 @@ fn key_fits(ask: &Ask, key: Option<&SigningKey>) -> Result<(), AskRefusal> {
         let own = key.authority.as_ref() == Some(&ask.authority);
         let use_fits = match ask.purpose {
             AttemptPurpose::Ocsp => own && matches!(key.key_use, KeyUse::Ocsp | KeyUse::Authority),
-            AttemptPurpose::Control => true,
+            AttemptPurpose::Control => key.key_use == KeyUse::Control || own,
             _ => own && key.key_use == KeyUse::Authority,
         };
         signs && use_fits

@@ -74,6 +74,20 @@ async fn one_batch_answers_each_request_and_records_only_the_allowed() {
     assert_eq!(attempts::open(&mut r, &g1()).await.unwrap().len(), 1);
 }
 
+/// A control signature is made with a key's own name or with the control key, never with the key of
+/// another authority, which may be the stolen one.
+#[tokio::test]
+async fn a_control_signature_takes_no_other_authoritys_key() {
+    let fixture = Fixture::new().await;
+    add_prepared(&fixture.store, "workloads-g2").await;
+    let mut foreign = ask(AttemptPurpose::Control, "csr:workloads-g1");
+    foreign.key = "software:workloads-g2".to_owned();
+    let own = ask(AttemptPurpose::Control, "csr:workloads-g1");
+    let answers = asked(&fixture.store, &[foreign, own]).await;
+    assert!(matches!(answers[0], Err(AskRefusal::WrongKey { .. })), "{answers:?}");
+    assert_eq!(answers[1], Ok(()));
+}
+
 #[tokio::test]
 async fn frozen_signs_lists_but_no_certificates() {
     let fixture = Fixture::new().await;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
-use crate::http::extract::{Path, Raw, with_type};
+use crate::http::extract::{Path, Question, with_type};
 use crate::ocsp;
 
 pub(crate) async fn health() -> Response {
@@ -34,7 +34,7 @@ pub(crate) async fn aia(State(app): State<App>, Path(file): Path<String>) -> Res
 pub(crate) async fn ocsp_post(
     State(app): State<App>,
     Path(authority): Path<String>,
-    Raw(request): Raw,
+    Question(request): Question,
 ) -> Result<Response> {
     answer(&app, &authority, &request).await
 }

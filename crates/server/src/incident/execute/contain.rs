@@ -317,13 +317,7 @@ async fn control_key(scene: Scene<'_>) -> Result<SigningKey> {
         return Ok(key);
     }
     let algorithm = KeyAlgorithm::EcP256;
-    let wanted: KeyUri =
-        format!("software:{CONTROL_KEY}").parse().map_err(|_| Failure::Bug("a key's URI"))?;
-    // A crash may have left the key without its row.
-    let uri = match app.provider().public_key(&wanted).await {
-        Ok(_) => wanted,
-        Err(_) => app.provider().create(CONTROL_KEY, algorithm).await.map_err(Failure::Provider)?,
-    };
+    let uri = crate::keys::make(app, CONTROL_KEY, algorithm).await?;
     let public_key = app.provider().public_key(&uri).await.map_err(Failure::Provider)?;
     let now = app.now();
     let row = SigningKey {

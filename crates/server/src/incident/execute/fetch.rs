@@ -16,15 +16,13 @@ use crate::failure::chain;
 use crate::incident::measure::Expected;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Far above any list: a million entries are 40 MB.
-const MOST_BYTES: usize = 1 << 30;
 
 /// The digest of what the distribution point hands out, once issuer, number, signature and
 /// freshness are good; otherwise what is wrong with it.
 pub(super) async fn list(app: &App, wanted: &Expected) -> Result<Fingerprint, String> {
     let base = app.settings().base_url();
     let path = crl::path(&wanted.scope);
-    let got = tokio::time::timeout(TIMEOUT, get(base, &path)).await;
+    let got = tokio::time::timeout(TIMEOUT, get(base, &path, wanted.size)).await;
     let der = got.map_err(|_| "the distribution point did not answer in time".to_owned())??;
     check(app, wanted, &der).await?;
     Ok(Fingerprint::of(&der))
@@ -57,7 +55,8 @@ async fn signer(app: &App, scope: &str) -> Result<Certificate, String> {
     Certificate::from_pem(&pem).map_err(|error| error.to_string())
 }
 
-async fn get(base: &str, path: &str) -> Result<Vec<u8>, String> {
+/// At most `most` bytes: whoever may write to a distribution point must not fill our memory.
+async fn get(base: &str, path: &str, most: usize) -> Result<Bytes, String> {
     let host = base.strip_prefix("http://").unwrap_or(base);
     let address = if has_port(host) { host.to_owned() } else { format!("{host}:80") };
     let failed = |error: &dyn std::error::Error| chain(error);
@@ -73,11 +72,11 @@ async fn get(base: &str, path: &str) -> Result<Vec<u8>, String> {
     if !status.is_success() {
         return Err(format!("the distribution point answered {status}"));
     }
-    let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-    let body = body.map_err(|error| error.to_string())?.to_bytes().to_vec();
+    let body = Limited::new(response.into_body(), most).collect().await;
     drop(sender);
     running.abort();
-    Ok(body)
+    let longer = |_| format!("the distribution point broke off, or has more than {most} bytes");
+    Ok(body.map_err(longer)?.to_bytes())
 }
 
 /// Whether an authority of a URL names its port; IPv6 literals have colons of their own.

@@ -185,7 +185,8 @@ async fn expected(scene: Scene<'_>, round: CrlRound) -> Result<Vec<Expected>> {
         if round == CrlRound::Revocation && !matches!(row.kind, CrlKind::Escrow | CrlKind::Final) {
             return Err(Failure::conflict(format!("the list of {scope} revokes nothing")));
         }
-        expected.push(Expected { scope, number: row.number, digest: facts.digest });
+        let size = usize::try_from(facts.size).map_err(|_| Failure::Bug("a list's size"))?;
+        expected.push(Expected { scope, number: row.number, digest: facts.digest, size });
     }
     Ok(expected)
 }

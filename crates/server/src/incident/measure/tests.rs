@@ -172,7 +172,7 @@ fn distrust_takes_a_refusal_with_its_control_in_the_same_second() {
 
 #[test]
 fn lists_are_read_back_byte_by_byte_and_by_agents() {
-    let list = Expected { scope: "root/w-g1".into(), number: 4, digest: digest("crl") };
+    let list = Expected { scope: "root/w-g1".into(), number: 4, digest: digest("crl"), size: 1 };
     let fetched = |text: &str| [("root/w-g1".to_owned(), Ok(digest(text)))].into();
     let read = |agent: &str| CrlRead {
         agent: agent.parse().unwrap(),
