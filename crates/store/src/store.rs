@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Pool, Sqlite};
+use sqlx::{Connection as _, Pool, Sqlite};
 
 use crate::dialect::{self, BEGIN_READ, BEGIN_WRITE};
 use crate::lock::Lock;
@@ -151,6 +151,9 @@ async fn pool(
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
+        // SQLite itself rolls back when the disk is full; sqlx goes on counting that transaction as
+        // open, and no other could begin on the connection.
+        .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
         .connect_with(options)
         .await;
     pool.map_err(|error| match StoreError::query(error) {
@@ -160,3 +163,6 @@ async fn pool(
         other => other,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod authorisation;
 mod bad_input;
 mod ceremony;
 mod common;
+mod full_disk;
 mod incident;
 mod responder;
 mod secrets;

@@ -1,6 +1,7 @@
 //! A full disk: a clear answer, nothing changed, nothing lost.
 
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use skink_model::CertificateKind;
@@ -25,6 +26,14 @@ impl Tmpfs {
     fn path(&self) -> &Path {
         self.0.path()
     }
+
+    /// Writes until nothing fits any more.
+    fn fill(&self) -> PathBuf {
+        let path = self.path().join("filler");
+        let mut file = std::fs::File::create(&path).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        path
+    }
 }
 
 impl Drop for Tmpfs {
@@ -35,12 +44,14 @@ impl Drop for Tmpfs {
 
 #[tokio::test]
 async fn a_full_disk_changes_nothing_and_loses_nothing() {
-    let Some(tmpfs) = Tmpfs::mount("4m") else {
+    let Some(tmpfs) = Tmpfs::mount("5m") else {
         assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs");
         println!("SKIPPED: only root may mount a small file system to fill");
         return;
     };
     let path = tmpfs.path().join("skink.db");
+    let reserve = tmpfs.path().join("reserve");
+    std::fs::write(&reserve, vec![0; 1024 * 1024]).unwrap();
     let store = Store::open(&path).await.unwrap();
     let put = |number: u32| {
         store.run_tx("part", move |tx| {
@@ -66,6 +77,15 @@ async fn a_full_disk_changes_nothing_and_loses_nothing() {
     let last = settings::find(&mut r, "last").await.unwrap().unwrap();
     assert_eq!(last, acknowledged.to_string());
     drop(r);
+    // Still full: the same answer, as often as one asks.
+    let filler = tmpfs.fill();
+    let error = put(acknowledged + 1).await.unwrap_err();
+    assert!(matches!(error, StoreError::Full), "{error:?}");
+    // With room again it writes again, without a restart.
+    std::fs::remove_file(filler).unwrap();
+    std::fs::remove_file(reserve).unwrap();
+    acknowledged += 1;
+    put(acknowledged).await.unwrap();
     store.close().await;
     drop(store);
     let reopened = Store::open(&path).await.unwrap();
