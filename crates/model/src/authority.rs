@@ -111,6 +111,9 @@ pub struct Taint {
     /// Since when the thief may have had it.
     #[serde(with = "wire::millis_option", default)]
     pub suspected_since: Option<Time>,
+    /// The state it was in before; not known of taints older than this field.
+    #[serde(default)]
+    pub from: Option<AuthorityState>,
 }
 
 /// A key behind a provider, as the server knows it. Private material is nowhere near.

@@ -196,6 +196,7 @@ fn entry(one: &Authority, kind: trust::AuthorityKind) -> Option<trust::Authority
         AuthorityState::Active => trust::AuthorityState::Active,
         AuthorityState::Retiring => trust::AuthorityState::Retiring,
         AuthorityState::Retired => trust::AuthorityState::Retired,
+        AuthorityState::Tainted if denies_at_once(one) => trust::AuthorityState::Retired,
         AuthorityState::Tainted => trust::AuthorityState::Tainted,
         AuthorityState::Revoked => trust::AuthorityState::Revoked,
         AuthorityState::Distrusted => trust::AuthorityState::Distrusted,
@@ -210,10 +211,17 @@ fn entry(one: &Authority, kind: trust::AuthorityKind) -> Option<trust::Authority
     })
 }
 
-/// Keys of authorities that are revoked. A tainted one stays accepted until everything has moved.
+/// Whether an authority was tainted when nobody used or trusted it any more, or not yet.
+pub(crate) fn denies_at_once(one: &Authority) -> bool {
+    let from = one.taint.as_ref().and_then(|taint| taint.from);
+    one.state == AuthorityState::Tainted && from == Some(AuthorityState::Retired)
+}
+
+/// Keys of authorities that are revoked. A tainted one stays accepted until everything has moved,
+/// unless nothing is left to move: then its key is denied with the very next package.
 fn denied_keys(authorities: &[Authority]) -> BTreeSet<KeyDigest> {
     let gone = [AuthorityState::Revoked, AuthorityState::Distrusted];
-    let gone = authorities.iter().filter(|one| gone.contains(&one.state));
+    let gone = authorities.iter().filter(|one| gone.contains(&one.state) || denies_at_once(one));
     gone.map(|one| one.key.digest).collect()
 }
 

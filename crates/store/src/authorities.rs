@@ -197,6 +197,7 @@ fn read_taint(row: &DbRow) -> Result<Option<Taint>, StoreError> {
         at,
         incident: row.parsed("taint_incident")?,
         suspected_since: row.time_option("suspected_since")?,
+        from: row.parsed_option("tainted_from")?,
     }))
 }
 

@@ -6,8 +6,8 @@ use reqwest::Method;
 use serde_json::json;
 use skink_authority::ceremony::{OfflineRoot, Request, SignOptions};
 use skink_server::{SystemClock, SystemRng, anchors};
-use skink_signer::{Credential, KeyProvider as _, KeyState, SoftwareProvider};
 use skink_signer::sealed::Custodian;
+use skink_signer::{Credential, KeyProvider as _, KeyState, SoftwareProvider};
 use skink_x509::KeyAlgorithm;
 
 use crate::common::TestServer;

@@ -334,6 +334,24 @@ async fn a_rotation_leaves_no_scar() {
     let authorities = lea.get("/api/v1/authorities").await.ok();
     let old = authorities.as_array().unwrap().iter().find(|one| one["id"] == "workloads-g1");
     assert_eq!(old.unwrap()["state"], "retired");
+
+    // Nothing is left to move away from it: tainted, its key is denied with the very next package,
+    // and it is not trusted again for the sake of a transition.
+    let before = lea.get("/api/v1/trust").await.ok();
+    assert_eq!(before["denied_keys"], json!([]));
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "copied"});
+    let incident = lea.post("/api/v1/incidents", &declare).await.ok();
+    let id = incident["id"].as_str().unwrap().to_owned();
+    until(&lea, &id, |incident| !incident["approvals"].as_array().unwrap().is_empty()).await;
+    approve(&server, &look(&lea, &id).await).await;
+    let past_containment = |incident: &Value| {
+        incident["approvals"].as_array().unwrap().iter().any(|wanted| wanted["step"] == "kit")
+    };
+    until(&lea, &id, past_containment).await;
+    let old = lea.get("/api/v1/authorities/workloads-g1").await.ok();
+    let trust = lea.get("/api/v1/trust").await.ok();
+    assert!(trust["version"].as_u64() > before["version"].as_u64());
+    assert_eq!(trust["denied_keys"], json!([old["key_digest"]]), "{old:#}");
     server.running.stop().await;
 }
 

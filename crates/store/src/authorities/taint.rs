@@ -15,8 +15,8 @@ const FREEZE: &str = "UPDATE authority SET frozen_at = $2, frozen_reason = $3, f
 const UNFREEZE: &str =
     "UPDATE authority SET frozen_at = NULL, frozen_reason = NULL, frozen_incident = NULL
     WHERE id = $1 AND frozen_at IS NOT NULL";
-const TAINT: &str = "UPDATE authority SET state = 'tainted', tainted_at = $2, taint_incident = $3,
-        suspected_since = $4
+const TAINT: &str = "UPDATE authority SET state = 'tainted', tainted_from = state, tainted_at = $2,
+        taint_incident = $3, suspected_since = $4
     WHERE id = $1 AND tainted_at IS NULL";
 
 /// From now on the authority issues nothing, until [`unfreeze`]. Again changes nothing.

@@ -79,7 +79,8 @@ async fn one_batch_answers_each_request_and_records_only_the_allowed() {
 #[tokio::test]
 async fn a_control_signature_takes_no_other_authoritys_key() {
     let fixture = Fixture::new().await;
-    add_prepared(&fixture.store, "workloads-g2").await;
+    let added = fixture.store.run_tx("add", |tx| Box::pin(add_prepared(tx, 2)));
+    added.await.unwrap();
     let mut foreign = ask(AttemptPurpose::Control, "csr:workloads-g1");
     foreign.key = "software:workloads-g2".to_owned();
     let own = ask(AttemptPurpose::Control, "csr:workloads-g1");

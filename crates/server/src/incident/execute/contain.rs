@@ -18,7 +18,7 @@ use crate::app::{App, CONTROL};
 use crate::crl::{self, Entries, Listing};
 use crate::failure::{Failure, Result};
 use crate::incident::measure::Tally;
-use crate::{operators, responders};
+use crate::{operators, package, responders};
 
 /// How long tickets in flight are waited for before they are called unknown.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -47,6 +47,11 @@ pub(super) async fn taint(scene: Scene<'_>) -> Result<Came> {
         })
         .await?;
     tracing::warn!(authority.id = %id, incident.id = %incident, "an authority is tainted");
+    let tainted = scene.app.authority(id).await?;
+    if package::denies_at_once(&tainted) {
+        let reason = format!("{id} is tainted, and nobody needs it");
+        package::publish(scene.app, scene.stamp(), &reason, Some(incident.clone())).await?;
+    }
     Ok(Came::plain())
 }
 
