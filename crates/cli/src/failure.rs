@@ -58,6 +58,23 @@ pub enum Failure {
         /// What to do instead.
         hint: String,
     },
+    /// A server could not be looked at.
+    #[error("cannot look at {place}")]
+    Fetch {
+        /// The server.
+        place: String,
+        /// Why not.
+        #[source]
+        source: skink_fetch::FetchError,
+    },
+    /// Something was looked at and is not good.
+    #[error("{what}")]
+    NotGood {
+        /// What.
+        what: String,
+        /// What to do now.
+        hint: String,
+    },
     /// Something was checked and does not hold.
     #[error("{what}")]
     NotVerified {
@@ -92,7 +109,9 @@ impl Failure {
             Self::Problem(problem) => problem_hint(problem),
             Self::Answer { .. } => Some("do the server and this program have one version?".into()),
             Self::Answered(_) => None,
+            Self::Fetch { source, .. } => Some(source.hint().to_owned()),
             Self::Usage { hint, .. }
+            | Self::NotGood { hint, .. }
             | Self::Refused { hint, .. }
             | Self::NotVerified { hint, .. } => Some(hint.clone()),
         }
@@ -103,7 +122,8 @@ impl Failure {
         match self {
             Self::NoOperator | Self::Usage { .. } => Exit::Usage,
             Self::BadOperator { .. } | Self::Answer { .. } => Exit::Failed,
-            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Unreachable { .. } | Self::Fetch { .. } => Exit::Unreachable,
+            Self::NotGood { .. } => Exit::NotGood,
             Self::Problem(problem) => problem_exit(problem),
             Self::Refused { .. } => Exit::Refused,
             Self::NotVerified { .. } => Exit::NotVerified,

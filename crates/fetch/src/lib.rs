@@ -1,5 +1,23 @@
 //! What a server really presents: its chain, its stapled answer, its protocols, over any of the
 //! protocols that carry TLS.
 //!
-//! Nothing is trusted here and nothing is judged: what was presented is handed on as it came.
+//! Nothing is trusted here and no certificate is judged: what was presented is handed on as it
+//! came. What a scan says about protocols and ciphers it says about those alone.
 #![warn(missing_docs)]
+
+mod alert;
+mod connect;
+mod error;
+mod fetch;
+mod place;
+mod plain;
+mod proxy;
+mod start_tls;
+mod wire;
+
+pub use alert::Alert;
+pub use error::{FetchError, Stage};
+pub use fetch::{ClientAuth, Handshake, Identity, Presented, fetch};
+pub use place::{BadPlace, Family, Options, Place, Sni};
+pub use proxy::{BadProxy, Proxy};
+pub use start_tls::{Protocol, UnknownProtocol};

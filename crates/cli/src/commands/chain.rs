@@ -3,6 +3,7 @@
 mod anchors;
 mod build;
 mod diagnose;
+mod fetch;
 mod files;
 mod fix;
 mod inspect;
@@ -44,6 +45,9 @@ pub enum ChainCommand {
     /// Say whether a private key belongs to certificates or requests
     #[command(long_about = matching::LONG, after_long_help = matching::EXAMPLES)]
     Match(matching::Match),
+    /// Fetch what a server presents, over any protocol that carries TLS
+    #[command(long_about = fetch::LONG, after_long_help = fetch::EXAMPLES)]
+    Fetch(Box<fetch::Fetch>),
 }
 
 pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
@@ -54,6 +58,7 @@ pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
         ChainCommand::Diagnose(args) => diagnose::run(&args, out),
         ChainCommand::Fix(args) => fix::run(&args, out).await,
         ChainCommand::Match(args) => matching::run(&args, out),
+        ChainCommand::Fetch(args) => fetch::run(&args, out).await,
     }
 }
 

@@ -1,0 +1,7 @@
+//! Against servers of all kinds on loopback.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod fetch;
+mod proxies;
+mod servers;
+mod start_tls;
