@@ -10,7 +10,7 @@ use skink_x509::{Certificate, PublicKey, Time};
 use crate::bag::{Bag, Read};
 use crate::draw::label;
 use crate::finding::Finding;
-use crate::question::{Judgement, Question, Settings, Word};
+use crate::question::{self, Judgement, Question, Settings, Word};
 use crate::repair::{self, RepairError};
 use crate::structure::{self, Disorder, is_self_signed};
 
@@ -242,7 +242,7 @@ impl<'s> Examined<'s> {
         for certificate in &self.chain {
             let told = findings.iter().any(|it| it.certificate == Some(certificate.fingerprint()));
             if !told && !certificate.is_valid_at(time) {
-                findings.extend(outside(certificate, time));
+                findings.extend(question::outside(certificate, time));
             }
         }
         let soonest = self.chain.iter().min_by_key(|it| it.not_after());
@@ -360,11 +360,8 @@ impl<'s> Examined<'s> {
             return Self::unknown(Step::Name, "no name was asked for (--host NAME)");
         }
         let mut findings = self.with_codes(&["name-mismatch"]);
-        if findings.is_empty() && !skink_path::has_name(&self.leaf.certificate, name, *profile) {
-            let message = format!("{name} is not among its names");
-            let fix = "connect by a name in the certificate, or have one issued with this name";
-            let finding = Finding::whole("name-mismatch", Severity::Error, message, fix);
-            findings.push(finding.about(&self.leaf.certificate));
+        if findings.is_empty() {
+            findings.extend(question::misnamed(&self.leaf.certificate, name, *profile));
         }
         let summary = if findings.is_empty() { "has" } else { "does not have" };
         let summary = format!("{} {summary} the name {name}", label(&self.leaf.certificate));
@@ -436,19 +433,6 @@ impl<'s> Examined<'s> {
         };
         Self::stage(Step::Usage, false, summary.to_owned(), findings)
     }
-}
-
-fn outside(certificate: &Certificate, time: Time) -> Option<Finding> {
-    let (code, message, fix) = if time > certificate.not_after() {
-        let message = format!("expired at {}, it is {time}", certificate.not_after());
-        ("expired", message, "renew the certificate")
-    } else if time < certificate.not_before() {
-        let message = format!("valid from {}, it is {time}", certificate.not_before());
-        ("not-yet-valid", message, "check the clock; wait, or have it issued with an earlier begin")
-    } else {
-        return None;
-    };
-    Some(Finding::whole(code, Severity::Error, message, fix).about(certificate))
 }
 
 impl std::fmt::Display for Step {

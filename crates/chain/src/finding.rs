@@ -58,6 +58,18 @@ impl Finding {
         }
     }
 
+    /// An error of a kind that the engine knows, where the engine was not asked.
+    pub(crate) fn of(code: Code, certificate: &Certificate, message: String) -> Self {
+        Self {
+            code: code.as_str(),
+            severity: Severity::Error,
+            certificate: Some(certificate.fingerprint()),
+            section: code.section(),
+            message,
+            fix: Cow::Borrowed(code.fix()),
+        }
+    }
+
     /// About the chain or the question as a whole.
     pub(crate) fn whole(
         code: &'static str,

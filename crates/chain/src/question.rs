@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use skink_path::{
-    Formalities, Options, PeerName, Profile, Purpose, Revocation, Severity, Verdict, decide,
+    Code, Formalities, Options, PeerName, Profile, Purpose, Revocation, Severity, Verdict, decide,
 };
 use skink_x509::{Certificate, Fingerprint, ObjectIdentifier, Time};
 
@@ -154,6 +154,13 @@ impl Question {
     /// What else is wrong with a path that ends nowhere, were its last certificate trusted.
     fn wrong_besides(&self, path: &[Certificate]) -> Vec<Finding> {
         let Some(top) = path.last() else { return Vec::new() };
+        if let [leaf] = path {
+            let Settings { time, name, profile, .. } = &self.settings;
+            return outside(leaf, *time)
+                .into_iter()
+                .chain(misnamed(leaf, name, *profile))
+                .collect();
+        }
         let verdict = self.decide(path, std::slice::from_ref(top));
         let weighty = verdict.findings().iter().filter(|it| it.severity != Severity::Note);
         weighty.map(Finding::from).collect()
@@ -254,4 +261,31 @@ impl From<&skink_path::Attempt> for Other {
 
 fn fingerprints(path: &[Certificate]) -> Vec<String> {
     path.iter().map(|it| it.fingerprint().to_string()).collect()
+}
+
+/// That a certificate has expired or is not valid yet.
+pub(crate) fn outside(certificate: &Certificate, time: Time) -> Option<Finding> {
+    let (code, message) = if time > certificate.not_after() {
+        (Code::Expired, format!("expired at {}, it is {time}", certificate.not_after()))
+    } else if time < certificate.not_before() {
+        (Code::NotYetValid, format!("valid from {}, it is {time}", certificate.not_before()))
+    } else {
+        return None;
+    };
+    Some(Finding::of(code, certificate, message))
+}
+
+/// That a certificate does not have a name.
+pub(crate) fn misnamed(
+    certificate: &Certificate,
+    name: &PeerName,
+    profile: Profile,
+) -> Option<Finding> {
+    if skink_path::has_name(certificate, name, profile) {
+        return None;
+    }
+    let names: Vec<_> = certificate.subject_alt_names().iter().map(ToString::to_string).collect();
+    let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
+    let message = format!("wanted {name}, the certificate has {names}");
+    Some(Finding::of(Code::NameMismatch, certificate, message))
 }

@@ -118,11 +118,12 @@ impl Advice<'_, '_> {
     fn new_certificate(&self) -> Remedy {
         let mut commands = vec![self.request("privkey.pem")];
         commands.extend(install());
-        let why = format!(
-            "have a certificate issued anew for {}, by its issuer {}",
-            label(self.leaf()),
-            self.leaf().issuer()
-        );
+        let name = label(self.leaf());
+        let why = if is_self_signed(self.leaf()) {
+            format!("have a certificate issued for {name} by an authority that clients trust")
+        } else {
+            format!("have a certificate issued anew for {name}, by {}", self.leaf().issuer())
+        };
         Remedy { why, commands }
     }
 
