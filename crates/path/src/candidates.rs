@@ -6,7 +6,7 @@ use crate::distinguished::is_self_issued;
 use crate::finding::{Attempt, Code, Finding, Rejection, Severity};
 use crate::judge::{Role, judge};
 use crate::work::{FOLLOW, Spent, Work};
-use crate::world::{Candidate, World};
+use crate::world::{Candidate, World, contradicts};
 use crate::{Profile, VerifiedPath};
 
 /// How many refused candidates are told beside the closest.
@@ -40,7 +40,7 @@ impl<'w, 'a> Search<'w, 'a> {
     /// not allowed; otherwise a path that it alone speaks against leaves the question open.
     fn refused(self) -> Rejection {
         let open = self.world.options.profile == Profile::Rfc5280;
-        Rejection::new(self.attempts, self.candidates, None, open)
+        Rejection::new(self.attempts, self.candidates, self.work.signatures_spent(), None, open)
     }
 
     /// Whether the end entity itself is trusted, as somebody does who pins a self-signed server.
@@ -64,7 +64,8 @@ impl<'w, 'a> Search<'w, 'a> {
     fn spent(self) -> Rejection {
         let message = format!("gave up after {} signatures", self.world.options.budget);
         let spent = Finding::of_path(Code::BudgetSpent, message);
-        Rejection::new(self.attempts, self.candidates, Some(spent), false)
+        let signatures = self.work.signatures_spent();
+        Rejection::new(self.attempts, self.candidates, signatures, Some(spent), false)
     }
 
     /// Tries every issuer of the path's last certificate. A path with `doubts` about its signatures
@@ -128,14 +129,21 @@ impl<'w, 'a> Search<'w, 'a> {
             .filter(|issuer| issuer.is_anchor || !repeats(path, issuer.certificate))
             .filter(|issuer| self.role.may_issue(issuer.certificate))
             .collect();
+        if issuers.len() < 2 {
+            return Ok(issuers);
+        }
         let time = self.world.options.time;
+        let distances = self.world.distances();
         issuers.sort_by_cached_key(|issuer| {
             let certificate = issuer.certificate;
+            let distance = distances.get(&certificate.fingerprint());
             (
                 !issuer.is_anchor,
+                !issuer.is_anchor && distance.is_none(),
                 contradicts(last, certificate),
                 !certificate.is_valid_at(time),
                 !may_issue(certificate),
+                distance,
                 std::cmp::Reverse(certificate.not_after()),
             )
         });
@@ -216,7 +224,8 @@ impl<'w, 'a> Search<'w, 'a> {
             self.reject(path, true, findings);
             return Ok(None);
         }
-        Ok(Some(VerifiedPath { certificates: path, notes: findings }))
+        let signatures = self.work.signatures_spent();
+        Ok(Some(VerifiedPath { certificates: path, notes: findings, signatures }))
     }
 
     /// The signatures that needed the whole path: of DSA keys whose parameters stand further up.
@@ -294,14 +303,6 @@ fn repeats(path: &[Certificate], issuer: &Certificate) -> bool {
         on_path.public_key().digest() == issuer.public_key().digest()
             && on_path.subject() == issuer.subject()
     })
-}
-
-/// Both name a key, and not the same.
-fn contradicts(certificate: &Certificate, issuer: &Certificate) -> bool {
-    match (certificate.authority_key_id(), issuer.subject_key_id()) {
-        (Some(named), Some(own)) => named != own,
-        _ => false,
-    }
 }
 
 fn may_issue(certificate: &Certificate) -> bool {

@@ -11,12 +11,8 @@ use x509_cert::ext::pkix::name::GeneralName as Base;
 use crate::distinguished::{Canonical, is_self_issued};
 use crate::finding::{Code, Finding};
 use crate::form::is_host;
-use crate::work::{Spent, Work};
+use crate::work::{COMPARISONS, Spent, Work};
 use crate::{Formalities, Options, Profile};
-
-/// How many names are compared in the time of one step: about a million under the usual budget, as
-/// OpenSSL has it.
-const COMPARISONS: usize = 5;
 
 /// The mailbox in a subject (PKCS #9), deprecated and still met.
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");

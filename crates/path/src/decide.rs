@@ -63,6 +63,14 @@ impl Verdict {
         matches!(self, Self::Accepted(_))
     }
 
+    /// How many signatures were verified; slow ones count several times.
+    pub const fn signatures(&self) -> u32 {
+        match self {
+            Self::Accepted(path) => path.signatures(),
+            Self::Rejected(rejection) | Self::Undecided(rejection) => rejection.signatures(),
+        }
+    }
+
     /// The accepted path, or the one that came closest; end entity first.
     pub fn path(&self) -> &[Certificate] {
         match self {

@@ -258,6 +258,7 @@ pub struct Rejection {
     findings: Vec<Finding>,
     attempts: Vec<Attempt>,
     candidates: usize,
+    signatures: u32,
     undecided: Undecided,
 }
 
@@ -273,6 +274,7 @@ impl Rejection {
     pub(crate) fn new(
         mut attempts: Vec<Attempt>,
         candidates: usize,
+        signatures: u32,
         spent: Option<Finding>,
         may_be_open: bool,
     ) -> Self {
@@ -286,7 +288,7 @@ impl Rejection {
             None => Undecided::No,
         };
         findings.extend(spent);
-        Self { findings, attempts, candidates, undecided }
+        Self { findings, attempts, candidates, signatures, undecided }
     }
 
     /// Every finding on the path that came closest, the weightiest first.
@@ -302,6 +304,11 @@ impl Rejection {
     /// How many candidate paths reached an anchor and were judged.
     pub const fn candidates(&self) -> usize {
         self.candidates
+    }
+
+    /// How many signatures were verified; slow ones count several times.
+    pub const fn signatures(&self) -> u32 {
+        self.signatures
     }
 
     /// Whether nothing is decided: the budget was spent before every path was tried, or all that

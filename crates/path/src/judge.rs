@@ -5,7 +5,7 @@ use skink_x509::{Certificate, Fingerprint, KeyUsage, oid};
 use crate::distinguished::is_self_issued;
 use crate::finding::{Code, Finding};
 use crate::form::{self, Place};
-use crate::work::{JUDGE, Spent, Work};
+use crate::work::{COMPARISONS, JUDGE, Spent, Work};
 use crate::world::World;
 use crate::{Options, Profile, Purpose, algorithms, constraints, names, policy, revocation};
 
@@ -48,6 +48,8 @@ pub(crate) fn judge(
     let Some((leaf, issuers)) = path.split_first() else { return Ok(()) };
     for (at, certificate) in path.iter().enumerate() {
         let place = place(at, path.len());
+        let names = certificate.subject_alt_names().len();
+        work.steps(names.div_ceil(COMPARISONS) + certificate.extensions().count())?;
         denied(certificate, options, findings);
         validity(certificate, options, findings);
         algorithms::judge(certificate, place, options, work, findings)?;

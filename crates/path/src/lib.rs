@@ -40,6 +40,7 @@ use world::World;
 pub struct VerifiedPath {
     certificates: Vec<Certificate>,
     notes: Vec<Finding>,
+    signatures: u32,
 }
 
 impl VerifiedPath {
@@ -51,6 +52,11 @@ impl VerifiedPath {
     /// The end entity's certificate.
     pub fn leaf(&self) -> &Certificate {
         &self.certificates[0]
+    }
+
+    /// How many signatures were verified; slow ones count several times.
+    pub const fn signatures(&self) -> u32 {
+        self.signatures
     }
 
     /// What was found and did not keep the path from being accepted.

@@ -1,5 +1,6 @@
 //! Everything that one call has at hand.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use skink_x509::crl::Crl;
@@ -32,6 +33,7 @@ pub(crate) struct World<'a> {
     by_subject: HashMap<Canonical, Vec<Candidate<'a>>>,
     pub(crate) lists: Vec<List<'a>>,
     pub(crate) options: &'a Options<'a>,
+    distances: OnceCell<HashMap<Fingerprint, u32>>,
 }
 
 impl<'a> World<'a> {
@@ -63,7 +65,12 @@ impl<'a> World<'a> {
             issuer: Canonical::of(crl.issuer()),
             scope: Scope::of(crl),
         };
-        Self { by_subject, lists: crls.iter().map(list).collect(), options }
+        Self {
+            by_subject,
+            lists: crls.iter().map(list).collect(),
+            options,
+            distances: OnceCell::new(),
+        }
     }
 
     /// Every certificate with this subject, anchors first.
@@ -73,5 +80,57 @@ impl<'a> World<'a> {
 
     pub(crate) fn with_canonical_subject(&self, subject: &Canonical) -> &[Candidate<'a>] {
         self.by_subject.get(subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many certificates lie between each and an anchor, by names and key identifiers alone: what
+    /// is not there leads to none. Worked out when it is first asked for, each certificate once.
+    pub(crate) fn distances(&self) -> &HashMap<Fingerprint, u32> {
+        self.distances.get_or_init(|| {
+            let mut issued: HashMap<Canonical, ByKey<'_>> = HashMap::new();
+            let all = || self.by_subject.values().flatten();
+            for candidate in all().filter(|candidate| !candidate.is_anchor) {
+                let certificate = candidate.certificate;
+                let by_key = issued.entry(Canonical::of(certificate.issuer())).or_default();
+                by_key.entry(certificate.authority_key_id()).or_default().push(certificate);
+            }
+            let mut distances = HashMap::new();
+            let anchors = all().filter(|candidate| candidate.is_anchor);
+            let mut level: Vec<&Certificate> = anchors.map(|it| it.certificate).collect();
+            for distance in 0.. {
+                let mut next = Vec::new();
+                for issuer in level {
+                    if let Some(by_key) = issued.get_mut(&Canonical::of(issuer.subject())) {
+                        next.extend(take_below(by_key, issuer.subject_key_id()));
+                    }
+                }
+                level = next;
+                if level.is_empty() {
+                    break;
+                }
+                distances.extend(level.iter().map(|it| (it.fingerprint(), distance)));
+            }
+            distances
+        })
+    }
+}
+
+/// Certificates by the key that they name as their issuer's.
+type ByKey<'a> = HashMap<Option<&'a [u8]>, Vec<&'a Certificate>>;
+
+/// Takes out whatever an issuer with this key identifier may have issued: nothing is met twice.
+fn take_below<'a>(by_key: &mut ByKey<'a>, own: Option<&'a [u8]>) -> Vec<&'a Certificate> {
+    if own.is_none() {
+        return by_key.drain().flat_map(|(_, certificates)| certificates).collect();
+    }
+    let named = by_key.remove(&own).unwrap_or_default();
+    let silent = by_key.remove(&None).unwrap_or_default();
+    [named, silent].concat()
+}
+
+/// Both name a key, and not the same.
+pub(crate) fn contradicts(certificate: &Certificate, issuer: &Certificate) -> bool {
+    match (certificate.authority_key_id(), issuer.subject_key_id()) {
+        (Some(named), Some(own)) => named != own,
+        _ => false,
     }
 }

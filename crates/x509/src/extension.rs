@@ -1,5 +1,7 @@
 //! Extensions, raw and built.
 
+use std::collections::HashSet;
+
 use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Sequence, Tag};
 
@@ -16,6 +18,9 @@ pub struct Extension {
     /// The DER inside the OCTET STRING.
     pub value: Vec<u8>,
 }
+
+/// So many are compared with each other faster than they are hashed.
+const FEW: usize = 32;
 
 #[derive(Sequence)]
 struct RawExtension<'a> {
@@ -42,6 +47,10 @@ impl Extension {
 
     /// Whether the extension's OID stands twice in `extensions` (RFC 5280 §4.2 forbids it).
     pub(crate) fn duplicate(extensions: &[Self]) -> Option<ObjectIdentifier> {
+        if extensions.len() > FEW {
+            let mut seen = HashSet::new();
+            return extensions.iter().map(|extension| extension.oid).find(|oid| !seen.insert(*oid));
+        }
         let twice = |(at, extension): (usize, &Self)| {
             extensions[..at].iter().any(|earlier| earlier.oid == extension.oid)
         };

@@ -13,7 +13,7 @@ use crate::candidates::{Search, working_key};
 use crate::distinguished::Canonical;
 use crate::finding::{Code, Finding};
 use crate::judge::Role;
-use crate::work::{Spent, Work};
+use crate::work::{ENTRIES, Spent, Work};
 use crate::world::{List, World};
 
 /// How deep CRL signers may be judged by CRLs of yet other signers.
@@ -202,10 +202,12 @@ impl<'q> Ask<'q> {
         work: &mut Work,
     ) -> Result<Option<RevokedEntry>, Spent> {
         let serial = self.question.certificate.serial();
+        work.steps(list.crl.len().div_ceil(ENTRIES))?;
         if !scope.indirect {
             return Ok(list.crl.find(serial));
         }
-        work.steps(1)?;
+        // Here every entry may name an issuer.
+        work.steps(list.crl.len())?;
         Ok(list.crl.find_of(serial, &mut |name| Canonical::of(name) == self.issuer))
     }
 

@@ -38,10 +38,10 @@ fn each_broken_must_is_told() {
             .subject_alt_names(&[dns("a.test")]);
     });
     is_a_formality(Code::MalformedName, "a malformed host", |spec| {
-        spec.extensions = end_entity(&[dns("a..test")])
+        spec.extensions = end_entity(&[dns("a..test")]);
     });
     is_a_formality(Code::MalformedName, "a wildcard within", |spec| {
-        spec.extensions = end_entity(&[dns("a.*.test")])
+        spec.extensions = end_entity(&[dns("a.*.test")]);
     });
     is_a_formality(Code::MalformedName, "a mailbox without host", |spec| {
         spec.extensions = end_entity(&[dns("a.test"), GeneralName::Email("root".into())]);

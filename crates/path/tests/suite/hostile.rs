@@ -7,7 +7,7 @@ use skink_path::{Code, Options, Purpose, Revocation, validate};
 use skink_testkit::{NOW, TestAuthority, TestPki};
 use skink_x509::{Certificate, KeyAlgorithm};
 
-use crate::shape::{cross, leaf, server};
+use crate::shape::{authority, below, cross, leaf, server};
 
 #[test]
 fn a_web_of_cross_certificates_costs_bounded_work() {
@@ -23,7 +23,7 @@ fn a_web_of_cross_certificates_costs_bounded_work() {
     let started = Instant::now();
     let anchors = [anchor.certificate];
     let rejection = validate(&leaf, &bundle, &anchors, &[], &server()).unwrap_err();
-    assert!(rejection.has(Code::BudgetSpent));
+    assert!(rejection.has(Code::BudgetSpent) && rejection.signatures() <= 100);
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
@@ -44,8 +44,63 @@ fn many_namesakes_with_the_same_key_identifier_cost_bounded_work() {
     let anchors = [pki.root.certificate];
     let started = Instant::now();
     let rejection = validate(&pki.leaf, &bundle, &anchors, &[], &server()).unwrap_err();
-    assert!(rejection.has(Code::BudgetSpent));
+    assert!(rejection.has(Code::BudgetSpent) && rejection.signatures() <= 100);
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+/// Certificates for the key and name of `child`, made by `parent`; no two of them are the same.
+fn copies(parent: &TestAuthority, child: &TestAuthority, count: usize) -> Vec<Certificate> {
+    (0..count).map(|_| cross(parent, child)).collect()
+}
+
+#[test]
+fn ten_thousand_of_one_name_and_key_end_undecided() {
+    let new = |name: &str| TestAuthority::root(name, KeyAlgorithm::EcP256, NOW);
+    let (anchor, parent, issuer) = (new("anchor"), new("parent"), new("issuer"));
+    let mut bundle = copies(&parent, &issuer, 5_000);
+    bundle.extend(copies(&issuer, &parent, 5_000));
+    let leaf = leaf(&issuer, |_| {});
+    let anchors = [anchor.certificate];
+    let rejection = validate(&leaf, &bundle, &anchors, &[], &server()).unwrap_err();
+    assert!(rejection.is_spent() && rejection.signatures() <= 100, "{}", rejection.signatures());
+}
+
+#[test]
+fn a_good_path_among_thousands_of_decoys_is_found_at_once() {
+    let new = |name: &str| TestAuthority::root(name, KeyAlgorithm::EcP256, NOW);
+    let (root, stranger, namesake) = (new("root"), new("stranger"), new("root"));
+    let mut bundle = Vec::new();
+    let free = below(&root, "middle", |key, parent| authority(key, parent, None));
+    let last = below(&free, "issuer", |key, parent| authority(key, parent, None));
+    bundle.extend(copies(&stranger, &last, 1_000));
+    bundle.extend(copies(&last, &last, 100));
+    bundle.extend(copies(&stranger, &free, 1_000));
+    bundle.extend(copies(&namesake, &free, 1_000));
+    bundle.extend([free.certificate.clone(), last.certificate.clone()]);
+    let leaf = leaf(&last, |_| {});
+    let anchors = [root.certificate];
+    let path = validate(&leaf, &bundle, &anchors, &[], &server()).unwrap();
+    assert_eq!(path.certificates()[1..3], [last.certificate, free.certificate]);
+    assert_eq!(path.signatures(), 3);
+}
+
+#[test]
+fn a_chain_deeper_than_the_budget_ends_undecided() {
+    let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
+    let mut chain: Vec<TestAuthority> = Vec::new();
+    for at in 0..130 {
+        let parent = chain.last().unwrap_or(&root);
+        let next = below(parent, &format!("g{at}"), |key, parent| authority(key, parent, None));
+        chain.push(next);
+    }
+    let leaf = leaf(chain.last().unwrap(), |_| {});
+    let bundle: Vec<_> = chain.iter().map(|a| a.certificate.clone()).collect();
+    let anchors = [root.certificate];
+    let options = Options { max_intermediates: 1_000, ..server() };
+    let rejection = validate(&leaf, &bundle, &anchors, &[], &options).unwrap_err();
+    assert!(rejection.is_spent() && rejection.signatures() == 100);
+    let rejection = validate(&leaf, &bundle, &anchors, &[], &server()).unwrap_err();
+    assert!(rejection.has(Code::TooLong) && !rejection.is_undecided());
 }
 
 proptest! {
