@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use skink_api::{Alarm, Status};
-use skink_model::{AuthorityState, IssuerKind, KitState, Time};
+use skink_model::{Agent, AuthorityState, IssuerKind, KitState, Time};
 
 use crate::app::App;
+use crate::config::Settings;
 use crate::failure::Result;
 use crate::package;
 
@@ -73,7 +74,36 @@ async fn alarms(app: &App, now: Time) -> Result<Vec<Alarm>> {
             });
         }
     }
+    alarms.extend(clocks(&crate::db::agents(app).await?, app.settings(), now));
     Ok(alarms)
+}
+
+/// Hosts that do not share the server's time. When most of them say so, it is the server's clock
+/// that is off, and what it signs is not valid yet, or not any more, for anybody.
+fn clocks(agents: &[Agent], settings: &Settings, now: Time) -> Option<Alarm> {
+    let most = settings.incident().clock_offset_max_ms;
+    let heard = agents.iter().filter(|one| one.last_seen.is_some_and(|s| now.since(s) < CONNECTED));
+    let offsets: Vec<(&Agent, i64)> =
+        heard.filter_map(|one| one.clock_offset_ms.map(|offset| (one, offset))).collect();
+    let apart = offsets.iter().filter(|(_, offset)| offset.unsigned_abs() > most);
+    let names: Vec<&str> = apart.map(|(one, _)| one.name.as_str()).collect();
+    let (first, rest) = names.split_first()?;
+    let (code, whose, hint) = if 2 * names.len() > offsets.len() {
+        let hint = "correct the server's clock before it signs more";
+        ("server-clock-off", "this server and", hint)
+    } else {
+        (
+            "agent-clock-off",
+            "some hosts:",
+            "correct the clocks of these hosts: no barrier passes them",
+        )
+    };
+    let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    Some(Alarm {
+        code: code.to_owned(),
+        detail: format!("{whose} {first}{others} disagree about the time by over {most} ms"),
+        hint: hint.to_owned(),
+    })
 }
 
 fn kit_alarm(code: &str, issuer: &str, what: &str) -> Alarm {

@@ -181,3 +181,37 @@ async fn a_clock_that_fell_behind_signs_nothing_that_loses() {
     lea.post("/api/v1/trust", &json!({})).await.ok();
     again.stop().await;
 }
+
+/// Nobody but the hosts can tell a server that its clock is ahead; what it signed in the meantime
+/// is never overtaken by an older date.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_ran_ahead_is_said_and_costs_no_date() {
+    let server = TestServer::start().await;
+    let now = server.operator("lea").get("/api/v1/status").await.ok();
+    let now = now["server_time_ms"].as_i64().unwrap();
+    let mut agent = server.enroll("web-1").await;
+    let (dir, token, root) =
+        (server.server_dir(), server.token("lea"), server.made.root_pem.clone());
+    server.running.stop().await;
+    let hour = 3_600_000;
+    let clock = Arc::new(skink_model::ManualClock::new(skink_model::Time::from_millis(now + hour)));
+    let again = Running::start(&dir, clock.clone(), Arc::new(SystemRng)).await.unwrap();
+    agent.api.base = format!("https://{}", again.ports().agent);
+    let lea = crate::common::Api {
+        http: crate::common::client(&root, None),
+        base: format!("https://{}", again.ports().api),
+        token: Some(token),
+    };
+    agent.api.post("/agent/v1/report", &json!({"clock_offset_ms": -hour})).await.ok();
+    let alarms = lea.get("/api/v1/status").await.ok()["alarms"].clone();
+    let said = |code: &str| alarms.as_array().unwrap().iter().any(|alarm| alarm["code"] == code);
+    assert!(said("server-clock-off"), "{alarms:#}");
+    lea.post("/api/v1/trust", &json!({})).await.ok();
+    // Corrected, it waits rather than sign something that would lose against what it said before.
+    clock.set(skink_model::Time::from_millis(now + 1000));
+    lea.post("/api/v1/trust", &json!({})).await.problem("clock-off");
+    assert_eq!(lea.get("/api/v1/trust").await.ok()["version"], 2);
+    clock.set(skink_model::Time::from_millis(now + hour + 1000));
+    lea.post("/api/v1/trust", &json!({})).await.ok();
+    again.stop().await;
+}
