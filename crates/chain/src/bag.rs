@@ -58,6 +58,17 @@ impl Bag {
         }
     }
 
+    /// Adds everything of another bag.
+    pub fn append(&mut self, other: Self) {
+        self.certificates.extend(other.certificates);
+        self.requests.extend(other.requests);
+        self.crls.extend(other.crls);
+        self.ocsp.extend(other.ocsp);
+        self.keys.extend(other.keys);
+        self.public_keys.extend(other.public_keys);
+        self.unread.extend(other.unread);
+    }
+
     /// The certificates alone.
     pub fn plain_certificates(&self) -> Vec<Certificate> {
         self.certificates.iter().map(|it| it.certificate.clone()).collect()

@@ -89,7 +89,7 @@ impl Advice<'_, '_> {
         match &self.examined.symptoms.place {
             Place::Files(files) => (Vec::new(), files.join(" ")),
             Place::Server(server) => {
-                let fetch = format!("skink chain fetch {server} --pem > presented.pem");
+                let fetch = format!("skink chain fetch {server} > presented.pem");
                 (vec![fetch], "presented.pem".to_owned())
             }
         }

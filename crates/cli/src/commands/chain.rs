@@ -55,7 +55,7 @@ pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
         ChainCommand::Inspect(args) => inspect::run(&args, out),
         ChainCommand::Verify(args) => verify::run(&args, out),
         ChainCommand::Build(args) => build::run(&args, out),
-        ChainCommand::Diagnose(args) => diagnose::run(&args, out),
+        ChainCommand::Diagnose(args) => diagnose::run(&args, out).await,
         ChainCommand::Fix(args) => fix::run(&args, out).await,
         ChainCommand::Match(args) => matching::run(&args, out),
         ChainCommand::Fetch(args) => fetch::run(&args, out).await,

@@ -129,3 +129,48 @@ fn a_missing_issuer_is_fetched_from_where_the_certificate_says() {
     assert_eq!(pki.read("live/fullchain.pem"), pki.read("aia.pem") + &pki.read("inter.pem"));
     server.join().unwrap();
 }
+
+/// `openssl s_server` on a free port, ended with the value.
+struct Server(std::process::Child, String);
+
+impl Server {
+    fn start(pki: &Pki, args: &[&str]) -> Self {
+        use std::io::BufRead as _;
+        let mut child = std::process::Command::new("openssl")
+            .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-key", "leaf.key"])
+            .args(args)
+            .current_dir(pki.folder())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let accepts = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("ACCEPT ").map(|it| it.trim().to_owned()));
+        Self(child, accepts.unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_server_is_diagnosed_by_what_it_presents() {
+    let pki = Pki::new();
+    let good = Server::start(&pki, &["-cert", "leaf.pem", "-cert_chain", "inter.pem"]);
+    let common = "--trusted root.pem --host www.test --no-proxy";
+    pki.skink(&format!("diagnose {} {common}", good.1)).expect(0);
+    let told = pki.skink(&format!("diagnose {} --trusted root.pem --no-proxy", good.1)).expect(1);
+    assert!(told.out().contains("✗ name") && told.out().contains("IP:127.0.0.1"), "{}", told.out());
+    let bare = Server::start(&pki, &["-cert", "leaf.pem"]);
+    let told = pki.skink(&format!("diagnose {} {common}", bare.1)).expect(1);
+    assert!(told.out().contains("CN=inter is missing"), "{}", told.out());
+    assert!(told.out().contains(&format!("skink chain fetch {} >", bare.1)), "{}", told.out());
+    drop(bare);
+    pki.skink("diagnose nowhere.test").expect(2);
+}

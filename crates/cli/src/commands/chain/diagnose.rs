@@ -9,15 +9,18 @@ use serde::Serialize;
 use skink_chain::diagnosis::{
     self, Diagnosis, Place, Remedy, Stage, State, Step, Symptoms, shell_word,
 };
-use skink_chain::{Word, draw};
+use skink_chain::input::{self, NoPassphrase};
+use skink_chain::{Bag, Word, draw, words};
+use skink_path::PeerName;
 
 use super::anchors::Anchors;
+use super::fetch::Reach;
 use super::files::Files;
 use super::repair_failure;
 use super::settings::SettingsArgs;
 use super::show::{self, Labels};
 use super::verify::exit;
-use crate::{Output, PassphraseArgs};
+use crate::{Failure, Output, PassphraseArgs};
 
 pub(crate) const LONG: &str = "Find out why TLS says no, and what mends it.\n\n\
     Walks the steps that an experienced engineer walks: can everything be read; is it expired or \
@@ -26,18 +29,22 @@ pub(crate) const LONG: &str = "Find out why TLS says no, and what mends it.\n\n\
     steps are walked, whatever the first ones find. It ends with the commands and configuration \
     lines that mend it.\n\n\
     Give the files that the server is configured with, the private key included, and the name that \
-    clients connect to. Exits with 0 when nothing is wrong, 1 when something is, 3 when it cannot \
+    clients connect to; or a server as HOST:PORT, which is asked for what it presents, by the name \
+    that it is reached under unless --host says another. Exits with 0 when nothing is wrong, 1 when something is, 3 when it cannot \
     be decided.";
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  \
+    skink chain diagnose www.example.org:443\n  \
+    skink chain diagnose mail.example.org:587 --trusted root.pem\n  \
+    skink chain diagnose 192.0.2.7:443 --sni www.example.org --host www.example.org\n  \
     skink chain diagnose fullchain.pem privkey.pem --host www.example.org\n  \
     skink chain diagnose site.p12 --trusted root.pem --host intranet.corp.example\n  \
     skink chain diagnose cert.pem chain.pem current.crl --revocation chain --json";
 
 #[derive(Debug, Args)]
 pub struct Diagnose {
-    /// The server's files: certificates in its order, the key, CRLs, OCSP responses.
-    #[arg(required = true, value_name = "FILE")]
+    /// The server's files: certificates in its order, the key, CRLs, OCSP responses; or a server.
+    #[arg(required = true, value_name = "FILE|HOST:PORT")]
     targets: Vec<PathBuf>,
     /// Further certificates that are at hand and that the server does not send.
     #[arg(long, value_name = "FILE")]
@@ -47,6 +54,8 @@ pub struct Diagnose {
     trusted: Vec<PathBuf>,
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    reach: Reach,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
@@ -60,31 +69,65 @@ struct Told<'d> {
     trusted: &'d str,
 }
 
-pub(crate) fn run(args: &Diagnose, out: Output) -> Result<()> {
+pub(crate) async fn run(args: &Diagnose, out: Output) -> Result<()> {
     let files = Files::new(&args.passphrase)?;
     let anchors = Anchors::read(&files, &args.trusted)?;
-    let mut bag = files.bag(&args.targets)?;
-    let presented = bag.plain_certificates();
-    let more = files.bag(&args.untrusted)?;
-    bag.certificates.extend(more.certificates);
-    bag.crls.extend(more.crls);
-    bag.ocsp.extend(more.ocsp);
-    bag.unread.extend(more.unread);
-    let settings = args.settings.resolve(!bag.crls.is_empty() || !bag.ocsp.is_empty());
+    let Targets { server, paths } = Targets::of(&args.targets)?;
+    let mut bag = Bag::default();
+    if let Some(place) = &server {
+        let presented = args.reach.fetch(place).await?;
+        for der in presented.chain.iter().chain(&presented.stapled) {
+            bag.add(input::read(der, &mut NoPassphrase), &place.to_string());
+        }
+    }
+    let of_server = server.is_some().then(|| bag.plain_certificates());
+    bag.append(files.bag(&paths)?);
+    let presented = of_server.unwrap_or_else(|| bag.plain_certificates());
+    bag.append(files.bag(&args.untrusted)?);
+    let mut settings = args.settings.resolve(!bag.crls.is_empty() || !bag.ocsp.is_empty());
+    if let (Some(place), PeerName::None) = (&server, &settings.name) {
+        settings.name = words::host(&place.host);
+    }
     let word = |path: &PathBuf| shell_word(&path.display().to_string());
-    let names = args.targets.iter().map(word).collect();
+    let place = match &server {
+        Some(place) => Place::Server(shell_word(&place.to_string())),
+        None => Place::Files(paths.iter().map(word).collect()),
+    };
     let mut options: Vec<_> =
         args.trusted.iter().map(|it| format!("--trusted {}", word(it))).collect();
     options.extend(args.settings.host.iter().map(|it| format!("--host {}", shell_word(it))));
-    let symptoms = Symptoms {
-        presented,
-        bag,
-        anchors: anchors.certificates,
-        settings,
-        place: Place::Files(names),
-        options,
-    };
+    let anchored = anchors.certificates;
+    let symptoms = Symptoms { presented, bag, anchors: anchored, settings, place, options };
     tell(&symptoms, &anchors.source, out)
+}
+
+/// What is diagnosed.
+struct Targets {
+    server: Option<skink_fetch::Place>,
+    paths: Vec<PathBuf>,
+}
+
+impl Targets {
+    /// A file where there is one, a server where it reads as one.
+    fn of(targets: &[PathBuf]) -> Result<Self> {
+        let (mut server, mut paths) = (None, Vec::new());
+        for target in targets {
+            let place = target.to_str().and_then(|it| it.parse::<skink_fetch::Place>().ok());
+            match place {
+                Some(place) if !target.exists() => {
+                    if server.replace(place).is_some() {
+                        return Err(Failure::Usage {
+                            what: "one server is diagnosed at a time".to_owned(),
+                            hint: "begin the command once for each server".to_owned(),
+                        }
+                        .into());
+                    }
+                }
+                _ => paths.push(target.clone()),
+            }
+        }
+        Ok(Self { server, paths })
+    }
 }
 
 /// Diagnoses and tells.
