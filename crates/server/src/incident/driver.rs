@@ -10,7 +10,7 @@ use std::time::Duration;
 use skink_incident::{self as engine, Effect, EffectKey, Observation, State};
 use skink_model::IncidentId;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 
 use super::chronicle::{self, Chronicle};
@@ -30,16 +30,16 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
     let mut news = app.news().for_incidents();
     let mut drivers: JoinSet<IncidentId> = JoinSet::new();
-    let mut driven = std::collections::HashSet::new();
+    let mut driven: HashMap<IncidentId, task::Id> = HashMap::new();
     loop {
         let looked_at = Instant::now();
         news.borrow_and_update();
         match super::running(&app).await {
             Ok(running) => {
                 for id in running {
-                    if driven.insert(id.clone()) {
-                        drivers.spawn(drive(app.clone(), id, stop.clone()));
-                    }
+                    driven.entry(id).or_insert_with_key(|id| {
+                        drivers.spawn(drive(app.clone(), id.clone(), stop.clone())).id()
+                    });
                 }
             }
             Err(error) => {
@@ -47,9 +47,10 @@ pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
             }
         }
         tokio::select! {
-            Some(ended) = drivers.join_next() => {
-                // A driver that panicked is missed here and started anew.
-                if let Ok(id) = ended { driven.remove(&id); } else { driven.clear(); }
+            // A driver that panicked is started anew, and the others go on: no incident has two.
+            Some(ended) = drivers.join_next_with_id() => {
+                let ended = ended.map_or_else(|error| error.id(), |(task, _)| task);
+                driven.retain(|_, task| *task != ended);
             }
             () = news_with_a_breath(&mut news, looked_at + BREATH) => {}
             () = tokio::time::sleep(tick(&app)) => {}
@@ -74,7 +75,10 @@ async fn drive(app: App, id: IncidentId, mut stop: watch::Receiver<bool>) -> Inc
             Err(error) => {
                 let error = chain(&error);
                 tracing::error!(incident.id = %id, error, "an incident's driver failed; it goes on");
-                tokio::time::sleep(AFTER_FAILURE).await;
+                tokio::select! {
+                    () = tokio::time::sleep(AFTER_FAILURE) => {}
+                    () = stopped(&mut stop) => break,
+                }
             }
         }
         tokio::select! {
@@ -92,14 +96,20 @@ struct Driver<'a> {
     id: &'a IncidentId,
     news: watch::Receiver<u64>,
     at_work: JoinSet<Observation>,
-    /// Effects at work, with the count of the news that they began by.
-    begun: HashMap<EffectKey, u64>,
+    begun: HashMap<EffectKey, Begun>,
     /// Gates that were found shut: by which news, and when.
     shut: HashMap<EffectKey, (u64, Instant)>,
     wake: Instant,
     /// The incident as it was read last.
     known: Option<Chronicle>,
     looked_at: Instant,
+}
+
+/// An effect at work.
+struct Begun {
+    /// The count of the news that it began by.
+    count: u64,
+    task: task::Id,
 }
 
 impl<'a> Driver<'a> {
@@ -155,9 +165,9 @@ impl<'a> Driver<'a> {
         if effect.leaves_us() {
             self.observe(Observation::Begun { effect: effect.clone() }).await?;
         }
-        self.begun.insert(key, count);
         let (app, state) = (self.app.clone(), chronicle.state.clone());
-        self.at_work.spawn(async move { execute(&app, &state, effect).await });
+        let task = self.at_work.spawn(async move { execute(&app, &state, effect).await }).id();
+        self.begun.insert(key, Begun { count, task });
         Ok(())
     }
 
@@ -174,7 +184,7 @@ impl<'a> Driver<'a> {
                 Ok(observation) => Some(observation),
                 Err(error) => {
                     tracing::error!(incident.id = %self.id, %error, "an effect was cut off");
-                    self.begun.clear();
+                    self.begun.retain(|_, begun| begun.task != error.id());
                     None
                 }
             },
@@ -186,7 +196,7 @@ impl<'a> Driver<'a> {
     async fn settled(&mut self, observation: Option<Observation>) {
         let Some(observation) = observation else { return };
         let key = key_of(&observation);
-        let count = self.begun.remove(&key).unwrap_or(0);
+        let count = self.begun.remove(&key).map_or(0, |begun| begun.count);
         if let Observation::Measured { effect, measurement } = &observation {
             self.shut.insert(key, (count, Instant::now()));
             if let Some(gate) = effect.gate() {
