@@ -113,6 +113,9 @@ pub struct Attempt {
     pub settled_at: Option<Time>,
     /// The provider's code of a failure.
     pub code: Option<String>,
+    /// The key service's own id of the call: what its log is paired with this ledger by.
+    #[serde(default)]
+    pub request_id: Option<String>,
 }
 
 /// How often an authority's key was used, by the ledger.

@@ -195,7 +195,10 @@ fn provider(error: &ProviderError) -> Problem {
     match error {
         ProviderError::Disabled { .. }
         | ProviderError::Locked { .. }
-        | ProviderError::Destroyed { .. } => unavailable,
+        | ProviderError::Destroyed { .. }
+        | ProviderError::CredentialExpired { .. }
+        | ProviderError::CredentialRefused { .. } => unavailable,
+        _ if error.may_pass() => unavailable.retry_after(COME_BACK_S),
         ProviderError::Storage(source) if is_full(source) => full(),
         _ => internal(),
     }

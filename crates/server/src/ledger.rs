@@ -158,6 +158,7 @@ async fn settle(
                 Outcome::Unknown { .. } => attempts::Outcome::Unknown,
             },
             code: one.outcome.code().map(ToOwned::to_owned),
+            request_id: one.request_id.as_ref().map(ToString::to_string),
         });
     }
     let batch = &batch;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use skink_model::{AttemptId, AttemptPurpose, AuthorityId, IncidentId};
 use skink_x509::SignatureAlgorithm;
 
+use crate::provider::RequestId;
 use crate::uri::KeyUri;
 
 mod file;
@@ -104,6 +105,8 @@ pub struct Settlement {
     pub attempt: AttemptId,
     /// What came of it.
     pub outcome: Outcome,
+    /// The service's own id of the call, where there was a call and it has one.
+    pub request_id: Option<RequestId>,
 }
 
 /// Why no ticket is given.

@@ -9,6 +9,7 @@
 pub mod chain;
 pub mod conformance;
 mod credential;
+mod custody;
 mod ledger;
 mod provider;
 pub mod sealed;
@@ -19,12 +20,16 @@ mod uri;
 mod verify;
 
 pub use credential::Credential;
+pub use custody::Custody;
 pub use ledger::{
     Ask, AskError, FileLedger, Ledger, LedgerError, MemoryLedger, Outcome, Settlement,
     SignatureRequest, Ticket, new_attempt,
 };
-pub use provider::{KeyProvider, KeyState, ProviderError, ToSign};
+pub use provider::{
+    Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
+    ProviderError, ProviderSignature, RequestId, ToSign,
+};
 pub use signer::{SignError, Signed, Signer};
 pub use skink_model::{AttemptId, AttemptPurpose};
-pub use software::{EnablingCredential, SoftwareProvider};
+pub use software::{EnablingCredential, SoftwareCustody, SoftwareProvider};
 pub use uri::{BadKeyUri, KeyUri};

@@ -1,9 +1,19 @@
 //! The seam to whatever holds private keys.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use skink_model::Time;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 use crate::uri::KeyUri;
+use crate::verify::hash;
+
+mod attributes;
+mod error;
+
+pub use attributes::{KeyAttributes, KeyOrigin, KeyPage, PageToken, Protection};
+pub use error::{Answer, ProviderError, RequestId};
 
 /// What is to be signed.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +34,9 @@ pub enum KeyState {
     Locked,
     /// It refuses until it is enabled by another credential than the one that signs.
     Disabled,
+    /// It refuses, and its material will be gone on a day that is set; until then that can be
+    /// cancelled.
+    DestructionScheduled,
     /// Its material is gone.
     Destroyed,
 }
@@ -35,166 +48,158 @@ impl KeyState {
             Self::Enabled => "enabled",
             Self::Locked => "locked",
             Self::Disabled => "disabled",
+            Self::DestructionScheduled => "destruction-scheduled",
             Self::Destroyed => "destroyed",
         }
     }
 }
 
-/// Why a provider did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProviderError {
-    /// No such key.
-    #[error("key {key} is unknown to its provider")]
-    UnknownKey {
-        /// The key asked for.
-        key: KeyUri,
-    },
-    /// The key is disabled.
-    #[error("key {key} is disabled ({code})")]
-    Disabled {
-        /// The key asked for.
-        key: KeyUri,
-        /// The provider's own code for it.
-        code: String,
-    },
-    /// The key is a standby whose credential has not been given.
-    #[error("key {key} is locked: its credential is in the recovery kit")]
-    Locked {
-        /// The key asked for.
-        key: KeyUri,
-    },
-    /// The key has been destroyed.
-    #[error("key {key} has been destroyed")]
-    Destroyed {
-        /// The key asked for.
-        key: KeyUri,
-    },
-    /// The name is taken, perhaps by a destroyed key: names are never used twice.
-    #[error("key {key} already exists; a key's name is never used twice")]
-    NameTaken {
-        /// The key that has the name.
-        key: KeyUri,
-    },
-    /// The name cannot be used with this provider.
-    #[error("{name:?} cannot name a key here: use 1 to 64 of a-z, 0-9, '-', '_', '.'")]
-    BadName {
-        /// The name given.
-        name: String,
-    },
-    /// The credential does not open the key.
-    #[error("the credential does not open key {key}")]
-    WrongCredential {
-        /// The key asked for.
-        key: KeyUri,
-    },
-    /// The key cannot make this kind of signature.
-    #[error("key {key} ({has}) cannot sign with {asked:?}")]
-    WrongAlgorithm {
-        /// The key asked for.
-        key: KeyUri,
-        /// What the key is.
-        has: KeyAlgorithm,
-        /// The signature asked for.
-        asked: SignatureAlgorithm,
-    },
-    /// The provider cannot make such a key.
-    #[error("this provider makes no {0} keys")]
-    UnsupportedAlgorithm(KeyAlgorithm),
-    /// The digest has not the length of the signature algorithm's hash.
-    #[error("a digest of {length} bytes does not fit {algorithm:?}")]
-    WrongDigest {
-        /// The length given.
-        length: usize,
-        /// The signature asked for.
-        algorithm: SignatureAlgorithm,
-    },
-    /// A key cannot be enabled here: nobody holds a credential that enables.
-    #[error("key {key} cannot be enabled with this credential")]
-    EnablingRefused {
-        /// The key asked for.
-        key: KeyUri,
-    },
-    /// A file could not be read or written.
-    #[error("cannot use key storage")]
-    Storage(#[source] std::io::Error),
-    /// What is stored is not what was written.
-    #[error("key storage is damaged: {what} of {name}")]
-    Damaged {
-        /// The key or file.
-        name: String,
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// The cryptographic library refused.
-    #[error("the cryptographic operation failed: {0}")]
-    Crypto(&'static str),
-    /// The provider did not answer: it may or may not have signed.
-    #[error("the provider's answer never came; it may or may not have signed")]
-    Interrupted,
-}
-
-impl ProviderError {
-    /// A stable code: the provider's own where it has one, `SCHEME:Name` otherwise.
-    pub fn code(&self, scheme: &str) -> String {
-        let name = match self {
-            Self::Disabled { code, .. } => return code.clone(),
-            Self::UnknownKey { .. } => "UnknownKey",
-            Self::Locked { .. } => "KeyLocked",
-            Self::Destroyed { .. } => "KeyDestroyed",
-            Self::NameTaken { .. } => "NameTaken",
-            Self::BadName { .. } => "BadName",
-            Self::WrongCredential { .. } => "WrongCredential",
-            Self::WrongAlgorithm { .. } => "WrongAlgorithm",
-            Self::UnsupportedAlgorithm(_) => "UnsupportedAlgorithm",
-            Self::WrongDigest { .. } => "WrongDigest",
-            Self::EnablingRefused { .. } => "EnablingRefused",
-            Self::Storage(_) => "Storage",
-            Self::Damaged { .. } => "Damaged",
-            Self::Crypto(_) => "Crypto",
-            Self::Interrupted => "Interrupted",
-        };
-        format!("{scheme}:{name}")
-    }
-
-    /// Whether the provider may have signed all the same.
-    pub const fn may_have_signed(&self) -> bool {
-        matches!(self, Self::Interrupted)
-    }
+/// What a provider's signing call gives back. Nobody uses the bytes before they are verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderSignature {
+    /// The signature, as X.509 carries it.
+    pub bytes: Vec<u8>,
+    /// The service's own id of the call, where it gives one.
+    pub request_id: Option<RequestId>,
 }
 
 /// Holds private keys and signs with them; no call lets one out.
 ///
+/// Every call is one try: no provider repeats anything by itself. A call that the service behind a
+/// provider does not have is refused as [`ProviderError::Unsupported`], never passed over.
+///
 /// Enabling a disabled key is no part of this trait: it takes another credential than signing does,
-/// in a shape that differs from provider to provider.
+/// a [`crate::Custody`].
 #[async_trait]
 pub trait KeyProvider: Send + Sync + 'static {
     /// The provider's name: the scheme of its keys' URIs.
     fn scheme(&self) -> &'static str;
 
-    /// Makes a new key.
+    /// Makes a new key, and names it so that the name will never mean another.
     async fn create(&self, name: &str, algorithm: KeyAlgorithm) -> Result<KeyUri, ProviderError>;
 
-    /// The public half; also of a disabled or destroyed key.
+    /// The one key that a URI means now, named so that the name will never mean another: a version
+    /// where the service has versions, a key's id where it has aliases that move.
+    async fn find(&self, key: &KeyUri) -> Result<KeyUri, ProviderError> {
+        self.state(key).await.map(|_| key.clone())
+    }
+
+    /// The public half; also of a disabled or destroyed key, where the service still gives it.
     async fn public_key(&self, key: &KeyUri) -> Result<PublicKey, ProviderError>;
 
-    /// One signature, by one attempt; the provider does not retry.
+    /// One signature, by one attempt. A digest that cannot be the algorithm's is refused here, for
+    /// every provider, before anything is sent: there are services that sign it.
     async fn sign(
         &self,
         key: &KeyUri,
         algorithm: SignatureAlgorithm,
         to_sign: ToSign<'_>,
-    ) -> Result<Vec<u8>, ProviderError>;
+    ) -> Result<ProviderSignature, ProviderError> {
+        to_sign.check(algorithm)?;
+        self.sign_checked(key, algorithm, to_sign).await
+    }
+
+    /// For implementations: [`KeyProvider::sign`], with a digest of the right length.
+    async fn sign_checked(
+        &self,
+        key: &KeyUri,
+        algorithm: SignatureAlgorithm,
+        to_sign: ToSign<'_>,
+    ) -> Result<ProviderSignature, ProviderError>;
+
+    /// Whether the service itself takes the signature for one of this key.
+    async fn verify(
+        &self,
+        key: &KeyUri,
+        algorithm: SignatureAlgorithm,
+        signed: ToSign<'_>,
+        signature: &[u8],
+    ) -> Result<bool, ProviderError> {
+        let _ = (key, algorithm, signed, signature);
+        Err(self.unsupported("verify"))
+    }
 
     /// Whether the key will sign.
     async fn state(&self, key: &KeyUri) -> Result<KeyState, ProviderError>;
 
-    /// Disables the key, once and for all as far as the signing credential goes. Idempotent.
-    async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError>;
+    /// What else the service tells about the key.
+    async fn attributes(&self, key: &KeyUri) -> Result<KeyAttributes, ProviderError> {
+        let _ = key;
+        Err(self.unsupported("attributes"))
+    }
 
-    /// Destroys the key's material; its name stays taken. Idempotent.
-    async fn destroy(&self, key: &KeyUri) -> Result<(), ProviderError>;
+    /// Disables the key, once and for all as far as the signing credential goes. Idempotent. Where
+    /// the signing credential may not even do that, a [`crate::Custody`] does.
+    async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        let _ = key;
+        Err(self.unsupported("disable"))
+    }
 
-    /// All keys that were ever made here, in order of their names.
-    async fn list(&self) -> Result<Vec<KeyUri>, ProviderError>;
+    /// Adds new material under the same name; the old stays. Gives the URI of the new.
+    async fn rotate(&self, key: &KeyUri) -> Result<KeyUri, ProviderError> {
+        let _ = key;
+        Err(self.unsupported("rotate"))
+    }
+
+    /// Destroys the key's material now. Idempotent where the service remembers the name.
+    async fn destroy(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        let _ = key;
+        Err(self.unsupported("destroy"))
+    }
+
+    /// Has the key's material destroyed after a wait, in which that can be cancelled and the key
+    /// does not sign. Gives the time of destruction.
+    async fn schedule_destruction(
+        &self,
+        key: &KeyUri,
+        after: Duration,
+    ) -> Result<Time, ProviderError> {
+        let _ = (key, after);
+        Err(self.unsupported("schedule_destruction"))
+    }
+
+    /// Takes a scheduled destruction back. The key stays disabled.
+    async fn cancel_destruction(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        let _ = key;
+        Err(self.unsupported("cancel_destruction"))
+    }
+
+    /// At most `limit` keys, going on after the page that gave `after`.
+    async fn list_page(
+        &self,
+        after: Option<&PageToken>,
+        limit: u16,
+    ) -> Result<KeyPage, ProviderError>;
+
+    /// All keys, page by page.
+    async fn list(&self) -> Result<Vec<KeyUri>, ProviderError> {
+        let mut keys = Vec::new();
+        let mut page = self.list_page(None, PAGE).await?;
+        loop {
+            keys.append(&mut page.keys);
+            let Some(after) = page.next else { return Ok(keys) };
+            page = self.list_page(Some(&after), PAGE).await?;
+        }
+    }
+
+    /// The refusal of a call that the service does not have.
+    fn unsupported(&self, call: &'static str) -> ProviderError {
+        ProviderError::Unsupported { scheme: self.scheme(), call }
+    }
+}
+
+/// How many keys [`KeyProvider::list`] asks for at a time.
+const PAGE: u16 = 100;
+
+impl ToSign<'_> {
+    /// Refuses a digest that has not the length of `algorithm`'s hash, and every digest for
+    /// Ed25519, which signs messages.
+    pub(crate) fn check(self, algorithm: SignatureAlgorithm) -> Result<(), ProviderError> {
+        let Self::Digest(digest) = self else { return Ok(()) };
+        let length = digest.len();
+        match hash(algorithm) {
+            Some(hash) if hash.output_len() == length => Ok(()),
+            _ => Err(ProviderError::WrongDigest { length, algorithm }),
+        }
+    }
 }

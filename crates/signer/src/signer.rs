@@ -7,7 +7,7 @@ use skink_model::AttemptId;
 use skink_x509::{KeyDigest, SignatureAlgorithm};
 
 use crate::ledger::{AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket};
-use crate::provider::{KeyProvider, ProviderError, ToSign};
+use crate::provider::{KeyProvider, ProviderError, RequestId, ToSign};
 use crate::uri::KeyUri;
 use crate::verify::VerifyingKey;
 
@@ -22,6 +22,8 @@ pub struct Signed {
     pub signature: Vec<u8>,
     /// The key it verifies with: compare it with the issuer's certificate.
     pub key_digest: KeyDigest,
+    /// The service's own id of the call, where it gives one.
+    pub request_id: Option<RequestId>,
 }
 
 /// Why there is no signature.
@@ -54,6 +56,8 @@ pub enum SignError {
     DoesNotVerify {
         /// The key.
         key: KeyUri,
+        /// The service's own id of the call, where it gives one.
+        request_id: Option<RequestId>,
     },
     /// The task that signed was killed.
     #[error("signing was cut off")]
@@ -65,6 +69,15 @@ impl SignError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Provider { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The service's own id of the call that failed, where there was a call and it has one.
+    pub fn request_id(&self) -> Option<&RequestId> {
+        match self {
+            Self::Provider { source, .. } => source.request_id(),
+            Self::DoesNotVerify { request_id, .. } => request_id.as_ref(),
             _ => None,
         }
     }
@@ -150,7 +163,7 @@ impl Signer {
     pub async fn abandon(&self, ticket: Ticket) -> Result<(), SignError> {
         let (attempt, _) = ticket.into_parts();
         let outcome = Outcome::Failed { code: "abandoned".to_owned() };
-        let settlement = Settlement { attempt, outcome };
+        let settlement = Settlement { attempt, outcome, request_id: None };
         self.0.ledger.settle(vec![settlement]).await.map_err(SignError::Ledger)
     }
 
@@ -177,7 +190,11 @@ impl Inner {
             let (attempt, request) = ticket.into_parts();
             let result = self.attempt(&attempt, &request, to_sign.borrowed()).await;
             let outcome = outcome(&result, request.key.scheme());
-            settlements.push(Settlement { attempt, outcome });
+            let request_id = match &result {
+                Ok(signed) => signed.request_id.clone(),
+                Err(error) => error.request_id().cloned(),
+            };
+            settlements.push(Settlement { attempt, outcome, request_id });
             results.push(result);
         }
         match self.ledger.settle(settlements).await {
@@ -195,11 +212,13 @@ impl Inner {
         let (key, algorithm) = (&request.key, request.algorithm);
         let provider = self.provider(key)?;
         let verifier = self.verifier(provider.as_ref(), key, algorithm).await?;
-        let signature =
-            provider.sign(key, algorithm, to_sign).await.map_err(|e| refused(key, e))?;
-        let bad = |_| SignError::DoesNotVerify { key: key.clone() };
-        verifier.key.verify(to_sign, &signature).map_err(bad)?;
-        Ok(Signed { attempt: attempt.clone(), algorithm, signature, key_digest: verifier.digest })
+        let made = provider.sign(key, algorithm, to_sign).await.map_err(|e| refused(key, e))?;
+        let (signature, request_id) = (made.bytes, made.request_id);
+        if verifier.key.verify(to_sign, &signature).is_err() {
+            return Err(SignError::DoesNotVerify { key: key.clone(), request_id });
+        }
+        let (attempt, key_digest) = (attempt.clone(), verifier.digest);
+        Ok(Signed { attempt, algorithm, signature, key_digest, request_id })
     }
 
     fn provider(&self, key: &KeyUri) -> Result<&Arc<dyn KeyProvider>, SignError> {

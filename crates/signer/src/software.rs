@@ -26,9 +26,14 @@ use self::files::{read, remove, write_atomic, write_new};
 use self::material::Material;
 use self::record::{Record, Standing, Wrapping};
 use crate::credential::Credential;
-use crate::provider::{KeyProvider, KeyState, ProviderError, ToSign};
+use crate::custody::Custody;
+use crate::provider::{
+    Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
+    ProviderError, ProviderSignature, ToSign,
+};
 use crate::sealed::{Envelope, OpeningKey, SealingKey};
 use crate::uri::KeyUri;
+use crate::verify::VerifyingKey;
 
 const SCHEME: &str = "software";
 const PROVIDER_FILE: &str = "provider.json";
@@ -233,7 +238,8 @@ impl SoftwareProvider {
             Standing::Enabled => Ok(()),
             Standing::Disabled => {
                 self.opened().remove(key);
-                Err(ProviderError::Disabled { key: key.clone(), code: DISABLED_CODE.to_owned() })
+                let answer = Box::new(Answer::of_code(DISABLED_CODE));
+                Err(ProviderError::Disabled { key: key.clone(), answer })
             }
             Standing::Destroyed => {
                 self.opened().remove(key);
@@ -294,13 +300,41 @@ impl KeyProvider for SoftwareProvider {
             .map_err(|_| damaged(key.name(), "an unreadable public key"))
     }
 
-    async fn sign(
+    async fn sign_checked(
         &self,
         key: &KeyUri,
         algorithm: SignatureAlgorithm,
         to_sign: ToSign<'_>,
-    ) -> Result<Vec<u8>, ProviderError> {
-        self.material(key).await?.sign(key, algorithm, to_sign)
+    ) -> Result<ProviderSignature, ProviderError> {
+        let bytes = self.material(key).await?.sign(key, algorithm, to_sign)?;
+        Ok(ProviderSignature { bytes, request_id: None })
+    }
+
+    async fn verify(
+        &self,
+        key: &KeyUri,
+        algorithm: SignatureAlgorithm,
+        signed: ToSign<'_>,
+        signature: &[u8],
+    ) -> Result<bool, ProviderError> {
+        signed.check(algorithm)?;
+        let public = self.public_key(key).await?;
+        let has = public.algorithm();
+        let verifying = VerifyingKey::new(&public, algorithm).map_err(|_| {
+            ProviderError::WrongAlgorithm { key: key.clone(), has, asked: algorithm }
+        })?;
+        Ok(verifying.verify(signed, signature).is_ok())
+    }
+
+    async fn attributes(&self, key: &KeyUri) -> Result<KeyAttributes, ProviderError> {
+        let (algorithm, state) = (self.record(key)?.algorithm()?, self.state(key).await?);
+        Ok(KeyAttributes {
+            protection: Some(Protection::Software),
+            origin: Some(KeyOrigin::Generated),
+            // Whoever has the file and its credential has the key.
+            exportable: Some(true),
+            ..KeyAttributes::new(algorithm, state)
+        })
     }
 
     async fn state(&self, key: &KeyUri) -> Result<KeyState, ProviderError> {
@@ -345,15 +379,47 @@ impl KeyProvider for SoftwareProvider {
         remove(&self.path(key, "disabled.json"))
     }
 
-    async fn list(&self) -> Result<Vec<KeyUri>, ProviderError> {
+    async fn list_page(
+        &self,
+        after: Option<&PageToken>,
+        limit: u16,
+    ) -> Result<KeyPage, ProviderError> {
         let mut keys = Vec::new();
         for entry in fs_err::read_dir(&self.dir).map_err(ProviderError::Storage)? {
             let file = entry.map_err(ProviderError::Storage)?.file_name();
             let name = file.to_str().and_then(|file| file.strip_suffix(".state.json"));
             keys.extend(name.and_then(|name| named(name).ok()));
         }
-        keys.sort();
-        Ok(keys)
+        Ok(KeyPage::of(keys, after, limit))
+    }
+}
+
+/// A software provider together with the credential that enables its keys.
+#[derive(Debug)]
+pub struct SoftwareCustody {
+    provider: Arc<SoftwareProvider>,
+    credential: EnablingCredential,
+}
+
+impl SoftwareCustody {
+    /// Custody over the keys of `provider`.
+    pub const fn new(provider: Arc<SoftwareProvider>, credential: EnablingCredential) -> Self {
+        Self { provider, credential }
+    }
+}
+
+#[async_trait]
+impl Custody for SoftwareCustody {
+    fn scheme(&self) -> &'static str {
+        SCHEME
+    }
+
+    async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        self.provider.disable(key).await
+    }
+
+    async fn enable(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        self.provider.enable(key, &self.credential)
     }
 }
 

@@ -5,7 +5,16 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A key behind a provider: `software:workloads-g1`.
+/// A key behind a provider. What follows the scheme is the provider's own:
+///
+/// ```text
+/// software:workloads-g1
+/// vault:transit/workloads-g1?version=1
+/// pkcs11:token=ca;object=workloads-g1
+/// awskms:alias/workloads-g1, awskms:arn:aws:kms:eu-central-1:111122223333:key/…
+/// azurekv:https://VAULT.vault.azure.net/keys/workloads-g1
+/// gcpkms:projects/P/locations/L/keyRings/R/cryptoKeys/workloads-g1
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyUri {
@@ -15,8 +24,15 @@ pub struct KeyUri {
 
 /// Why a text names no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} names no key: write SCHEME:NAME, for example software:workloads-g1")]
-pub struct BadKeyUri(pub String);
+#[non_exhaustive]
+pub enum BadKeyUri {
+    /// It has not the shape.
+    #[error("{0:?} names no key: write SCHEME:NAME, for example software:workloads-g1")]
+    Malformed(String),
+    /// It carries a secret, which would go where key names go: into configuration and logs.
+    #[error("a key's URI must not carry a PIN: name the file that holds it with pin-source")]
+    Secret,
+}
 
 impl KeyUri {
     /// The key `name` of the provider of `scheme`.
@@ -44,7 +60,10 @@ impl FromStr for KeyUri {
     type Err = BadKeyUri;
 
     fn from_str(text: &str) -> Result<Self, BadKeyUri> {
-        let bad = || BadKeyUri(text.to_owned());
+        let bad = || BadKeyUri::Malformed(text.to_owned());
+        if text.starts_with("pkcs11:") && text.contains("pin-value") {
+            return Err(BadKeyUri::Secret);
+        }
         let colon = text.find(':').ok_or_else(bad)?;
         let (scheme, rest) = text.split_at(colon);
         let name = rest.trim_start_matches(':');
@@ -92,5 +111,28 @@ mod tests {
         for bad in ["", "software", "software:", ":a", "Soft:a", "software:a b", "software::a"] {
             assert!(bad.parse::<KeyUri>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn every_vendors_way_to_name_a_key_is_a_name() {
+        let uris = [
+            ("vault", "transit/workloads-g1?version=2"),
+            ("pkcs11", "token=Skink%20CA;object=workloads-g1?pin-source=file:/run/pin"),
+            ("awskms", "alias/workloads-g1"),
+            ("awskms", "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd"),
+            ("azurekv", "https://example.vault.azure.net/keys/workloads-g1/0123456789abcdef"),
+            ("gcpkms", "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1"),
+        ];
+        for (scheme, name) in uris {
+            let uri = KeyUri::new(scheme, name).unwrap();
+            assert_eq!((uri.scheme(), uri.name()), (scheme, name));
+        }
+    }
+
+    #[test]
+    fn a_pin_in_a_uri_is_refused_and_not_repeated() {
+        let refused = "pkcs11:token=a;object=b?pin-value=4711".parse::<KeyUri>().unwrap_err();
+        assert_eq!(refused, BadKeyUri::Secret);
+        assert!(!refused.to_string().contains("4711"));
     }
 }

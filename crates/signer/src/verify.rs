@@ -40,7 +40,19 @@ pub(crate) fn imported(algorithm: SignatureAlgorithm, bytes: &[u8]) -> Option<Di
     Digest::import_less_safe(bytes, hash(algorithm)?).ok()
 }
 
-fn hash(algorithm: SignatureAlgorithm) -> Option<&'static digest::Algorithm> {
+/// What a service that signs digests is sent: the digest of a message, or the digest given.
+pub(crate) fn digest_of<'a>(
+    algorithm: &'static digest::Algorithm,
+    to_sign: ToSign<'a>,
+) -> std::borrow::Cow<'a, [u8]> {
+    match to_sign {
+        ToSign::Message(message) => digest::digest(algorithm, message).as_ref().to_vec().into(),
+        ToSign::Digest(digest) => digest.into(),
+    }
+}
+
+/// The hash of a signature algorithm that has one of its own; Ed25519 has none.
+pub(crate) fn hash(algorithm: SignatureAlgorithm) -> Option<&'static digest::Algorithm> {
     use SignatureAlgorithm as S;
     match algorithm {
         S::EcdsaSha256 | S::RsaPkcs1Sha256 => Some(&digest::SHA256),

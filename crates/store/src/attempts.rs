@@ -18,8 +18,8 @@ pub use rules::AskRefusal;
 const INSERT: &str = "INSERT INTO attempt
     (id, authority, signer_key, purpose, subject, algorithm, incident, state, asked_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', $8)";
-const SETTLE: &str = "UPDATE attempt SET state = $2, settled_at = $3, code = $4
-    WHERE id = $1 AND state = 'asked'";
+const SETTLE: &str = "UPDATE attempt SET state = $2, settled_at = $3, code = $4,
+    request_id = $5 WHERE id = $1 AND state = 'asked'";
 const SETTLE_CERTIFICATE: &str = "UPDATE certificate SET state = $2
     WHERE id = (SELECT subject FROM attempt WHERE id = $1) AND state = 'linted'";
 // Signed but not stored before the crash: nobody was given it, nobody will be.
@@ -104,6 +104,8 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// The provider's code of a failure.
     pub code: Option<String>,
+    /// The service's own id of the call.
+    pub request_id: Option<String>,
 }
 
 /// What can come of an attempt.
@@ -138,6 +140,7 @@ pub async fn settle(tx: &mut Tx<'_>, at: Time, batch: &[Settlement]) -> Result<(
             .bind(state)
             .bind(at.as_millis())
             .bind(settlement.code.as_deref())
+            .bind(settlement.request_id.as_deref())
             .execute(tx.conn())
             .await
             .map_err(StoreError::query)?;
@@ -243,5 +246,6 @@ fn read(row: &DbRow) -> Result<Attempt, StoreError> {
         asked_at: row.time("asked_at")?,
         settled_at: row.time_option("settled_at")?,
         code: row.raw("code")?,
+        request_id: row.raw("request_id")?,
     })
 }

@@ -21,7 +21,7 @@ pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
 pub(crate) const APPLICATION_ID: i64 = 0x536b_696e;
 
 /// Migrations in order: version, description, statements. Immutable once released.
-pub(crate) const MIGRATIONS: [(i64, &str, &str); 4] = [
+pub(crate) const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "authorities and certificates",
@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: [(i64, &str, &str); 4] = [
     (2, "fleet and trust", include_str!("../migrations/0002_fleet_and_trust.sql")),
     (3, "incidents", include_str!("../migrations/0003_incidents.sql")),
     (4, "what was tainted", include_str!("../migrations/0004_what_was_tainted.sql")),
+    (5, "request ids", include_str!("../migrations/0005_request_ids.sql")),
 ];
 
 /// How connections are set up: what is committed is on the disk, what is deleted is overwritten.

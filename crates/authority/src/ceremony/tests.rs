@@ -167,7 +167,7 @@ impl Server {
         let input = body.signing_input().unwrap();
         let message = ToSign::Message(&input);
         let how = SignatureAlgorithm::EcdsaSha256;
-        let signature = self.provider.sign(&self.control, how, message).await.unwrap();
+        let signature = self.provider.sign(&self.control, how, message).await.unwrap().bytes;
         Request::assemble(body, &self.public_key, &signature).unwrap().to_json().unwrap()
     }
 
@@ -208,7 +208,7 @@ impl Server {
             subject_alt_names: Vec::new(),
         };
         let (tbs, how) = (spec.tbs_der().unwrap(), spec.signature_algorithm());
-        let signature = self.provider.sign(key, how, ToSign::Message(&tbs)).await.unwrap();
+        let signature = self.provider.sign(key, how, ToSign::Message(&tbs)).await.unwrap().bytes;
         let der = skink_x509::assemble(&tbs, how, &signature).unwrap();
         Csr::from_der(&der).unwrap().to_pem()
     }

@@ -195,7 +195,7 @@ async fn a_request_without_possession_is_refused() {
     let tbs = spec.tbs_der().unwrap();
     let how = spec.signature_algorithm();
     let message = ToSign::Message(&tbs);
-    let signature = pki.provider.sign(&key, how, message).await.unwrap();
+    let signature = pki.provider.sign(&key, how, message).await.unwrap().bytes;
     let der = skink_x509::assemble(&tbs, how, &signature).unwrap();
     let applicant = Applicant::from_csr(&Csr::from_der(&der).unwrap()).unwrap();
     assert_eq!(applicant.names.len(), 1);

@@ -10,6 +10,7 @@ use skink_model::AttemptId;
 
 use super::{Ask, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket, new_attempt};
 use crate::chain::{Chain, ChainError};
+use crate::provider::RequestId;
 
 /// Attempts in an append-only, hash-chained file. Attempts found open when it is opened were cut
 /// off by a crash: they become unknown.
@@ -24,8 +25,20 @@ struct State {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase", deny_unknown_fields)]
 enum Event {
-    Asked { attempt: AttemptId, authority: String, key: String, purpose: String, subject: String },
-    Settled { attempt: AttemptId, outcome: String, code: Option<String> },
+    Asked {
+        attempt: AttemptId,
+        authority: String,
+        key: String,
+        purpose: String,
+        subject: String,
+    },
+    Settled {
+        attempt: AttemptId,
+        outcome: String,
+        code: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
 }
 
 impl FileLedger {
@@ -44,7 +57,7 @@ impl FileLedger {
         let cut_off: Vec<AttemptId> = state.open.iter().cloned().collect();
         for attempt in cut_off {
             let outcome = Outcome::Unknown { code: "crash".to_owned() };
-            state.settle(Settlement { attempt, outcome })?;
+            state.settle(Settlement { attempt, outcome, request_id: None })?;
         }
         Ok(Self(Mutex::new(state)))
     }
@@ -73,7 +86,7 @@ impl State {
     }
 
     fn settle(&mut self, settlement: Settlement) -> Result<(), LedgerError> {
-        let Settlement { attempt, outcome } = settlement;
+        let Settlement { attempt, outcome, request_id } = settlement;
         if !self.open.contains(&attempt) {
             return Err(LedgerError::NotOpen(attempt));
         }
@@ -81,6 +94,7 @@ impl State {
             attempt: attempt.clone(),
             outcome: outcome.as_str().to_owned(),
             code: outcome.code().map(str::to_owned),
+            request_id,
         })?;
         self.close(&attempt)
     }
@@ -137,17 +151,23 @@ mod tests {
         let mut tickets = ledger.ask(vec![request("a"), request("b")]).await.unwrap();
         let lost = tickets.pop().unwrap().unwrap();
         let done = tickets.pop().unwrap().unwrap();
-        let signed = Settlement { attempt: done.attempt().clone(), outcome: Outcome::Signed };
+        let signed = Settlement {
+            attempt: done.attempt().clone(),
+            outcome: Outcome::Signed,
+            request_id: RequestId::new("7f3a"),
+        };
         ledger.settle(vec![signed.clone()]).await.unwrap();
         assert!(ledger.settle(vec![signed]).await.is_err(), "settled twice");
         drop(ledger);
 
         let reopened = FileLedger::open(&path).unwrap();
         assert_eq!(reopened.settled(), 2);
-        let late = Settlement { attempt: lost.attempt().clone(), outcome: Outcome::Signed };
+        let attempt = lost.attempt().clone();
+        let late = Settlement { attempt, outcome: Outcome::Signed, request_id: None };
         assert!(matches!(reopened.settle(vec![late]).await, Err(LedgerError::NotOpen(_))));
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("\"unknown\""), "{text}");
+        assert!(text.contains("\"request_id\":\"7f3a\""), "{text}");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use skink_model::{AttemptId, AuthorityId};
 use super::{
     Ask, AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket, new_attempt,
 };
+use crate::provider::RequestId;
 
 /// Attempts in memory. For tests: a crash forgets them.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ pub struct MemoryLedger(Mutex<Rows>);
 #[derive(Debug, Default)]
 struct Rows {
     attempts: BTreeMap<AttemptId, (SignatureRequest, Option<Outcome>)>,
+    request_ids: BTreeSet<RequestId>,
     tainted: BTreeSet<AuthorityId>,
 }
 
@@ -29,6 +31,11 @@ impl MemoryLedger {
     /// Every attempt with its outcome, open ones without.
     pub fn attempts(&self) -> Vec<(SignatureRequest, Option<Outcome>)> {
         self.rows().attempts.values().cloned().collect()
+    }
+
+    /// The services' ids of calls that were settled.
+    pub fn request_ids(&self) -> BTreeSet<RequestId> {
+        self.rows().request_ids.clone()
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -55,7 +62,8 @@ impl Ledger for MemoryLedger {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), LedgerError> {
         let mut rows = self.rows();
-        for Settlement { attempt, outcome } in settlements {
+        for Settlement { attempt, outcome, request_id } in settlements {
+            rows.request_ids.extend(request_id);
             match rows.attempts.get_mut(&attempt) {
                 Some((_, settled @ None)) => *settled = Some(outcome),
                 _ => return Err(LedgerError::NotOpen(attempt)),

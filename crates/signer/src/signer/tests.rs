@@ -2,7 +2,7 @@ use super::*;
 use crate::credential::Credential;
 use crate::ledger::MemoryLedger;
 use crate::ledger::tests::request;
-use crate::provider::KeyState;
+use crate::provider::{KeyPage, KeyState, PageToken, ProviderSignature};
 use crate::software::SoftwareProvider;
 use async_trait::async_trait;
 use skink_x509::{KeyAlgorithm, PublicKey};
@@ -32,20 +32,24 @@ impl KeyProvider for Faulty {
     async fn public_key(&self, key: &KeyUri) -> Result<PublicKey, ProviderError> {
         self.real.public_key(key).await
     }
-    async fn sign(
+    async fn sign_checked(
         &self,
         key: &KeyUri,
         algorithm: SignatureAlgorithm,
         to_sign: ToSign<'_>,
-    ) -> Result<Vec<u8>, ProviderError> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
+    ) -> Result<ProviderSignature, ProviderError> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let fault = *self.fault.lock().unwrap();
         match fault {
             Some(Fault::Garbage) => {
                 self.real.sign(key, algorithm, ToSign::Message(b"something else")).await
             }
             Some(Fault::Silent) => Err(ProviderError::Interrupted),
-            None => self.real.sign(key, algorithm, to_sign).await,
+            None => {
+                let made = self.real.sign(key, algorithm, to_sign).await?;
+                let request_id = RequestId::new(&format!("call-{call}"));
+                Ok(ProviderSignature { request_id, ..made })
+            }
         }
     }
     async fn state(&self, key: &KeyUri) -> Result<KeyState, ProviderError> {
@@ -57,8 +61,12 @@ impl KeyProvider for Faulty {
     async fn destroy(&self, key: &KeyUri) -> Result<(), ProviderError> {
         self.real.destroy(key).await
     }
-    async fn list(&self) -> Result<Vec<KeyUri>, ProviderError> {
-        self.real.list().await
+    async fn list_page(
+        &self,
+        after: Option<&PageToken>,
+        limit: u16,
+    ) -> Result<KeyPage, ProviderError> {
+        self.real.list_page(after, limit).await
     }
 }
 
@@ -97,6 +105,9 @@ async fn a_ticket_becomes_one_verified_settled_signature() {
     public.verify(SignatureAlgorithm::EcdsaSha256, b"tbs", &signed.signature).unwrap();
     assert_eq!(signed.key_digest, public.digest());
     assert_eq!(bench.outcomes(), [Some(Outcome::Signed)]);
+    let request_id = signed.request_id.unwrap();
+    assert_eq!(request_id.as_str(), "call-0");
+    assert!(bench.ledger.request_ids().contains(&request_id), "the ledger has the service's id");
 }
 
 #[tokio::test]

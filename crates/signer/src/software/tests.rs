@@ -1,5 +1,5 @@
 use super::*;
-use crate::conformance::{self, Subject};
+use crate::conformance::{self, Call, Destroyed, Subject};
 
 struct Software {
     dir: tempfile::TempDir,
@@ -37,8 +37,15 @@ impl Subject for Software {
     fn algorithms(&self) -> Vec<KeyAlgorithm> {
         KeyAlgorithm::GENERATED.to_vec()
     }
-    fn signs_digests(&self, algorithm: KeyAlgorithm) -> bool {
-        algorithm != KeyAlgorithm::Ed25519
+    fn custody(&self) -> Arc<dyn Custody> {
+        let enabling = EnablingCredential::from_text(&self.enabling.expose()).unwrap();
+        Arc::new(SoftwareCustody::new(Arc::new(self.provider()), enabling))
+    }
+    fn lacks(&self) -> &'static [Call] {
+        &[Call::Rotate, Call::ScheduleDestruction]
+    }
+    fn destroyed(&self) -> Destroyed {
+        Destroyed::Remembered
     }
     async fn enable_with_signing_credential(&self, key: &KeyUri) -> Result<(), ProviderError> {
         let mut bytes = [0; 32];
@@ -46,16 +53,13 @@ impl Subject for Software {
         let guess = EnablingCredential::from_text(&hex::encode(bytes))?;
         self.provider().enable(key, &guess)
     }
-    async fn enable(&self, key: &KeyUri) -> Result<(), ProviderError> {
-        self.provider().enable(key, &self.enabling)
-    }
 }
 
 #[tokio::test]
 async fn conforms() {
     let subject = Software::new();
     if let Err(departure) = conformance::check(&subject).await {
-        panic!("{departure}: {:?}", std::error::Error::source(&departure));
+        panic!("{}", conformance::explain(&departure));
     }
 }
 

@@ -153,7 +153,8 @@ pub(crate) fn ask_for(row: &CertificateRow) -> Ask {
 }
 
 pub(crate) fn settled(ask: &Ask, outcome: Outcome) -> Settlement {
-    Settlement { attempt: ask.id.clone(), outcome, code: None }
+    let request_id = (outcome == Outcome::Signed).then(|| format!("call-{}", ask.id));
+    Settlement { attempt: ask.id.clone(), outcome, code: None, request_id }
 }
 
 /// Records, asks for, settles and stores a leaf.

@@ -260,7 +260,9 @@ async fn a_restart_gives_up_what_was_on_its_way_and_keeps_its_serials() {
     let closing = revocations::closing_page(&mut r, &g1(), 0, None, 10).await.unwrap();
     assert_eq!(closing.len(), 2);
     let attempt = attempts::find(&mut r, &asks[0].id).await.unwrap().unwrap();
-    assert_eq!(attempt.state, AttemptState::Unknown);
+    assert_eq!((attempt.state, attempt.request_id), (AttemptState::Unknown, None));
+    let signed = attempts::find(&mut r, &asks[1].id).await.unwrap().unwrap();
+    assert_eq!(signed.request_id, Some(format!("call-{}", asks[1].id)));
     let counts = attempts::counts(&mut r, "software:workloads-g1").await.unwrap();
     assert_eq!((counts.signed, counts.unknown, counts.failed, counts.asked), (1, 1, 1, 0));
     drop(r);

@@ -17,7 +17,7 @@ async fn a_kit_brings_the_standby_to_life() {
     server.provider.adopt(&server.keys[&g2], &credential).await.unwrap();
     let how = SignatureAlgorithm::EcdsaSha256;
     let signature =
-        server.provider.sign(&server.keys[&g2], how, ToSign::Message(b"m")).await.unwrap();
+        server.provider.sign(&server.keys[&g2], how, ToSign::Message(b"m")).await.unwrap().bytes;
     let key = certificate(&accepted, "workloads-g2").public_key();
     key.verify(how, b"m", &signature).unwrap();
 }

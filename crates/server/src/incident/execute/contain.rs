@@ -87,6 +87,7 @@ async fn give_up(scene: Scene<'_>, left: &[Attempt]) -> Result<()> {
         attempt: attempt.id.clone(),
         outcome: attempts::Outcome::Unknown,
         code: Some("drained".to_owned()),
+        request_id: None,
     };
     let batch: Vec<_> = left.iter().map(settlement).collect();
     let (batch, at) = (batch.as_slice(), scene.app.now());
