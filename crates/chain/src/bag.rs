@@ -5,7 +5,7 @@ use skink_x509::ocsp::OcspResponse;
 use skink_x509::{Certificate, Csr, ParseError, PublicKey};
 
 use crate::Finding;
-use crate::input::{Item, Piece, PrivateKey};
+use crate::input::{Item, Piece, PrivateKey, Remark};
 
 /// A certificate as it was read, with the rules of encoding that it breaks.
 #[derive(Clone, Debug)]
@@ -38,9 +38,13 @@ pub struct Bag {
 impl Bag {
     /// Sorts pieces; `source` is where they are from, for people.
     pub fn add(&mut self, pieces: Vec<Piece>, source: &str) {
-        for Piece { item, .. } in pieces {
+        for Piece { item, remarks, .. } in pieces {
             match item {
-                Item::Certificate(certificate, broken) => {
+                Item::Certificate(certificate, mut broken) => {
+                    if remarks.iter().any(|it| matches!(it, Remark::TrailingBytes(_))) {
+                        let rule = "is followed by bytes that do not belong to it";
+                        broken.push(ParseError::Rule { what: "the certificate", rule });
+                    }
                     self.certificates.push(Read { certificate, broken });
                 }
                 Item::Request(request) => self.requests.push(request),

@@ -211,12 +211,16 @@ impl Reader<'_> {
         let mut pieces = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {
-            let known = tlv::split_first(rest)
-                .map(|(first, after)| (first.to_vec(), after))
-                .or_else(|| ber::to_der(rest).map(|der| (der, &rest[rest.len()..])))
-                .map(|(first, after)| (recognise::kind(&first), first, after))
-                .filter(|(kind, ..)| *kind != Kind::Unknown);
-            let Some((kind, first, after)) = known else { break };
+            let (kind, first, after) = match tlv::split_first(rest) {
+                Some((first, after)) => (recognise::kind(first), first.to_vec(), after),
+                None => match ber::to_der(rest) {
+                    Some(der) => (ber_kind(&der), der, &rest[rest.len()..]),
+                    None => break,
+                },
+            };
+            if kind == Kind::Unknown {
+                break;
+            }
             pieces.extend(self.der(&first, kind, Container::Der));
             rest = after;
         }
@@ -293,11 +297,11 @@ impl Reader<'_> {
     /// What stands between the lines of a PEM block, whatever its label says.
     fn armored(&mut self, label: &str, der: &[u8]) -> Vec<Piece> {
         let said = armor::kind_of(label);
-        let (first, rest) = match tlv::split_first(der) {
-            Some((first, rest)) => (first.to_vec(), rest),
-            None => (ber::to_der(der).unwrap_or_else(|| der.to_vec()), &[][..]),
-        };
-        let mut kind = recognise::kind(&first);
+        let closed = || ber::to_der(der).filter(|closed| ber_kind(closed) != Kind::Unknown);
+        let (first, rest) = tlv::split_first(der).unwrap_or((der, &[]));
+        let is_open = tlv::split_first(der).is_none();
+        let first = is_open.then(closed).flatten().unwrap_or_else(|| first.to_vec());
+        let mut kind = if is_open { ber_kind(&first) } else { recognise::kind(&first) };
         if kind == Kind::Unknown {
             kind = said;
         }
@@ -312,6 +316,14 @@ impl Reader<'_> {
             head.remarks.push(Remark::TrailingBytes(rest.len()));
         }
         pieces
+    }
+}
+
+/// What BER that was made DER is: only bags may come in BER, what is signed must be DER.
+fn ber_kind(der: &[u8]) -> Kind {
+    match recognise::kind(der) {
+        bag @ (Kind::Pkcs7 | Kind::Pkcs12) => bag,
+        _ => Kind::Unknown,
     }
 }
 

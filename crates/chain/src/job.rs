@@ -1,10 +1,7 @@
 //! The machine interface: one JSON job a line, one answer a line.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use skink_path::{PeerName, Severity};
-use skink_x509::ocsp::OcspResponse;
 use skink_x509::{ObjectIdentifier, Time};
 
 use crate::bag::{Bag, Read};
@@ -104,19 +101,21 @@ impl Job {
             Err(finding) => return Ok(Answer::without_path(Word::Reject, finding)),
         };
         let mut bag = Bag::default();
-        let (mut anchors, mut crls) = (Bag::default(), Bag::default());
+        let mut anchors = Bag::default();
+        let (mut crls, mut ocsp) = (Bag::default(), Bag::default());
         for (into, texts, what) in [
             (&mut bag, &self.untrusted, "untrusted"),
             (&mut anchors, &self.trusted, "trusted"),
             (&mut crls, &self.crls, "crls"),
+            (&mut ocsp, &self.ocsp, "ocsp"),
         ] {
             for (at, text) in texts.iter().enumerate() {
                 into.add(input::read(text.as_bytes(), &mut NoPassphrase), &format!("{what}[{at}]"));
             }
         }
         bag.crls = crls.crls;
-        bag.unread.extend(anchors.unread.into_iter().chain(crls.unread));
-        self.read_ocsp(&mut bag);
+        bag.ocsp = ocsp.ocsp;
+        bag.unread.extend([anchors.unread, crls.unread, ocsp.unread].into_iter().flatten());
         Ok(Question { leaf, bag, anchors: anchors.certificates, settings }.judge().answer())
     }
 
@@ -129,20 +128,6 @@ impl Job {
             let finding = unread.unwrap_or_else(|| Finding::unread(message));
             Finding { severity: Severity::Error, ..finding }
         })
-    }
-
-    fn read_ocsp(&self, bag: &mut Bag) {
-        for (at, text) in self.ocsp.iter().enumerate() {
-            let packed: String = text.split_whitespace().collect();
-            let read = STANDARD
-                .decode(packed)
-                .map_err(|error| error.to_string())
-                .and_then(|der| OcspResponse::from_der(&der).map_err(|error| error.to_string()));
-            match read {
-                Ok(response) => bag.ocsp.push(response),
-                Err(why) => bag.unread.push(Finding::unread(format!("ocsp[{at}]: {why}"))),
-            }
-        }
     }
 
     fn settings(&self, now: Time) -> Result<Settings, BadJob> {

@@ -110,3 +110,21 @@ fn cut_off_anywhere_nothing_panics() {
         let _ = read(&pem.as_bytes()[..end], &mut NoPassphrase);
     }
 }
+
+#[test]
+fn what_is_signed_must_be_der() {
+    let pki = TestPki::new();
+    let der = pki.leaf.der();
+    assert_eq!(der[..2], [0x30, 0x82]);
+    let open = [b"\x30\x80", &der[4..], b"\x00\x00"].concat();
+    let piece = only(&open);
+    assert!(matches!(piece.item, Item::Unreadable(..)), "{piece:?}");
+    let armored = der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &open).unwrap();
+    let piece = only(armored.as_bytes());
+    assert!(matches!(piece.item, Item::Unreadable(Kind::Certificate, _)), "{piece:?}");
+    let long = [der, b"junk"].concat();
+    let armored = der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &long).unwrap();
+    let mut bag = crate::Bag::default();
+    bag.add(read(armored.as_bytes(), &mut NoPassphrase), "test");
+    assert_eq!(bag.certificates[0].broken.len(), 1, "it is read and refused");
+}
