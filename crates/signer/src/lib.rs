@@ -17,6 +17,8 @@ mod signer;
 mod software;
 pub mod throwaway;
 mod uri;
+#[cfg(feature = "vault")]
+pub mod vault;
 mod verify;
 
 pub use credential::Credential;

@@ -1,0 +1,81 @@
+//! Making what the others need: the engine, and one token for each of them.
+
+use serde_json::json;
+
+use super::client::Client;
+use super::{SCHEME, VaultSettings};
+use crate::credential::Credential;
+use crate::provider::ProviderError;
+
+/// Acts with a token that may make policies and tokens: for setting up, and for drills. Nothing
+/// that signs ever holds such a token.
+#[derive(Debug)]
+pub struct VaultAdministrator {
+    client: Client,
+    mount: String,
+}
+
+impl VaultAdministrator {
+    /// The administrator whose token is in `settings`.
+    pub fn new(settings: &VaultSettings) -> Result<Self, ProviderError> {
+        Ok(Self { client: Client::new(settings)?, mount: settings.mount.clone() })
+    }
+
+    /// Mounts the transit engine, if it is not there.
+    pub async fn mount_engine(&self) -> Result<(), ProviderError> {
+        let path = format!("sys/mounts/{}", self.mount);
+        let reply = self.client.post(&path, &json!({ "type": "transit" })).await?;
+        if reply.is_success() || reply.says("path is already in use") {
+            return Ok(());
+        }
+        Err(reply.answered(|answer| ProviderError::Refused { answer }))
+    }
+
+    /// A token that signs and looks, and can neither make, disable, enable nor destroy a key. Its
+    /// permissions are the policy `policy`, made here, and nothing else.
+    pub async fn mint_signing(&self, policy: &str) -> Result<Credential, ProviderError> {
+        let mount = &self.mount;
+        let rules = format!(
+            "path \"{mount}/keys\" {{ capabilities = [\"list\", \"read\"] }}\n\
+             path \"{mount}/keys/+\" {{ capabilities = [\"read\"] }}\n\
+             path \"{mount}/sign/*\" {{ capabilities = [\"update\"] }}\n\
+             path \"{mount}/verify/*\" {{ capabilities = [\"update\"] }}\n"
+        );
+        self.mint(policy, &rules).await
+    }
+
+    /// A token that disables and enables keys and does nothing else: for an approver, or sealed.
+    /// It may change `signing_policy` too, which is how a Vault without soft deletion is told.
+    pub async fn mint_custody(
+        &self,
+        policy: &str,
+        signing_policy: &str,
+    ) -> Result<Credential, ProviderError> {
+        let mount = &self.mount;
+        let update = "{ capabilities = [\"create\", \"update\", \"delete\"] }";
+        let rules = format!(
+            "path \"{mount}/keys/+/soft-delete\" {update}\n\
+             path \"{mount}/keys/+/soft-delete-restore\" {update}\n\
+             path \"sys/policies/acl/{signing_policy}\" \
+             {{ capabilities = [\"read\", \"update\"] }}\n"
+        );
+        self.mint(policy, &rules).await
+    }
+
+    async fn mint(&self, policy: &str, rules: &str) -> Result<Credential, ProviderError> {
+        let path = format!("sys/policies/acl/{policy}");
+        let written = self.client.post(&path, &json!({ "policy": rules })).await?;
+        if !written.is_success() {
+            return Err(written.answered(|answer| ProviderError::Refused { answer }));
+        }
+        let asked = json!({ "policies": [policy], "no_parent": true, "ttl": "768h" });
+        let reply = self.client.post("auth/token/create", &asked).await?;
+        let token = reply.token.as_ref().map(|token| Credential::from_text(token));
+        token.ok_or_else(|| {
+            reply.answered(|mut answer| {
+                answer.code = format!("{SCHEME}:no-token");
+                ProviderError::Refused { answer }
+            })
+        })
+    }
+}

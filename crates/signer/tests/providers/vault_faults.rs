@@ -1,0 +1,106 @@
+//! What a Vault could answer and a healthy one does not: a server of our own that says it.
+
+use std::time::Duration;
+
+use skink_signer::vault::{VaultProvider, VaultSettings};
+use skink_signer::{Credential, KeyProvider, KeyUri, ProviderError, ToSign};
+use skink_x509::SignatureAlgorithm;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+const KEY: &str = r#"{"request_id":"r-key","data":{"type":"ecdsa-p256","latest_version":1,"keys":{"1":
+    {"creation_time":"2026-01-02T03:04:05.6Z","public_key":""}}}}"#;
+
+/// Answers reads of the key, and every attempt at a signature with `answer`; with nothing, it
+/// takes the call and says no word.
+async fn liar(answer: Option<(&'static str, &'static str)>) -> VaultProvider {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 65536];
+                while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+                    let call = String::from_utf8_lossy(&buffer[..read]).into_owned();
+                    let reply = if call.contains("/v1/transit/sign/") {
+                        match answer {
+                            Some((head, body)) => http(head, body),
+                            None => std::future::pending().await,
+                        }
+                    } else if call.contains("capabilities-self") {
+                        http("403 Forbidden", "{}")
+                    } else {
+                        http("200 OK", KEY)
+                    };
+                    if stream.write_all(reply.as_bytes()).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let mut settings = VaultSettings::new(&format!("http://{address}"), Credential::from_text("t"));
+    settings.patience = Duration::from_millis(300);
+    VaultProvider::new(&settings).unwrap()
+}
+
+fn http(head: &str, body: &str) -> String {
+    format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+async fn refusal(answer: Option<(&'static str, &'static str)>) -> ProviderError {
+    let key: KeyUri = "vault:transit/a?version=1".parse().unwrap();
+    let how = SignatureAlgorithm::EcdsaSha256;
+    liar(answer).await.sign(&key, how, ToSign::Message(b"m")).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn too_many_calls_are_throttling_and_nothing_was_signed() {
+    let error = refusal(Some((
+        "429 Too Many Requests\r\nretry-after: 2",
+        "{\"errors\":[\"request path: rate limit exceeded\"]}",
+    )))
+    .await;
+    let ProviderError::Throttled { retry_after, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*retry_after, Some(Duration::from_secs(2)));
+    assert!(!error.may_have_signed());
+    assert_eq!(error.code("vault"), "vault:429");
+}
+
+#[tokio::test]
+async fn silence_is_late_and_may_have_signed() {
+    let error = refusal(None).await;
+    assert!(matches!(error, ProviderError::Late { .. }), "{error:?}");
+    assert!(error.may_have_signed());
+}
+
+#[tokio::test]
+async fn another_versions_signature_is_another_keys() {
+    let error = refusal(Some((
+        "200 OK",
+        "{\"request_id\":\"r-7\",\"data\":{\"signature\":\"vault:v2:AAAA\"},\"a\":\"ab\"}",
+    )))
+    .await;
+    let ProviderError::AnotherKey { answered, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(answered, "vault:v2");
+    assert_eq!(error.request_id().unwrap().as_str(), "r-7");
+    assert!(error.may_have_signed());
+}
+
+#[tokio::test]
+async fn half_an_answer_and_no_answer_may_have_signed() {
+    let torn = refusal(Some(("200 OK", "{\"da"))).await;
+    assert!(matches!(torn, ProviderError::Corrupted { .. }), "{torn:?}");
+    assert!(torn.may_have_signed());
+    let broken = refusal(Some(("502 Bad Gateway", "oops"))).await;
+    assert!(matches!(broken, ProviderError::Faulted { .. }), "{broken:?}");
+    assert!(broken.may_have_signed());
+}
+
+#[tokio::test]
+async fn a_refused_token_that_cannot_even_ask_what_it_may_has_expired() {
+    let error = refusal(Some(("403 Forbidden", "{}"))).await;
+    assert!(matches!(error, ProviderError::CredentialExpired { .. }), "{error:?}");
+    assert_eq!(error.code("vault"), "vault:token-invalid");
+    assert!(!error.may_have_signed());
+}
