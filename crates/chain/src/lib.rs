@@ -8,6 +8,7 @@ mod bag;
 pub mod describe;
 pub mod diagnosis;
 pub mod draw;
+pub mod explain;
 mod finding;
 pub mod input;
 pub mod job;

@@ -19,7 +19,7 @@ use crate::connect::{Way, open};
 use crate::plain::shown;
 use crate::wire::{Hello, Reply, names};
 use crate::{Alert, FetchError, Options, Place, Stage, wire};
-use capture::Capture;
+pub(crate) use capture::Capture;
 
 /// A server that wants a certificate and got none says so within this time after the handshake.
 const COMPLAINT: Duration = Duration::from_millis(500);
@@ -47,7 +47,7 @@ impl Identity {
         Some(Self { chain, key })
     }
 
-    fn certified(&self) -> Result<rustls::sign::CertifiedKey, FetchError> {
+    pub(crate) fn certified(&self) -> Result<rustls::sign::CertifiedKey, FetchError> {
         let made = rustls::sign::CertifiedKey::from_der(
             self.chain.clone(),
             self.key.clone_key(),

@@ -12,6 +12,7 @@ mod fetch;
 mod place;
 mod plain;
 mod proxy;
+mod scan;
 mod start_tls;
 mod wire;
 
@@ -20,4 +21,5 @@ pub use error::{FetchError, Stage};
 pub use fetch::{ClientAuth, Handshake, Identity, Presented, fetch};
 pub use place::{BadPlace, Family, Options, Place, Sni};
 pub use proxy::{BadProxy, Proxy};
+pub use scan::{Grade, Reason, Scan, Spoken, Times, scan};
 pub use start_tls::{Protocol, UnknownProtocol};

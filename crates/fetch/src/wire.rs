@@ -7,7 +7,7 @@ mod answer;
 mod hello;
 pub(crate) mod names;
 
-pub(crate) use answer::Reply;
+pub(crate) use answer::{Reply, ServerSaid};
 pub(crate) use hello::Hello;
 
 use tokio::io::AsyncWriteExt as _;

@@ -3,5 +3,6 @@
 
 mod fetch;
 mod proxies;
+mod scan;
 mod servers;
 mod start_tls;

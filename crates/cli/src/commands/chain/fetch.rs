@@ -1,5 +1,6 @@
 //! `skink chain fetch`
 
+mod scanned;
 mod shown;
 
 use std::path::PathBuf;
@@ -18,6 +19,10 @@ pub(crate) const LONG: &str = "Fetch what a server presents, without judging it.
     the stapled OCSP response, and whether the server wants certificates from its clients. Nothing \
     is verified; hand the result to `skink chain verify` or `diagnose`. Exit code 5: the server \
     cannot be reached, or shows no certificate.\n\n\
+    With --scan it is asked many times, with hellos that no library would send any more: every version \
+    from SSL 3.0 to TLS 1.3, every cipher and group, whether it staples each time and really \
+    resumes what it promises. The grade is about protocols and ciphers; the certificates are for \
+    `diagnose`. Scan servers that are yours.\n\n\
     The port tells which protocol is spoken before TLS (25 and 587 SMTP, 143 IMAP, 389 LDAP, 5432 \
     PostgreSQL, 3306 MySQL, 5222 XMPP, …); --starttls names another, and `none` means TLS from the \
     first byte. A proxy is taken from --proxy or from HTTPS_PROXY and NO_PROXY.";
@@ -29,6 +34,7 @@ pub(crate) const EXAMPLES: &str = "Examples:\n  \
     skink chain fetch db.corp.example:6432 --starttls postgres\n  \
     skink chain fetch www.example.com:443 --proxy socks5://gate:1080\n  \
     skink chain fetch api.corp.example:443 --client-cert me.pem --client-key me.key\n  \
+    skink chain fetch www.example.com:443 --scan            versions, ciphers, a grade\n  \
     skink chain fetch www.example.com:443 --json | jq -r .client_certificate";
 
 /// How a server is reached.
@@ -146,12 +152,18 @@ pub struct Fetch {
     /// Write the stapled OCSP response to this file, in DER.
     #[arg(long, value_name = "FILE")]
     staple: Option<PathBuf>,
+    /// Ask many times: versions, ciphers, groups, stapling, resumption, and a grade.
+    #[arg(long, conflicts_with_all = ["out", "staple"])]
+    scan: bool,
     #[command(flatten)]
     reach: Reach,
 }
 
 pub(crate) async fn run(args: &Fetch, out: Output) -> Result<()> {
     let place = args.reach.place(&args.place);
+    if args.scan {
+        return scan(args, &place, out).await;
+    }
     let presented = args.reach.fetch(&place).await?;
     let view = shown::Fetched::new(&place, &presented);
     if let Some(file) = &args.staple {
@@ -177,4 +189,12 @@ pub(crate) async fn run(args: &Fetch, out: Output) -> Result<()> {
         Output::raw(&pem);
     }
     Ok(())
+}
+
+async fn scan(args: &Fetch, place: &Place, out: Output) -> Result<()> {
+    let options = args.reach.options(place)?;
+    let scanned = skink_fetch::scan(place, &options, |what| out.say(&format!("asking: {what}")));
+    let (presented, scan) = scanned.await.map_err(|error| failure(place, error))?;
+    let view = scanned::Scanned::new(shown::Fetched::new(place, &presented), scan);
+    out.show(&view, || view.to_string())
 }

@@ -1,0 +1,53 @@
+//! rustls, webpki, and what is built on them (reqwest, cargo, uv).
+
+use super::{Cause, Row, noted, row};
+
+pub(super) const ROWS: &[Row] = &[
+    row("invalid peer certificate: UnknownIssuer", Cause::UnknownIssuer),
+    row("invalid peer certificate: Expired", Cause::Expired),
+    row("invalid peer certificate: certificate expired", Cause::Expired),
+    row("invalid peer certificate: NotValidYet", Cause::NotYetValid),
+    row("invalid peer certificate: certificate not valid yet", Cause::NotYetValid),
+    row("invalid peer certificate: NotValidForName", Cause::NameMismatch),
+    row("invalid peer certificate: certificate not valid for name", Cause::NameMismatch),
+    row("invalid peer certificate: Revoked", Cause::Revoked),
+    row("invalid peer certificate: UnknownRevocationStatus", Cause::RevocationUnknown),
+    row("invalid peer certificate: ExpiredRevocationList", Cause::RevocationUnknown),
+    row("invalid peer certificate: BadSignature", Cause::BadSignature),
+    row("invalid peer certificate: InvalidPurpose", Cause::WrongPurpose),
+    row("invalid peer certificate: BadEncoding", Cause::UnreadableFile),
+    row("invalid peer certificate: UnhandledCriticalExtension", Cause::UnknownExtension),
+    noted(
+        "CaUsedAsEndEntity",
+        Cause::WrongPurpose,
+        "The server's certificate says CA:TRUE: webpki refuses an authority's certificate as the server's.",
+    ),
+    row("EndEntityUsedAsCa", Cause::NotAnAuthority),
+    row("NameConstraintViolation", Cause::NameConstraint),
+    row("PathLenConstraintViolated", Cause::NotAnAuthority),
+    noted(
+        "UnsupportedCertVersion",
+        Cause::UnreadableFile,
+        "webpki reads version 3 only: issue with extensions.",
+    ),
+    row("UnsupportedSignatureAlgorithm", Cause::WeakDigest),
+    row("received fatal alert: HandshakeFailure", Cause::NoCommonCipher),
+    row("received fatal alert: ProtocolVersion", Cause::VersionMismatch),
+    row("received fatal alert: UnknownCA", Cause::PeerRefused),
+    row("received fatal alert: BadCertificate", Cause::PeerRefused),
+    row("received fatal alert: CertificateUnknown", Cause::PeerRefused),
+    row("received fatal alert: CertificateRequired", Cause::ClientCertificateRequired),
+    row("received fatal alert: UnrecognisedName", Cause::UnknownName),
+    row("received fatal alert: NoApplicationProtocol", Cause::NoCommonProtocol),
+    row("peer is incompatible: NoCipherSuitesInCommon", Cause::NoCommonCipher),
+    row("peer is incompatible: NoKxGroupsInCommon", Cause::NoCommonCipher),
+    row("peer is incompatible", Cause::VersionMismatch),
+    row("received corrupt message of type InvalidContentType", Cause::NotTls),
+    row("peer sent no certificates", Cause::ClientCertificateRequired),
+    row("KeyMismatch", Cause::KeyMismatch),
+    noted(
+        "peer closed connection without sending TLS close_notify",
+        Cause::Closed,
+        "Data may have been cut off; many servers simply close.",
+    ),
+];

@@ -1,0 +1,122 @@
+//! What servers of the web write at start and into their logs.
+
+use super::{Cause, Row, noted, row};
+
+pub(super) const ROWS: &[Row] = &[
+    noted(
+        "SSL_CTX_use_PrivateKey…key values mismatch",
+        Cause::KeyMismatch,
+        "nginx compares the key with the first certificate of ssl_certificate: the intermediate may stand first.",
+    ),
+    noted(
+        "SSL_CTX_use_PrivateKey_file…key values mismatch",
+        Cause::KeyMismatch,
+        "nginx compares the key with the first certificate of ssl_certificate: the intermediate may stand first.",
+    ),
+    row("AH02565: Certificate and private key…do not match", Cause::KeyMismatch),
+    row("AH02561: Failed to configure certificate", Cause::UnreadableFile),
+    row("AH02562: Failed to configure certificate", Cause::UnreadableFile),
+    row("AH02572: Failed to configure at least one certificate and key", Cause::UnreadableFile),
+    row("AH02577: Init: SSLPassPhraseDialog builtin is not supported", Cause::KeyLocked),
+    row("AH02564: Failed to configure encrypted", Cause::KeyLocked),
+    row(
+        "AH01909…server certificate does NOT include an ID which matches the server name",
+        Cause::NameMismatch,
+    ),
+    noted(
+        "AH01906…server certificate is a CA certificate",
+        Cause::WrongPurpose,
+        "The authority's certificate is configured as the server's: it may be the first in the file.",
+    ),
+    row("AH01276", Cause::NotTls),
+    noted(
+        "AH02217…ssl_stapling_init_cert: can't retrieve issuer certificate",
+        Cause::StaplingFailed,
+        "The issuer must stand in SSLCertificateFile, behind the server's own, or in SSLCertificateChainFile.",
+    ),
+    row("AH02218…no OCSP URI in certificate", Cause::StaplingFailed),
+    row("AH02604: Unable to configure certificate", Cause::StaplingFailed),
+    row("AH01941: stapling_renew_response: responder error", Cause::StaplingFailed),
+    row("AH01980: bad response from OCSP server", Cause::StaplingFailed),
+    row(
+        "AH02039: Certificate Verification: Error (…): unable to get issuer certificate",
+        Cause::UnknownIssuer,
+    ),
+    row("AH02039: Certificate Verification: Error (…): certificate has expired", Cause::Expired),
+    noted(
+        "AH02039: Certificate Verification: Error",
+        Cause::PeerRefused,
+        "Apache judges the client's certificate: the words behind the number are OpenSSL's.",
+    ),
+    noted(
+        "\"ssl_stapling\" ignored, issuer certificate not found",
+        Cause::StaplingFailed,
+        "nginx wants the issuer in ssl_certificate or ssl_trusted_certificate.",
+    ),
+    row(
+        "\"ssl_stapling\" ignored, no OCSP responder URL in the certificate",
+        Cause::StaplingFailed,
+    ),
+    row("\"ssl_stapling\" ignored, host not found in OCSP responder", Cause::StaplingFailed),
+    row(
+        "no resolver defined to resolve…while requesting certificate status",
+        Cause::StaplingFailed,
+    ),
+    row("OCSP_basic_verify() failed", Cause::StaplingFailed),
+    row("no valid ssl_certificate", Cause::UnreadableFile),
+    row(
+        "no \"ssl_certificate\" is defined for the \"listen … ssl\" directive",
+        Cause::UnreadableFile,
+    ),
+    row("cannot load certificate…No such file or directory", Cause::UnreadableFile),
+    row("cannot load certificate…no start line", Cause::UnreadableFile),
+    row("cannot load certificate key…bad decrypt", Cause::KeyLocked),
+    row("cannot load certificate key…Permission denied", Cause::FilePermission),
+    row("cannot load certificate…Permission denied", Cause::FilePermission),
+    row("the \"listen ... ssl\" directive", Cause::UnreadableFile),
+    row("400 No required SSL certificate was sent", Cause::ClientCertificateRequired),
+    row("No required SSL certificate was sent", Cause::ClientCertificateRequired),
+    noted(
+        "400 The SSL certificate error",
+        Cause::PeerRefused,
+        "nginx does not accept the client's certificate: ssl_client_certificate, ssl_verify_depth and ssl_crl decide; its log at level info says why.",
+    ),
+    row("The SSL certificate error", Cause::PeerRefused),
+    noted(
+        "client SSL certificate verify error",
+        Cause::PeerRefused,
+        "The words in brackets are OpenSSL's: explain them too.",
+    ),
+    row("The plain HTTP request was sent to HTTPS port", Cause::NotTls),
+    row("speaking plain HTTP to an SSL-enabled server port", Cause::NotTls),
+    noted(
+        "upstream SSL certificate verify error",
+        Cause::UnknownIssuer,
+        "nginx verifies the server behind it: proxy_ssl_trusted_certificate names the root.",
+    ),
+    noted(
+        "upstream SSL certificate does not match",
+        Cause::NameMismatch,
+        "proxy_ssl_name sets the name that is compared.",
+    ),
+    row("peer closed connection in SSL handshake", Cause::Closed),
+    row("SSL_do_handshake() failed…no shared cipher", Cause::NoCommonCipher),
+    row("SSL_do_handshake() failed…unsupported protocol", Cause::VersionMismatch),
+    row("SSL_do_handshake() failed…alert unknown ca", Cause::PeerRefused),
+    row("SSL_do_handshake() failed…bad key share", Cause::NoCommonCipher),
+    row("rejected by SNI", Cause::UnknownName),
+    row("unable to load SSL private key from PEM file", Cause::UnreadableFile),
+    row("unable to load SSL certificate from PEM file", Cause::UnreadableFile),
+    noted(
+        "inconsistencies between private key and certificate loaded from PEM file",
+        Cause::KeyMismatch,
+        "HAProxy wants both in one file, or the key in FILE.key.",
+    ),
+    noted(
+        "No Private Key found in",
+        Cause::UnreadableFile,
+        "HAProxy wants the key in the same file, or in FILE.key.",
+    ),
+    row("SSL handshake failure", Cause::NoCommonCipher),
+    row("OCSP single response: Certificate ID does not match", Cause::StaplingFailed),
+];
