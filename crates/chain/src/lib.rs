@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod bag;
+pub mod config;
 pub mod describe;
 pub mod diagnosis;
 pub mod draw;

@@ -75,6 +75,14 @@ pub enum Failure {
         /// What to do now.
         hint: String,
     },
+    /// What was asked cannot be decided.
+    #[error("{what}")]
+    Undecided {
+        /// What.
+        what: String,
+        /// What to do now.
+        hint: String,
+    },
     /// Something was checked and does not hold.
     #[error("{what}")]
     NotVerified {
@@ -112,6 +120,7 @@ impl Failure {
             Self::Fetch { source, .. } => Some(source.hint().to_owned()),
             Self::Usage { hint, .. }
             | Self::NotGood { hint, .. }
+            | Self::Undecided { hint, .. }
             | Self::Refused { hint, .. }
             | Self::NotVerified { hint, .. } => Some(hint.clone()),
         }
@@ -124,6 +133,7 @@ impl Failure {
             Self::BadOperator { .. } | Self::Answer { .. } => Exit::Failed,
             Self::Unreachable { .. } | Self::Fetch { .. } => Exit::Unreachable,
             Self::NotGood { .. } => Exit::NotGood,
+            Self::Undecided { .. } => Exit::Undecided,
             Self::Problem(problem) => problem_exit(problem),
             Self::Refused { .. } => Exit::Refused,
             Self::NotVerified { .. } => Exit::NotVerified,

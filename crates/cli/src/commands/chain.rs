@@ -2,7 +2,9 @@
 
 mod anchors;
 mod build;
+mod config;
 mod diagnose;
+mod explain;
 mod fetch;
 mod files;
 mod fix;
@@ -13,6 +15,7 @@ mod matching;
 mod settings;
 mod show;
 mod verify;
+mod watch;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -48,6 +51,15 @@ pub enum ChainCommand {
     /// Fetch what a server presents, over any protocol that carries TLS
     #[command(long_about = fetch::LONG, after_long_help = fetch::EXAMPLES)]
     Fetch(Box<fetch::Fetch>),
+    /// Explain an error message about TLS
+    #[command(long_about = explain::LONG, after_long_help = explain::EXAMPLES)]
+    Explain(explain::Explain),
+    /// Write the TLS section of a server's configuration
+    #[command(long_about = config::LONG, after_long_help = config::EXAMPLES)]
+    Config(Box<config::Config>),
+    /// Say what expires soon, in files, folders and on servers
+    #[command(long_about = watch::LONG, after_long_help = watch::EXAMPLES)]
+    Watch(Box<watch::Watch>),
 }
 
 pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
@@ -59,6 +71,9 @@ pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
         ChainCommand::Fix(args) => fix::run(&args, out).await,
         ChainCommand::Match(args) => matching::run(&args, out),
         ChainCommand::Fetch(args) => fetch::run(&args, out).await,
+        ChainCommand::Explain(args) => explain::run(&args, out),
+        ChainCommand::Config(args) => config::run(&args, out),
+        ChainCommand::Watch(args) => watch::run(&args, out).await,
     }
 }
 

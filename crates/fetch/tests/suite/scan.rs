@@ -38,9 +38,9 @@ struct OpenSsl {
 impl OpenSsl {
     fn start(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
+        let script = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
                     -subj /CN=old.test -days 2";
-        let made = Command::new("sh").args(["-c", make]).current_dir(&folder).output().unwrap();
+        let made = Command::new("sh").args(["-c", script]).current_dir(&folder).output().unwrap();
         assert!(made.status.success());
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
