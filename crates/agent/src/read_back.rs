@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Client;
 use skink_api::agent::CrlRead;
 use skink_model::Time;
@@ -12,6 +14,10 @@ use skink_x509::crl::Crl;
 
 /// Most bytes of a list that is read back.
 const LIMIT: usize = 64 << 20;
+
+/// Where the root's lists are: small ones, which travel to the server as they are, so that a server
+/// which was restored from a backup knows what the root has said since.
+const OF_ROOT: &str = "/crl/root/";
 
 /// The CRLs in the package that is held.
 pub(crate) fn held(held: &Held, at: Time) -> Vec<CrlRead> {
@@ -70,5 +76,6 @@ fn read(scope: &str, crl: &Crl, at: Time) -> CrlRead {
         number: crl.number().map(ToString::to_string).unwrap_or_default(),
         digest: Digest::of(crl.der()).to_string(),
         at_ms: at.as_millis(),
+        der: scope.starts_with(OF_ROOT).then(|| STANDARD.encode(crl.der())),
     }
 }

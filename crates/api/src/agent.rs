@@ -306,4 +306,8 @@ pub struct CrlRead {
     pub digest: String,
     /// When it was read.
     pub at_ms: i64,
+    /// The list itself, Base64 of DER, where the root signed it: only then is its number a floor
+    /// for a server that has forgotten it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub der: Option<String>,
 }

@@ -33,6 +33,12 @@ pub struct CeremonyImported {
     pub prepared: Vec<String>,
     /// Root CRLs that are published now, as `scope number`.
     pub crls: Vec<String>,
+    /// Root CRLs that revoke an authority and wait for step `revoke` of its incident.
+    #[serde(default)]
+    pub waiting: Vec<String>,
+    /// Root CRLs that were not taken: each would take a revocation back.
+    #[serde(default)]
+    pub passed_over: Vec<String>,
 }
 
 /// A ceremony as it is remembered.

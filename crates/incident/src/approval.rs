@@ -13,7 +13,7 @@ pub enum ApprovalOf {
     /// Taint the authority: irreversible.
     Taint,
     /// Open the recovery kit: the standby's credential, and the escrowed root CRL, which is a
-    /// weapon against the authority.
+    /// weapon against the authority. Where there is no kit: take into use what a ceremony brought.
     Kit,
     /// Dispose of the old key and close.
     Close,

@@ -2,8 +2,11 @@
 //! comes in with all its checks.
 
 pub(crate) mod import;
+pub(crate) mod lists;
 
-use skink_api::{Ceremony, CeremonyRequest, NewCeremony};
+use std::collections::BTreeMap;
+
+use skink_api::{Ceremony, CeremonyRequest, Code, NewCeremony, Problem};
 use skink_authority::AuthorityKind;
 use skink_authority::ceremony::{Certify, Floor, Request, RequestBody, Revoke, StandbyFor};
 use skink_model::{
@@ -14,9 +17,11 @@ use skink_signer::{
     AttemptPurpose, Credential, KeyProvider as _, KeyUri, SignatureRequest, ToSign,
 };
 use skink_store::authorities::NewAuthority;
+use skink_x509::crl::Crl;
 use skink_x509::{Csr, CsrSpec, KeyAlgorithm, assemble};
 
 use crate::app::{App, CONTROL};
+use crate::crl;
 use crate::failure::{Failure, Result};
 use crate::operators::parsed;
 
@@ -56,7 +61,8 @@ pub(crate) async fn list(app: &App) -> Result<Vec<Ceremony>> {
         .collect())
 }
 
-/// Makes the request file: a standby for each issuer that is named.
+/// Makes the request file: a standby for each issuer that is named. Where no generation is active,
+/// there is nobody to stand by for: the new one's key stays here, and two people approve its use.
 pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<CeremonyRequest> {
     let mut wanted = Vec::new();
     for name in &new.standby_for {
@@ -65,7 +71,10 @@ pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<Ce
             return Err(Failure::malformed(format!("{issuer} has no standbys")));
         }
         let active = app.active_authority(&issuer).await?;
-        let of_active = active.as_ref().map_or(KeyAlgorithm::EcP256, |one| one.key.algorithm);
+        let before = match &active {
+            Some(active) => Some(active.key.algorithm),
+            None => crate::db::newest_algorithm(app, &issuer).await?,
+        };
         let algorithm = new.key_algorithm.as_deref().map(str::parse).transpose();
         let algorithm = algorithm.map_err(|error: skink_x509::UnknownKeyAlgorithm| {
             Failure::malformed(error.to_string())
@@ -73,7 +82,7 @@ pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<Ce
         wanted.push(Wanted {
             issuer,
             kind: AuthorityKind::Issuing,
-            algorithm: algorithm.unwrap_or(of_active),
+            algorithm: algorithm.or(before).unwrap_or(KeyAlgorithm::EcP256),
             replaces: active.map(|one| one.id),
         });
     }
@@ -85,6 +94,8 @@ pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<Ce
 /// Makes keys for what is wanted, and the request for their certificates.
 pub(crate) async fn request(app: &App, by: Stamp, wanted: Vec<Wanted>) -> Result<Request> {
     let root = crate::db::root_info(app).await?;
+    let revoke = revoke(app).await?;
+    nothing_forgotten(app, &revoke).await?;
     let mut certify = Vec::with_capacity(wanted.len());
     for one in wanted {
         certify.push(prepare(app, &by, one, &root.sealing_key).await?);
@@ -97,7 +108,7 @@ pub(crate) async fn request(app: &App, by: Stamp, wanted: Vec<Wanted>) -> Result
         ceremonies: crate::db::ceremonies_taken_in(app).await?,
         root_head: crate::db::root_head(app).await?,
         certify,
-        revoke: revoke(app).await?,
+        revoke,
         floors: floors(app).await?,
         journal_head: Some(crate::db::journal_head(app).await?),
     };
@@ -263,19 +274,48 @@ async fn revoke(app: &App) -> Result<Vec<Revoke>> {
 /// The newest of the root's lists that the server or any relying party has seen.
 async fn floors(app: &App) -> Result<Vec<Floor>> {
     let rows = crate::db::current_crls(app).await?;
-    let of_root = rows.iter().filter_map(|row| {
-        let scope = row.scope.strip_prefix("root/")?;
+    let published = rows.iter().filter_map(|row| {
         let facts = row.signed.as_ref()?;
-        Some(Floor {
-            scope: scope.to_owned(),
-            number: row.number,
-            this_update_ms: facts.this_update.as_millis(),
-        })
+        Some((row.scope.as_str(), row.number, facts.this_update))
     });
-    Ok(of_root.collect())
+    let forgotten = crate::db::forgotten_root_lists(app).await?;
+    let seen = forgotten.iter().map(|list| (list.scope.as_str(), list.number, list.this_update));
+    let mut floors: BTreeMap<&str, Floor> = BTreeMap::new();
+    for (scope, number, this_update) in published.chain(seen) {
+        let Some(scope) = scope.strip_prefix(crl::OF_ROOT) else { continue };
+        let this_update_ms = this_update.as_millis();
+        let floor = floors.entry(scope).or_insert_with(|| Floor {
+            scope: scope.to_owned(),
+            number,
+            this_update_ms,
+        });
+        floor.number = floor.number.max(number);
+        floor.this_update_ms = floor.this_update_ms.max(this_update_ms);
+    }
+    Ok(floors.into_values().collect())
+}
+
+/// A server that was restored from a backup does not ask the root to take back a revocation that it
+/// has forgotten.
+async fn nothing_forgotten(app: &App, revoke: &[Revoke]) -> Result<()> {
+    for seen in crate::db::forgotten_root_lists(app).await? {
+        let list = Crl::from_der(&seen.der).map_err(Failure::Stored)?;
+        let about = seen.scope.strip_prefix(crl::OF_ROOT).unwrap_or_default();
+        if list.is_empty() || revoke.iter().any(|one| one.authority.as_str() == about) {
+            continue;
+        }
+        let detail = format!(
+            "{about} is revoked by list {} of the root, which agents hold and this server has \
+             forgotten: it was restored from a backup",
+            seen.number
+        );
+        let hint = format!("declare an incident for {about} and taint it; then ask again");
+        return Err(Problem::new(Code::Conflict, detail).hint(hint).into());
+    }
+    Ok(())
 }
 
 pub(crate) fn unusable(error: &skink_authority::ceremony::DocumentError) -> Failure {
     let detail = crate::failure::chain(error);
-    skink_api::Problem::new(skink_api::Code::CeremonyRefused, detail).into()
+    Problem::new(Code::CeremonyRefused, detail).into()
 }

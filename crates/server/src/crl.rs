@@ -28,9 +28,24 @@ pub(crate) fn own_scope(authority: &AuthorityId) -> String {
     format!("{authority}/p0")
 }
 
+/// Where the scopes of the root's lists begin.
+pub(crate) const OF_ROOT: &str = "root/";
+
 /// The scope of the root's partition for `about` (an authority's id, or `root`).
 pub(crate) fn root_scope(about: &str) -> String {
-    format!("root/{about}")
+    format!("{OF_ROOT}{about}")
+}
+
+/// What a list of the root's has to outrank beside what is published: a later one that agents hold
+/// and this server has forgotten, unless it is that very list.
+pub(crate) async fn forgotten_floor(
+    app: &App,
+    scope: &str,
+    own: &Fingerprint,
+) -> Result<Option<(CrlNumber, Time)>> {
+    let seen = crate::db::forgotten_root_lists(app).await?;
+    let seen = seen.into_iter().find(|list| list.scope == scope && list.digest != *own);
+    Ok(seen.map(|list| (CrlNumber::from_u64(list.number), list.this_update)))
 }
 
 /// How many entries are read from the cursor at a time.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use skink_api::{Alarm, Status};
 use skink_model::{Agent, AuthorityState, IssuerKind, KitState, Time};
+use skink_store::sightings::RootListSeen;
 
 use crate::app::App;
 use crate::config::Settings;
@@ -74,6 +75,11 @@ async fn alarms(app: &App, now: Time) -> Result<Vec<Alarm>> {
             });
         }
     }
+    for seen in crate::db::forgotten_root_lists(app).await? {
+        if !crate::db::knows_crl(app, &seen.scope, seen.number, &seen.digest).await? {
+            alarms.push(forgotten(&seen));
+        }
+    }
     alarms.extend(clocks(&crate::db::agents(app).await?, app.settings(), now));
     Ok(alarms)
 }
@@ -104,6 +110,16 @@ fn clocks(agents: &[Agent], settings: &Settings, now: Time) -> Option<Alarm> {
         detail: format!("{whose} {first}{others} disagree about the time by over {most} ms"),
         hint: hint.to_owned(),
     })
+}
+
+/// Agents hold what the root signed, and this server does not know it.
+fn forgotten(seen: &RootListSeen) -> Alarm {
+    Alarm {
+        code: "root-list-forgotten".to_owned(),
+        detail: format!("agents hold list {} of {}, this server does not", seen.number, seen.scope),
+        hint: "this server was restored from a backup: what it revoked is to be revoked again"
+            .to_owned(),
+    }
 }
 
 fn kit_alarm(code: &str, issuer: &str, what: &str) -> Alarm {

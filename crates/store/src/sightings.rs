@@ -1,6 +1,7 @@
 //! What the fleet sees: whose certificates its endpoints accept, and which CRLs its agents read.
 
-use skink_model::{AuthorityId, CrlRead, EndpointName, PeerSeen, Time};
+use skink_model::{AgentName, AuthorityId, CrlRead, EndpointName, PeerSeen, Time};
+use skink_x509::Fingerprint;
 
 use crate::dialect::DbRow;
 use crate::row::{self, Columns};
@@ -26,6 +27,13 @@ const UPSERT_CRL: &str = "INSERT INTO crl_read (agent, scope, number, digest, at
         number = excluded.number, digest = excluded.digest, at = excluded.at
     WHERE excluded.at >= crl_read.at";
 const READERS: &str = "SELECT * FROM crl_read WHERE scope = $1 ORDER BY agent";
+const INSERT_ROOT_LIST: &str = "INSERT INTO root_list_seen
+    (scope, number, this_update, digest, der, agent, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (scope, number) DO NOTHING";
+const ROOT_LISTS: &str = "SELECT s.* FROM root_list_seen s
+    JOIN (SELECT scope, max(number) AS number FROM root_list_seen GROUP BY scope) last
+        ON last.scope = s.scope AND last.number = s.number
+    ORDER BY s.scope";
 const FLOOR: &str = "SELECT max(number) FROM crl_read WHERE scope = $1";
 
 /// Records which peers an endpoint accepted, and that it measured at `at`: an empty list from a
@@ -111,7 +119,8 @@ pub async fn crl_readers(r: &mut impl Reader, scope: &str) -> Result<Vec<CrlRead
     row::all(&rows.map_err(StoreError::query)?, read_crl)
 }
 
-/// The highest number that anybody read of a scope: the floor for a restored server.
+/// The highest number that anybody says to have read of a scope. It is an agent's word and no
+/// more: see [`root_lists`] for what is proven.
 pub async fn crl_floor(r: &mut impl Reader, scope: &str) -> Result<u64, StoreError> {
     let number: Option<i64> = sqlx::query_scalar(FLOOR)
         .bind(scope)
@@ -119,6 +128,58 @@ pub async fn crl_floor(r: &mut impl Reader, scope: &str) -> Result<u64, StoreErr
         .await
         .map_err(StoreError::query)?;
     u64::try_from(number.unwrap_or(0)).map_err(|error| row::corrupt("number", error))
+}
+
+/// A list that the root signed and an agent holds, and that this server does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootListSeen {
+    /// Its scope: `root/workloads-g1`.
+    pub scope: String,
+    /// Its number.
+    pub number: u64,
+    /// When it was said.
+    pub this_update: Time,
+    /// SHA-256 of it.
+    pub digest: Fingerprint,
+    /// The list, whose signature was verified.
+    pub der: Vec<u8>,
+    /// Who showed it first.
+    pub agent: AgentName,
+    /// When.
+    pub at: Time,
+}
+
+/// Records a list of the root's that an agent showed. Says whether it is new.
+pub async fn root_list(tx: &mut Tx<'_>, seen: &RootListSeen) -> Result<bool, StoreError> {
+    let done = sqlx::query(INSERT_ROOT_LIST)
+        .bind(seen.scope.as_str())
+        .bind(row::int(seen.number))
+        .bind(seen.this_update.as_millis())
+        .bind(seen.digest.as_bytes().to_vec())
+        .bind(seen.der.as_slice())
+        .bind(seen.agent.as_str())
+        .bind(seen.at.as_millis())
+        .execute(tx.conn())
+        .await
+        .map_err(StoreError::query)?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The newest list of each of the root's scopes that agents showed and this server did not know:
+/// floors, and what a restored server has forgotten.
+pub async fn root_lists(r: &mut impl Reader) -> Result<Vec<RootListSeen>, StoreError> {
+    let rows = sqlx::query(ROOT_LISTS).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    row::all(&rows, |row| {
+        Ok(RootListSeen {
+            scope: row.string("scope")?,
+            number: row.number("number")?,
+            this_update: row.time("this_update")?,
+            digest: row.digest("digest")?,
+            der: row.raw("der")?,
+            agent: row.parsed("agent")?,
+            at: row.time("at")?,
+        })
+    })
 }
 
 fn read_crl(row: &DbRow) -> Result<CrlRead, StoreError> {

@@ -8,6 +8,7 @@ use skink_model::{
 use skink_trust::{AnchorsPart, RootSignature};
 use skink_x509::{Certificate, Fingerprint};
 
+use super::lists::{Fate, RootList};
 use super::unusable;
 use crate::app::App;
 use crate::failure::{Failure, Result};
@@ -25,8 +26,8 @@ pub(crate) struct Harvest {
     pub(crate) root: AuthorityId,
     /// The new certificates.
     pub(crate) certificates: Vec<(AuthorityId, AuthorityCertificate)>,
-    /// The root's lists: scope, number, whom they are about, facts, DER.
-    pub(crate) lists: Vec<(String, u64, CrlFacts, Vec<u8>)>,
+    /// The root's lists.
+    pub(crate) lists: Vec<RootList>,
     /// The kits, with the facts of what is escrowed in them.
     pub(crate) kits: Vec<(Kit, Escrow)>,
     /// The anchors part.
@@ -61,19 +62,28 @@ pub(crate) async fn take_in(app: &App, by: Stamp, file: &[u8]) -> Result<Ceremon
     let accepted =
         response.accept(&request, &root, app.locations(), last).map_err(|error| refused(&error))?;
     let harvest = harvest(app, (&request, &response), &accepted, &root)?;
-    crate::db::take_in(app, &harvest, &by).await?;
-    for (scope, _, _, der) in &harvest.lists {
-        app.published().put_crl(crl::path(scope), der.clone());
+    let fates = crate::db::take_in(app, &harvest, &by).await?;
+    for (list, _) in fates.iter().filter(|(_, fate)| *fate == Fate::Published) {
+        app.published().put_crl(crl::path(&list.scope), list.crl.der().to_vec());
+    }
+    for (list, fate) in &fates {
+        list.tell(*fate);
     }
     for (id, certificate) in &harvest.certificates {
         let parsed = Certificate::from_pem(&certificate.pem).map_err(Failure::Stored)?;
         app.published().put_certificate(id.to_string(), parsed.der().to_vec());
     }
     tracing::info!(ceremony.id = harvest.id, "a ceremony was taken in");
+    let of_fate = |wanted: Fate| {
+        let lists = fates.iter().filter(|(_, fate)| *fate == wanted);
+        lists.map(|(list, _)| list.name()).collect()
+    };
     Ok(CeremonyImported {
-        id: harvest.id,
         prepared: harvest.certificates.iter().map(|(id, _)| id.to_string()).collect(),
-        crls: harvest.lists.iter().map(|(scope, number, ..)| format!("{scope} {number}")).collect(),
+        crls: of_fate(Fate::Published),
+        waiting: of_fate(Fate::Waiting),
+        passed_over: of_fate(Fate::PassedOver),
+        id: harvest.id.clone(),
     })
 }
 
@@ -102,7 +112,8 @@ fn harvest(
             size: u64::try_from(crl.der().len()).unwrap_or(u64::MAX),
             digest: crl.fingerprint(),
         };
-        lists.push((crl::root_scope(&list.scope), list.number, facts, crl.der().to_vec()));
+        let (scope, number) = (crl::root_scope(&list.scope), list.number);
+        lists.push(RootList { scope, number, facts, crl: crl.clone() });
     }
     let mut certificates = Vec::with_capacity(accepted.certified.len());
     for (certified, certificate) in &accepted.certified {

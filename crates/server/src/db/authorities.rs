@@ -7,7 +7,7 @@ use skink_model::{
 };
 use skink_store::authorities::NewAuthority;
 use skink_store::{authorities as table, issuers as issuer_table, keys as key_table};
-use skink_x509::Certificate;
+use skink_x509::{Certificate, KeyAlgorithm};
 
 use super::view;
 use crate::app::App;
@@ -45,6 +45,15 @@ pub(crate) async fn active_authority(app: &App, issuer: &IssuerName) -> Result<O
 
 pub(crate) async fn next_generation(app: &App, issuer: &IssuerName) -> Result<u32> {
     Ok(table::next_generation(&mut view(app).await?, issuer).await?)
+}
+
+/// The algorithm of the newest generation.
+pub(crate) async fn newest_algorithm(
+    app: &App,
+    issuer: &IssuerName,
+) -> Result<Option<KeyAlgorithm>> {
+    let generations = table::of_issuer(&mut view(app).await?, issuer).await?;
+    Ok(generations.last().map(|one| one.key.algorithm))
 }
 
 /// Certificates of every control authority that agents may still chain to.

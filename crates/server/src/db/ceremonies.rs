@@ -1,16 +1,16 @@
 //! Ceremonies, kits, and what the server knows of its root.
 
 use skink_authority::ceremony::{Request, RootInfo};
-use skink_model::{AuthorityCertificate, Ceremony, CeremonyState, CrlKind, Kit, Stamp};
+use skink_model::{AuthorityCertificate, Ceremony, CeremonyState, Kit, Stamp};
 use skink_signer::chain::Head;
 use skink_store::authorities::{self, NewAuthority};
-use skink_store::crls::{self, NewCrl};
-use skink_store::{Tx, ceremonies as table, incidents, kits as kit_table, settings};
+use skink_store::{ceremonies as table, incidents, kits as kit_table, settings};
 
 use super::view;
 use crate::app::App;
 use crate::ceremonies::import::Harvest;
 use crate::ceremonies::kept;
+use crate::ceremonies::lists::{Fate, RootList};
 use crate::failure::{Failure, Result};
 
 pub(crate) async fn ceremonies(app: &App) -> Result<Vec<Ceremony>> {
@@ -92,8 +92,12 @@ pub(crate) async fn record_root(
         .await
 }
 
-/// A response, in one transaction: all of it or nothing.
-pub(crate) async fn take_in(app: &App, harvest: &Harvest, by: &Stamp) -> Result<()> {
+/// A response, in one transaction: all of it or nothing. Says what became of its lists.
+pub(crate) async fn take_in<'a>(
+    app: &App,
+    harvest: &'a Harvest,
+    by: &Stamp,
+) -> Result<Vec<(&'a RootList, Fate)>> {
     app.store()
         .run_tx("take_in_ceremony", move |tx| {
             Box::pin(async move {
@@ -102,7 +106,10 @@ pub(crate) async fn take_in(app: &App, harvest: &Harvest, by: &Stamp) -> Result<
                 for (id, certificate) in &harvest.certificates {
                     authorities::attach_certificate(tx, by, id, certificate).await?;
                 }
-                lists(tx, harvest, by).await?;
+                let mut fates = Vec::with_capacity(harvest.lists.len());
+                for list in &harvest.lists {
+                    fates.push((list, list.take_in(tx, &harvest.root, by).await?));
+                }
                 for (kit, escrow) in &harvest.kits {
                     // The later escrow outranks: whoever keeps an earlier kit keeps waste paper.
                     for older in kit_table::escrows_of(tx, &escrow.authority).await? {
@@ -116,25 +123,11 @@ pub(crate) async fn take_in(app: &App, harvest: &Harvest, by: &Stamp) -> Result<
                 }
                 settings::set(tx, kept::ROOT_HEAD, &harvest.root_head).await?;
                 let count = harvest.ceremonies.to_string();
-                Ok(settings::set(tx, kept::CEREMONIES, &count).await?)
+                settings::set(tx, kept::CEREMONIES, &count).await?;
+                Ok(fates)
             })
         })
         .await
-}
-
-async fn lists(tx: &mut Tx<'_>, harvest: &Harvest, by: &Stamp) -> Result<()> {
-    for (scope, number, facts, der) in &harvest.lists {
-        let new = NewCrl {
-            scope: scope.clone(),
-            authority: harvest.root.clone(),
-            kind: CrlKind::Routine,
-            floor: 0,
-            incident: None,
-        };
-        crls::import(tx, by.at, &new, *number, facts, der).await?;
-        crls::publish(tx, by, scope, *number).await?;
-    }
-    Ok(())
 }
 
 pub(crate) async fn kits(app: &App) -> Result<Vec<Kit>> {

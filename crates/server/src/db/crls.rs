@@ -3,9 +3,10 @@
 use skink_model::{AuthorityId, CrlFacts, CrlRow, Stamp, Time};
 use skink_store::Snapshot;
 use skink_store::crls::{self as table, NewCrl};
+use skink_store::sightings::RootListSeen;
 use skink_store::{revocations, sightings};
-use skink_x509::Serial;
 use skink_x509::crl::{Reason, RevokedEntry};
+use skink_x509::{Fingerprint, Serial};
 
 use super::view;
 use crate::app::App;
@@ -35,6 +36,22 @@ pub(crate) async fn newest_crl_time(
     let rows = table::of_authority(&mut view(app).await?, authority).await?;
     let own = rows.into_iter().filter(|row| row.scope == scope);
     Ok(own.filter_map(|row| row.signed.map(|facts| facts.this_update)).max())
+}
+
+/// Whether a list is one of those that the database has.
+pub(crate) async fn knows_crl(
+    app: &App,
+    scope: &str,
+    number: u64,
+    digest: &Fingerprint,
+) -> Result<bool> {
+    let row = table::find(&mut view(app).await?, scope, number).await?;
+    Ok(row.and_then(|row| row.signed).is_some_and(|facts| facts.digest == *digest))
+}
+
+/// The newest of the root's lists that agents hold and this database has forgotten.
+pub(crate) async fn forgotten_root_lists(app: &App) -> Result<Vec<RootListSeen>> {
+    Ok(sightings::root_lists(&mut view(app).await?).await?)
 }
 
 pub(crate) async fn reserve_crl(app: &App, scope: &str, listing: &Listing) -> Result<CrlRow> {

@@ -238,6 +238,9 @@ pub(crate) async fn record(app: &App, agent: &AgentName, findings: &Findings) ->
                 for read in &findings.crls {
                     sightings::crl(tx, read).await?;
                 }
+                for seen in &findings.root_lists {
+                    sightings::root_list(tx, seen).await?;
+                }
                 Ok(())
             })
         })

@@ -8,7 +8,9 @@ use skink_model::{
     Ack, AgentName, BarrierProof, CrlRead, DistrustProof, Endpoint, EndpointName, Installed,
     PackageVersion, PeerSeen, Time,
 };
-use skink_x509::{Fingerprint, PublicKey};
+use skink_store::sightings::RootListSeen;
+use skink_x509::crl::{Crl, CrlNumber};
+use skink_x509::{Certificate, Fingerprint, PublicKey};
 
 use crate::app::App;
 use crate::crl;
@@ -28,6 +30,8 @@ pub(crate) struct Findings {
     pub(crate) peers: Vec<(EndpointName, Vec<PeerSeen>)>,
     pub(crate) errors: Vec<(EndpointName, Option<String>)>,
     pub(crate) crls: Vec<CrlRead>,
+    /// Lists of the root's that this server does not know.
+    pub(crate) root_lists: Vec<RootListSeen>,
 }
 
 /// Records a report and wakes whoever waits for a gate.
@@ -40,7 +44,9 @@ pub(crate) async fn take(app: &App, agent: &CallingAgent, report: Report) -> Res
         endpoint_findings(app, agent, endpoint, one, &mut findings).await?;
     }
     for read in report.crls {
-        findings.crls.extend(crl_read(&agent.0, &read, app.now())?);
+        let Some(found) = crl_read(&agent.0, &read, app.now())? else { continue };
+        findings.root_lists.extend(root_list(app, &found, read.der.as_deref()).await?);
+        findings.crls.push(found);
     }
     crate::db::record(app, &agent.0, &findings).await?;
     app.news().tell_incidents();
@@ -186,6 +192,51 @@ fn crl_read(agent: &AgentName, read: &wire::CrlRead, now: Time) -> Result<Option
         digest: fingerprint(&read.digest)?,
         at: now,
     }))
+}
+
+/// Most bytes of a list of the root's: one partition has one entry at most.
+const ROOT_LIST_MAX: usize = 64 << 10;
+
+/// A list that the root signed, and that this server has forgotten. An agent's word alone is no
+/// floor: a stolen host would keep every recovery kit shut with it.
+async fn root_list(app: &App, read: &CrlRead, der: Option<&str>) -> Result<Option<RootListSeen>> {
+    let Some(der) = der.filter(|der| der.len() <= ROOT_LIST_MAX) else { return Ok(None) };
+    if !read.scope.starts_with(crl::OF_ROOT)
+        || crate::db::knows_crl(app, &read.scope, read.number, &read.digest).await?
+    {
+        return Ok(None);
+    }
+    let root = Certificate::from_pem(&app.root_pem().await?).map_err(Failure::Stored)?;
+    let seen = STANDARD.decode(der).ok().and_then(|der| by_root(app, &root, read, der));
+    if seen.is_none() {
+        tracing::warn!(
+            agent.name = %read.agent,
+            crl.scope = read.scope,
+            crl.number = read.number,
+            "an agent tells of a list of the root's that the root has not signed"
+        );
+    }
+    Ok(seen)
+}
+
+fn by_root(app: &App, root: &Certificate, read: &CrlRead, der: Vec<u8>) -> Option<RootListSeen> {
+    let list = Crl::from_der(&der).ok()?;
+    let uri = format!("{}{}", app.locations().base(), crl::path(&read.scope));
+    let scope = list.issuing_distribution_point().map(|point| point.uris.clone());
+    let genuine = list.issuer() == root.subject()
+        && list.verify_signed_by(root.public_key()).is_ok()
+        && list.number().and_then(CrlNumber::to_u64) == Some(read.number)
+        && scope == Some(vec![uri])
+        && list.fingerprint() == read.digest;
+    genuine.then(|| RootListSeen {
+        scope: read.scope.clone(),
+        number: read.number,
+        this_update: list.this_update(),
+        digest: read.digest,
+        der,
+        agent: read.agent.clone(),
+        at: read.at,
+    })
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint> {

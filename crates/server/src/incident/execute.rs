@@ -11,6 +11,8 @@ mod revoke;
 mod transition;
 mod triage;
 
+pub(super) use replace::successor;
+pub(super) use revoke::root_list;
 pub(super) use triage::scope;
 
 use skink_incident::{Effect, Measurement, Observation, Outcome, Stage, State};

@@ -9,8 +9,8 @@ use skink_model::{
 use skink_signer::sealed::Share;
 use skink_store::crls::{self, NewCrl};
 use skink_store::{Tx, kits};
-use skink_x509::Certificate;
-use skink_x509::crl::{Crl, CrlNumber};
+use skink_x509::crl::Crl;
+use skink_x509::{Certificate, Fingerprint};
 
 use super::chronicle::{self, Beside, Chronicle};
 use super::orders::refused;
@@ -127,7 +127,9 @@ async fn open(
 ) -> Result<Beside> {
     let contents = file.open(one, other).map_err(|error| bad(error.to_string()))?;
     let state = &chronicle.state;
-    let escrow = if state.declaration().is_compromise() {
+    // A later ceremony may have signed what the escrow was for, and more.
+    let revoked = super::execute::root_list(app, state).await?.is_some();
+    let escrow = if state.declaration().is_compromise() && !revoked {
         Some(checked(app, &state.declaration().authority, &contents).await?)
     } else {
         None
@@ -177,17 +179,16 @@ async fn checked(app: &App, id: &AuthorityId, contents: &KitContents) -> Result<
         Some(row) => crls::der(&mut snapshot, &scope, row.number).await?,
         None => None,
     };
-    let read = skink_store::sightings::crl_floor(&mut snapshot, &scope).await?;
     drop(snapshot);
     let published =
         published.map(|der| Crl::from_der(&der)).transpose().map_err(Failure::Stored)?;
-    // What agents have read back is a floor even for a server that was restored from a backup.
-    let said = published.as_ref().map_or(skink_model::Time::EPOCH, Crl::this_update);
+    // What the root has said since is a floor even for a server that was restored from a backup.
+    let own = Fingerprint::of(&contents.escrow);
     let release = Release {
         root: &root,
         authority: &authority,
         published: published.as_ref(),
-        floor: Some((CrlNumber::from_u64(read), said)),
+        floor: crl::forgotten_floor(app, &scope, &own).await?,
         now: app.now(),
     };
     let escrow = check_escrow(&contents.escrow, &release)

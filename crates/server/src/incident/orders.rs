@@ -25,14 +25,25 @@ pub(crate) async fn approve(
         .step
         .parse()
         .map_err(|error: skink_incident::UnknownApproval| Failure::malformed(error.to_string()))?;
-    if approval == ApprovalOf::Kit {
+    if approval == ApprovalOf::Kit && !brought(app, id).await? {
         let detail = "the kit is released by its custodians' shares";
         return Err(Problem::new(Code::Conflict, detail)
-            .hint("open your share of the kit file and send it with `skink incident kit`")
+            .hint("use `skink incident release-kit`; without a kit, hold a ceremony first")
             .into());
     }
     let command = Command::Approve { approval, person: by.name.clone(), role: by.role.unwire() };
     give(app, id, command).await
+}
+
+/// Whether a ceremony has brought what a kit would: a successor whose key signs, and after a taint
+/// the root's list that revokes. Then two people approve what it brought, without shares.
+async fn brought(app: &App, id: &IncidentId) -> Result<bool> {
+    let state = chronicle::load(app, id).await?.state;
+    if super::execute::successor(app, &state).await.is_err() {
+        return Ok(false);
+    }
+    let revokes = super::execute::root_list(app, &state).await?.is_some();
+    Ok(revokes || !state.declaration().is_compromise())
 }
 
 pub(crate) async fn hold(

@@ -12,7 +12,8 @@ use skink_x509::KeyAlgorithm;
 
 use crate::common::TestServer;
 
-async fn hold(server: &TestServer, request: &str) -> String {
+/// The offline root's answer to a request.
+pub(crate) async fn hold(server: &TestServer, request: &str) -> String {
     let dir = server.dir.path().join("root");
     let credential = Credential::from_text("the root's own passphrase");
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));

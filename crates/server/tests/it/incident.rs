@@ -15,18 +15,19 @@ use crate::common::{Api, Enrolled, TestKey, TestServer, config};
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// What one agent knows and presents.
-struct Party {
+pub(crate) struct Party {
     name: String,
-    enrolled: Enrolled,
+    pub(crate) enrolled: Enrolled,
     leaf: Value,
     key: TestKey,
     canaries: Vec<String>,
     seen: (u64, u64),
     order: u64,
+    pub(crate) successor: &'static str,
 }
 
 impl Party {
-    async fn join(server: &TestServer, name: &str) -> Self {
+    pub(crate) async fn join(server: &TestServer, name: &str) -> Self {
         let enrolled = server.enroll(name).await;
         let mut party = Self {
             name: name.to_owned(),
@@ -36,6 +37,7 @@ impl Party {
             canaries: vec![],
             seen: (0, 0),
             order: 0,
+            successor: "workloads-g2",
         };
         party.renew().await;
         party
@@ -58,7 +60,7 @@ impl Party {
         self.leaf = self.enrolled.api.post("/agent/v1/certificates", &ask).await.ok();
     }
 
-    async fn report(&self, endpoint: Value, crls: Vec<Value>) {
+    pub(crate) async fn report(&self, endpoint: Value, crls: Vec<Value>) {
         let mut endpoint = endpoint;
         endpoint["endpoint"] = json!(self.endpoint());
         let body = json!({"endpoints": [endpoint], "crls": crls});
@@ -82,7 +84,7 @@ impl Party {
     }
 
     /// One round: poll, obey, prove.
-    async fn live(&mut self, server: &TestServer) {
+    pub(crate) async fn live(&mut self, server: &TestServer) {
         let (epoch, version, order) = (self.seen.0, self.seen.1, self.order);
         let path =
             format!("/agent/v1/poll?epoch={epoch}&version={version}&order={order}&wait_ms=50");
@@ -102,14 +104,14 @@ impl Party {
         }
         let proof = json!({"epoch": package.epoch, "version": package.version,
                            "digest": package.digest});
-        let successor = state("workloads-g2").as_deref() == Some("active");
-        if successor && !self.canaries.contains(&"workloads-g2".to_owned()) {
+        let successor = state(self.successor).as_deref() == Some("active");
+        if successor && !self.canaries.iter().any(|one| one == self.successor) {
             let csr = TestKey::new().csr("x", &[]);
             let ask = json!({"purpose": "canary", "issuer": "workloads", "csr_pem": csr});
             let canary = self.enrolled.api.post("/agent/v1/certificates", &ask).await.ok();
             self.canaries.push(canary["authority"].as_str().unwrap().to_owned());
             let mut barrier = proof.clone();
-            barrier["authority"] = json!("workloads-g2");
+            barrier["authority"] = json!(self.successor);
             barrier["handshakes"] = json!(3);
             barrier["first_ms"] = json!(now - 500);
             barrier["last_ms"] = json!(now);
@@ -125,7 +127,7 @@ impl Party {
             distrust["authority"] = json!("workloads-g1");
             distrust["refusal"] = json!("alert: unknown_ca");
             distrust["refused_at_ms"] = json!(now);
-            distrust["control_authority"] = json!("workloads-g2");
+            distrust["control_authority"] = json!(self.successor);
             distrust["control_at_ms"] = json!(now + 5);
             said["distrust"] = json!([distrust]);
         }
@@ -154,7 +156,7 @@ async fn crls_of(server: &TestServer, status: &skink_trust::Status) -> Vec<Value
     crls
 }
 
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let public = listener.local_addr().unwrap();
     drop(listener);
@@ -169,7 +171,7 @@ async fn server() -> TestServer {
     TestServer::start_with(config).await
 }
 
-fn share(server: &TestServer, custodian: &str) -> Value {
+pub(crate) fn share(server: &TestServer, custodian: &str) -> Value {
     let kit = server.made.kits.iter().find(|path| path.to_string_lossy().contains("workloads-g1"));
     let text = std::fs::read_to_string(kit.unwrap()).unwrap();
     let file = KitFile::from_json(&text).unwrap();
@@ -178,12 +180,12 @@ fn share(server: &TestServer, custodian: &str) -> Value {
     json!({"kit": text, "custodian": custodian, "share": serde_json::to_string(&share).unwrap()})
 }
 
-async fn look(person: &Api, id: &str) -> Value {
+pub(crate) async fn look(person: &Api, id: &str) -> Value {
     person.get(&format!("/api/v1/incidents/{id}")).await.ok()
 }
 
 /// Gives what is asked for, as two people.
-async fn approve(server: &TestServer, incident: &Value) {
+pub(crate) async fn approve(server: &TestServer, incident: &Value) {
     let id = incident["id"].as_str().unwrap();
     for wanted in incident["approvals"].as_array().unwrap() {
         let step = wanted["step"].as_str().unwrap();
@@ -206,7 +208,7 @@ async fn approve(server: &TestServer, incident: &Value) {
     }
 }
 
-async fn drive(server: &TestServer, parties: &mut [Party], id: &str) -> Value {
+pub(crate) async fn drive(server: &TestServer, parties: &mut [Party], id: &str) -> Value {
     let (lea, began) = (server.operator("lea"), Instant::now());
     loop {
         let incident = look(&lea, id).await;
@@ -386,7 +388,7 @@ async fn a_false_alarm_is_stood_down() {
     server.running.stop().await;
 }
 
-async fn until(person: &Api, id: &str, met: impl Fn(&Value) -> bool) {
+pub(crate) async fn until(person: &Api, id: &str, met: impl Fn(&Value) -> bool) {
     let began = Instant::now();
     loop {
         let incident = look(person, id).await;

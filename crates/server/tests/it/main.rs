@@ -7,6 +7,7 @@ mod ceremony;
 mod common;
 mod full_disk;
 mod incident;
+mod recovery;
 mod responder;
 mod secrets;
 mod walking_line;

@@ -38,6 +38,10 @@ impl Planning<'_> {
                 .or_else(|| self.state.standby_for(&authority).map(|one| one.authority.clone()));
             let escrow = revoked.is_none().then_some(not_after);
             let mut partition = self.partition(Some(authority), this_update, escrow);
+            if revoked.is_some() {
+                // What is revoked never comes back: no later list is needed to say so.
+                partition.routine.next_update = partition.routine.next_update.max(not_after);
+            }
             partition.standby = standby.filter(|_| revoked.is_none());
             partition.revoked = revoked;
             partition

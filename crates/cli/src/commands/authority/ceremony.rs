@@ -62,6 +62,8 @@ pub(super) async fn run(command: CeremonyCommand, session: &Session) -> Result<(
                     .fact("ceremony", &imported.id)
                     .fact("prepared", imported.prepared.join(", "))
                     .fact("root CRLs", imported.crls.join(", "))
+                    .fact("waiting for step revoke", imported.waiting.join(", "))
+                    .fact("passed over", imported.passed_over.join(", "))
                     .to_string()
             })
         }

@@ -1,18 +1,19 @@
 //! Steps 7 and 8: escrow, revocations, lists, the package that distrusts.
 
 use skink_authority::ceremony::{Release, check_escrow};
-use skink_incident::{Outcome, PublishedCrl, Stage};
-use skink_model::{AuthorityState, CrlKind, CrlRow};
+use skink_incident::{Outcome, PublishedCrl, Stage, State};
+use skink_model::{AuthorityState, CrlKind, CrlRow, IncidentId};
 use skink_store::{authorities, crls, revocations};
-use skink_x509::Certificate;
-use skink_x509::crl::{Crl, CrlNumber, Reason};
+use skink_x509::crl::{Crl, Reason};
+use skink_x509::{Certificate, Fingerprint};
 
 use super::{Came, Scene, transition};
+use crate::app::App;
 use crate::crl;
 use crate::failure::{Failure, Result};
 
-/// Checks once more, at the last moment, that the escrow which two people released outranks
-/// everything in its scope.
+/// Checks once more, at the last moment, that the list which two people released outranks everything
+/// in its scope.
 pub(super) async fn release(scene: Scene<'_>) -> Result<Came> {
     let escrow = escrow(scene).await?;
     if escrow.published_at.is_some() {
@@ -29,14 +30,13 @@ pub(super) async fn release(scene: Scene<'_>) -> Result<Came> {
     };
     let published =
         published.map(|der| Crl::from_der(&der)).transpose().map_err(Failure::Stored)?;
-    let floor =
-        published.as_ref().and_then(|list| Some((list.number()?.clone(), list.this_update())));
+    let own = Fingerprint::of(&der);
     let (root, authority) = root_and_authority(scene).await?;
     let release = Release {
         root: &root,
         authority: &authority,
         published: published.as_ref(),
-        floor: floor.or(Some((CrlNumber::from_u64(0), skink_model::Time::EPOCH))),
+        floor: crl::forgotten_floor(app, &escrow.scope, &own).await?,
         now: app.now(),
     };
     check_escrow(&der, &release).map_err(|error| Failure::conflict(error.to_string()))?;
@@ -55,23 +55,35 @@ async fn root_and_authority(scene: Scene<'_>) -> Result<(Certificate, Certificat
     Ok((root, Certificate::from_pem(&pem).map_err(Failure::Stored)?))
 }
 
-/// The list that the kit held, as the second share left it in the database.
 async fn escrow(scene: Scene<'_>) -> Result<CrlRow> {
-    let scope = crl::root_scope(scene.authority().as_str());
-    newest(scene, &scope, CrlKind::Escrow).await?.ok_or_else(|| {
-        Failure::conflict(format!("the escrow of {} is not released", scene.authority()))
+    let found = root_list(scene.app, scene.state).await?;
+    found.ok_or_else(|| {
+        let old = scene.authority();
+        Failure::conflict(format!(
+            "nothing of the root's revokes {old} yet: release its kit, or hold a ceremony"
+        ))
     })
 }
 
-async fn newest(scene: Scene<'_>, scope: &str, kind: CrlKind) -> Result<Option<CrlRow>> {
-    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+/// The root's list that revokes the incident's authority: the kit held it, and the second share
+/// left it in the database; or a ceremony that was held since the taint has signed it.
+pub(in crate::incident) async fn root_list(app: &App, state: &State) -> Result<Option<CrlRow>> {
+    let scope = crl::root_scope(state.declaration().authority.as_str());
+    newest(app, state.incident(), &scope, CrlKind::Escrow).await
+}
+
+async fn newest(
+    app: &App,
+    incident: &IncidentId,
+    scope: &str,
+    kind: CrlKind,
+) -> Result<Option<CrlRow>> {
+    let mut snapshot = app.store().read().await.map_err(Failure::Store)?;
     let last = crls::last_number(&mut snapshot, scope).await?.unwrap_or(0);
     for number in (1..=last).rev() {
         let row = crls::find(&mut snapshot, scope, number).await?;
         let ours = |row: &CrlRow| {
-            row.kind == kind
-                && row.signed.is_some()
-                && row.incident.as_ref() == Some(scene.incident())
+            row.kind == kind && row.signed.is_some() && row.incident.as_ref() == Some(incident)
         };
         if let Some(row) = row.filter(ours) {
             return Ok(Some(row));
@@ -118,7 +130,7 @@ pub(super) async fn publish(scene: Scene<'_>) -> Result<Came> {
     let _one_at_a_time = app.listing().lock().await;
     let escrow = escrow(scene).await?;
     let own = crl::own_scope(scene.authority());
-    let last = newest(scene, &own, CrlKind::Final).await?;
+    let last = newest(app, scene.incident(), &own, CrlKind::Final).await?;
     let last = last.ok_or(Failure::Bug("a closing set without its final list"))?;
     for row in [&escrow, &last] {
         crl::release(app, row, scene.stamp()).await?;
