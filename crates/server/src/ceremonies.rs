@@ -224,21 +224,27 @@ async fn csr(app: &App, authority: &Authority) -> Result<String> {
 
 /// The server signs with its control key, by which the root knows it.
 async fn signed(app: &App, body: &RequestBody) -> Result<Request> {
-    let control: IssuerName = parsed(CONTROL)?;
-    let authorities = crate::db::authorities(app).await?;
-    let control = authorities
-        .iter()
-        .filter(|one| one.issuer == control && one.state <= AuthorityState::Active)
-        .max_by_key(|one| one.state == AuthorityState::Active)
-        .ok_or_else(|| Failure::conflict("there is no control authority"))?;
-    let identity = app.signing_identity(control).await?;
+    let control = control(app).await?;
+    let identity = app.signing_identity(&control).await?;
     let input = body.signing_input().map_err(|error| unusable(&error))?;
     let signature =
-        control_signature(app, control, format!("ceremony:{}", body.id), &input).await?;
+        control_signature(app, &control, format!("ceremony:{}", body.id), &input).await?;
     Request::assemble(body, &identity.public_key, &signature).map_err(|error| unusable(&error))
 }
 
-async fn control_signature(
+/// The control authority: the active one, or in the beginning the one that is to be.
+pub(crate) async fn control(app: &App) -> Result<Authority> {
+    let control: IssuerName = parsed(CONTROL)?;
+    let authorities = crate::db::authorities(app).await?;
+    let own = authorities
+        .into_iter()
+        .filter(|one| one.issuer == control && one.state <= AuthorityState::Active);
+    own.max_by_key(|one| one.state == AuthorityState::Active)
+        .ok_or_else(|| Failure::conflict("there is no control authority"))
+}
+
+/// A signature by an authority's key that is no certificate and no list.
+pub(crate) async fn control_signature(
     app: &App,
     authority: &Authority,
     subject: String,

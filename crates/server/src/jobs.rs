@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use skink_model::{AuthorityState, CrlKind, Stamp};
+use skink_model::{AuthorityState, CrlKind, CrlRow, Stamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -40,21 +40,29 @@ async fn renewals(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Every authority whose key signs says anew what is revoked, in time.
+/// Every authority whose key signs says anew what is revoked, in time. One that cannot is told of,
+/// and keeps no other from it.
 async fn lists(app: &App) -> Result<()> {
-    let now = app.now();
     let current = crate::db::current_crls(app).await?;
     for row in current.iter().filter(|row| row.kind == CrlKind::Routine) {
-        let Some(facts) = &row.signed else { continue };
-        let age = now.since(facts.this_update);
-        if row.scope.starts_with("root/") || age < app.settings().crl_refresh() {
-            continue;
+        if let Err(error) = list(app, row).await {
+            let (scope, error) = (&row.scope, chain(&error));
+            tracing::error!(crl.scope = scope, error, "a list was not renewed; it is tried again");
         }
-        let authority = app.authority(&row.authority).await?;
-        let signs = [AuthorityState::Active, AuthorityState::Retiring].contains(&authority.state);
-        if signs && !authority.closed {
-            crl::publish(app, &authority.id, Stamp::server(now)).await?;
-        }
+    }
+    Ok(())
+}
+
+async fn list(app: &App, row: &CrlRow) -> Result<()> {
+    let (now, Some(facts)) = (app.now(), &row.signed) else { return Ok(()) };
+    let age = now.since(facts.this_update);
+    if row.scope.starts_with(crl::OF_ROOT) || age < app.settings().crl_refresh() {
+        return Ok(());
+    }
+    let authority = app.authority(&row.authority).await?;
+    let signs = [AuthorityState::Active, AuthorityState::Retiring].contains(&authority.state);
+    if signs && !authority.closed {
+        crl::publish(app, &authority.id, Stamp::server(now)).await?;
     }
     Ok(())
 }
@@ -71,8 +79,12 @@ async fn packages(app: &App) -> Result<()> {
 async fn delegates(app: &App) -> Result<()> {
     for authority in crate::db::authorities(app).await? {
         let issues = authority.state == AuthorityState::Active && authority.frozen.is_none();
-        if issues && authority.crl_uri.is_some() && authority.parent.is_some() {
-            responders::renew_if_due(app, &authority.id).await?;
+        if !issues || authority.crl_uri.is_none() || authority.parent.is_none() {
+            continue;
+        }
+        if let Err(error) = responders::renew_if_due(app, &authority.id).await {
+            let error = chain(&error);
+            tracing::error!(authority.id = %authority.id, error, "no responder; it is tried again");
         }
     }
     Ok(())

@@ -18,6 +18,9 @@ use crate::app::App;
 use crate::crl;
 use crate::failure::{Failure, Result};
 
+/// A package lives at least so long.
+const LEAST_LIFE: Duration = Duration::from_mins(2);
+
 /// The one stream that there is so far.
 pub(crate) const STREAM: &str = "main";
 
@@ -29,8 +32,8 @@ pub(crate) async fn publish(
     incident: Option<IncidentId>,
 ) -> Result<PackageRef> {
     let _one_at_a_time = app.publishing().lock().await;
-    let contents = contents(app).await?;
     let now = app.now();
+    let contents = contents(app, now).await?;
     let newest = crate::db::latest_package(app).await?.map(|row| row.issued_at);
     crl::clock_is_not_behind(now, newest)?;
     let edition = next_edition(app, &contents.signer).await?;
@@ -132,7 +135,7 @@ impl Contents {
     }
 }
 
-async fn contents(app: &App) -> Result<Contents> {
+async fn contents(app: &App, now: Time) -> Result<Contents> {
     let issuers = crate::db::issuers(app).await?;
     let kind_of = |one: &Authority| {
         issuers.iter().find(|issuer| issuer.name == one.issuer).map(|issuer| issuer.kind)
@@ -154,12 +157,12 @@ async fn contents(app: &App) -> Result<Contents> {
         entries.extend(entry(one, kind));
     }
     for row in crate::db::current_crls(app).await? {
-        if !travels(&row, &entries) {
+        let end = row.signed.as_ref().map(|facts| facts.next_update);
+        if !travels(&row, &entries) || has_ended(&row.scope, end, now) {
             continue;
         }
         let der = crate::db::crl_der(app, &row.scope, row.number).await?;
         let size = u64::try_from(der.len()).unwrap_or(u64::MAX);
-        let end = row.signed.as_ref().map(|facts| facts.next_update);
         first_end = first_end.into_iter().chain(end).min();
         crls.push(trust::CrlEntry {
             scope: crl::path(&row.scope),
@@ -186,6 +189,16 @@ fn travels(row: &CrlRow, entries: &[trust::AuthorityEntry]) -> bool {
     let trusted =
         entries.iter().any(|entry| entry.id == row.authority.as_str() && entry.state.is_trusted());
     row.kind != CrlKind::Final && (by_root || trusted)
+}
+
+/// A list that has ended stays behind: with it in it the package would have expired when it is
+/// published, and nobody would take it. Agents go on holding what the root said before.
+fn has_ended(scope: &str, end: Option<Time>, now: Time) -> bool {
+    let ended = end.is_some_and(|end| end <= now.plus(LEAST_LIFE));
+    if ended {
+        tracing::error!(crl.scope = scope, "a list has ended: it is in no package until renewed");
+    }
+    ended
 }
 
 fn entry(one: &Authority, kind: trust::AuthorityKind) -> Option<trust::AuthorityEntry> {

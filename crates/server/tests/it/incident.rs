@@ -110,6 +110,9 @@ impl Party {
             let ask = json!({"purpose": "canary", "issuer": "workloads", "csr_pem": csr});
             let canary = self.enrolled.api.post("/agent/v1/certificates", &ask).await.ok();
             self.canaries.push(canary["authority"].as_str().unwrap().to_owned());
+        }
+        // Again each time: the package may have changed between the poll and the look at it.
+        if successor {
             let mut barrier = proof.clone();
             barrier["authority"] = json!(self.successor);
             barrier["handshakes"] = json!(3);
@@ -315,7 +318,7 @@ async fn a_server_that_is_restarted_again_and_again_gets_there() {
     server.running.stop().await;
 }
 
-async fn events_of(server: &TestServer, id: &str) -> Vec<Value> {
+pub(crate) async fn events_of(server: &TestServer, id: &str) -> Vec<Value> {
     let path = format!("/api/v1/incidents/{id}/events?limit=500");
     let page = server.operator("lea").get(&path).await.ok();
     page["items"].as_array().unwrap().clone()

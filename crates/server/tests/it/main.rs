@@ -10,4 +10,5 @@ mod incident;
 mod recovery;
 mod responder;
 mod secrets;
+mod upkeep;
 mod walking_line;

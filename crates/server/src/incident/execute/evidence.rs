@@ -1,7 +1,9 @@
 //! Step 3: a copy of what an investigation will need, with a manifest of digests.
 //!
-//! The manifest's own digest goes into the journal, whose head goes out with every trust package:
-//! the agents are its witnesses.
+//! The manifest is signed with the control authority's key, and its own digest goes into the journal,
+//! whose head goes out with every trust package: the agents are its witnesses. What was recorded once
+//! is never written over: after a crash it is taken as it is, or, where the files are not what was
+//! recorded, left as it is beside a new copy.
 
 use std::path::Path;
 
@@ -18,8 +20,14 @@ use crate::files;
 
 const MANIFEST: &str = "manifest.json";
 
+const SIGNATURE: &str = "manifest.json.sig";
+
 pub(super) async fn snapshot(scene: Scene<'_>, pass: EvidencePass) -> Result<Came> {
-    let dir = scene.dir().join("evidence").join(pass.as_str());
+    let folder = match folder(scene, pass).await? {
+        Folder::Whole(kept) => return Ok(came(kept)),
+        Folder::Free(folder) => folder,
+    };
+    let dir = scene.dir().join("evidence").join(&folder);
     files::private_dir(&dir).map_err(Failure::Io)?;
     database(scene, &dir).await?;
     write(&dir, "journal.jsonl", &journal_lines(scene).await?)?;
@@ -27,17 +35,68 @@ pub(super) async fn snapshot(scene: Scene<'_>, pass: EvidencePass) -> Result<Cam
     write(&dir, "keys.json", &provider_state(scene).await?)?;
     let names = ["skink.db", "journal.jsonl", "configuration.toml", "keys.json"];
     let mut kept = names.iter().map(|name| digest(&dir, name)).collect::<Result<Vec<_>>>()?;
+    let signer = crate::ceremonies::control(scene.app).await?;
     let manifest = serde_json::to_vec_pretty(&json!({
-        "incident": scene.incident(), "pass": pass.as_str(), "files": kept,
+        "incident": scene.incident(), "pass": pass.as_str(), "signed_by": signer.id, "files": kept,
     }));
-    write(&dir, MANIFEST, &manifest.map_err(Failure::Encode)?)?;
+    let manifest = manifest.map_err(Failure::Encode)?;
+    let subject = format!("{}/evidence:{folder}", scene.incident());
+    let signature = crate::ceremonies::control_signature(scene.app, &signer, subject, &manifest);
+    write(&dir, SIGNATURE, &signature.await?)?;
+    write(&dir, MANIFEST, &manifest)?;
+    kept.push(digest(&dir, SIGNATURE)?);
     kept.push(digest(&dir, MANIFEST)?);
-    let evidence = kept.last().map(|file| file.digest.clone()).unwrap_or_default();
-    preserve(scene, pass, &kept).await?;
+    preserve(scene, &folder, &kept).await?;
     for file in &mut kept {
-        file.name = format!("{pass}/{}", file.name);
+        file.name = format!("{folder}/{}", file.name);
     }
-    Ok(Came::Done(Outcome::Snapshot { files: kept }, evidence))
+    Ok(came(kept))
+}
+
+/// The manifest comes last, and its digest stands for the rest.
+fn came(files: Vec<SnapshotFile>) -> Came {
+    let evidence = files.last().map(|file| file.digest.clone()).unwrap_or_default();
+    Came::Done(Outcome::Snapshot { files }, evidence)
+}
+
+/// Where a pass is written.
+enum Folder {
+    /// It is there, as it was recorded before a crash.
+    Whole(Vec<SnapshotFile>),
+    /// Nothing was recorded of this folder.
+    Free(String),
+}
+
+async fn folder(scene: Scene<'_>, pass: EvidencePass) -> Result<Folder> {
+    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let rows = records::evidence(&mut snapshot, scene.incident()).await?;
+    drop(snapshot);
+    let all = scene.dir().join("evidence");
+    let mut folder = pass.to_string();
+    for number in 2_u32.. {
+        let mut recorded: Vec<SnapshotFile> =
+            rows.iter().filter_map(|row| of_folder(row, &folder)).collect();
+        if recorded.is_empty() {
+            break;
+        }
+        if recorded.iter().all(|file| digest(&all, &file.name).is_ok_and(|found| found == *file)) {
+            recorded.sort_by_key(|file| file.name.ends_with(MANIFEST));
+            return Ok(Folder::Whole(recorded));
+        }
+        tracing::error!(
+            incident.id = %scene.incident(),
+            evidence.folder = folder,
+            "evidence is not what was recorded: it is left as it is, and taken once more"
+        );
+        folder = format!("{pass}-{number}");
+    }
+    Ok(Folder::Free(folder))
+}
+
+fn of_folder(row: &Evidence, folder: &str) -> Option<SnapshotFile> {
+    row.name.strip_prefix(folder)?.strip_prefix('/')?;
+    let digest = row.digest.to_string();
+    Some(SnapshotFile { name: row.name.clone(), digest, bytes: row.size })
 }
 
 /// The database has no keys in it; shares of kits that wait for their second person are left out.
@@ -91,14 +150,14 @@ fn digest(dir: &Path, name: &str) -> Result<SnapshotFile> {
     })
 }
 
-async fn preserve(scene: Scene<'_>, pass: EvidencePass, kept: &[SnapshotFile]) -> Result<()> {
+async fn preserve(scene: Scene<'_>, folder: &str, kept: &[SnapshotFile]) -> Result<()> {
     let at = scene.app.now();
     let row = |file: &SnapshotFile| {
         let digest = file.digest.parse().map_err(|_| Failure::Bug("a digest of our own"))?;
         Ok(Evidence {
             incident: scene.incident().clone(),
-            name: format!("{pass}/{}", file.name),
-            file: format!("{}/evidence/{pass}/{}", scene.incident(), file.name),
+            name: format!("{folder}/{}", file.name),
+            file: format!("{}/evidence/{folder}/{}", scene.incident(), file.name),
             size: file.bytes,
             digest,
             at,
