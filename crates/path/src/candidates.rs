@@ -111,6 +111,8 @@ impl<'w, 'a> Search<'w, 'a> {
         } else if !found {
             let message = format!("no certificate at hand has the subject {}", last.issuer());
             let finding = Finding::error(Code::IssuerNotFound, last, message);
+            let wanted = format_args!("a certificate with the subject {}", last.issuer());
+            let finding = finding.with(wanted, "none of that name");
             self.reject(path.to_vec(), false, vec![finding]);
         }
         Ok(None)
@@ -207,6 +209,7 @@ impl<'w, 'a> Search<'w, 'a> {
         let most = self.world.options.max_intermediates;
         let message = format!("more than {most} intermediate certificates");
         let finding = Finding::of_path(Code::TooLong, message);
+        let finding = finding.with(format_args!("at most {most} intermediates"), "more");
         self.reject(path, false, vec![finding]);
     }
 

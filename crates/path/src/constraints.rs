@@ -47,7 +47,9 @@ pub(crate) fn judge(
         for name in names {
             work.steps((permitted.len() + excluded.len()).div_ceil(COMPARISONS))?;
             if let Some(message) = broken(&name, &permitted, &excluded) {
-                findings.push(Finding::error(Code::NameConstraint, certificate, message));
+                let finding = Finding::error(Code::NameConstraint, certificate, message);
+                let allowed = format_args!("names that {} may give", issuer.subject());
+                findings.push(finding.with(allowed, name));
             }
         }
     }

@@ -86,7 +86,8 @@ fn denied(certificate: &Certificate, options: &Options<'_>, findings: &mut Vec<F
     let digest = certificate.public_key().digest();
     if options.denied.is_some_and(|denied| denied.contains(&digest)) {
         let message = format!("the key of {} is denied", certificate.subject());
-        findings.push(Finding::error(Code::DeniedKey, certificate, message));
+        let finding = Finding::error(Code::DeniedKey, certificate, message);
+        findings.push(finding.with("a key that is not denied", digest));
     }
 }
 
@@ -116,11 +117,46 @@ fn end_entity(leaf: &Certificate, options: &Options<'_>, findings: &mut Vec<Find
     }
     let required = options.profile == Profile::Webpki;
     purpose(leaf, options.purpose, required, findings);
-    // An RSA key exchange needs no signature; TLS 1.3 has none.
-    let enciphers = options.profile == Profile::Rfc5280
-        && leaf.key_usage().is_some_and(|usage| usage.contains(KeyUsage::KEY_ENCIPHERMENT));
-    if options.purpose != Purpose::Any && !enciphers {
-        usage(leaf, KeyUsage::DIGITAL_SIGNATURE, findings);
+    if let Some(given) = leaf.key_usage().filter(|given| !may_be_used(*given, options)) {
+        let message = "keyUsage lacks digitalSignature".to_owned();
+        let finding = Finding::error(Code::KeyUsage, leaf, message);
+        findings.push(finding.with(KeyUsage::DIGITAL_SIGNATURE, given));
+    }
+    if options.purpose == Purpose::TimeStamping {
+        time_stamping(leaf, findings);
+    }
+}
+
+/// Whether a keyUsage goes with the purpose (RFC 5280 §4.2.1.12). The strict profile is that of TLS
+/// 1.3, where servers and clients sign; an RSA key exchange needs no signature.
+fn may_be_used(given: KeyUsage, options: &Options<'_>) -> bool {
+    const SIGNS: KeyUsage = KeyUsage::DIGITAL_SIGNATURE;
+    const COMMITS: KeyUsage = KeyUsage::NON_REPUDIATION;
+    const ENCIPHERS: KeyUsage = KeyUsage::KEY_ENCIPHERMENT;
+    const AGREES: KeyUsage = KeyUsage::KEY_AGREEMENT;
+    let strict = options.profile == Profile::Webpki;
+    let one_of: &[KeyUsage] = match options.purpose {
+        Purpose::Any => return true,
+        Purpose::Server if !strict => &[SIGNS, ENCIPHERS, AGREES],
+        Purpose::Client if !strict => &[SIGNS, AGREES],
+        Purpose::Server | Purpose::Client | Purpose::CodeSigning | Purpose::TrustPackage => {
+            &[SIGNS]
+        }
+        Purpose::EmailProtection => &[SIGNS, COMMITS, ENCIPHERS, AGREES],
+        Purpose::TimeStamping | Purpose::OcspSigning => &[SIGNS, COMMITS],
+    };
+    one_of.iter().any(|usage| given.contains(*usage))
+}
+
+/// A time stamper's key is for nothing else, and its certificate says so critically.
+fn time_stamping(leaf: &Certificate, findings: &mut Vec<Finding>) {
+    let Some(extension) = leaf.extension(oid::EXTENDED_KEY_USAGE) else { return };
+    let sole = leaf.extended_key_usages() == [oid::TIME_STAMPING];
+    if !(sole && extension.critical) {
+        let message = "its extKeyUsage must be critical and for time stamping alone".to_owned();
+        let finding = Finding::error(Code::Purpose, leaf, message).by("RFC 3161 §2.3");
+        let found = if sole { "not critical" } else { "other purposes" };
+        findings.push(finding.with("timeStamping alone, critical", found));
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn judge(
         let self_issued = is_self_issued(certificate);
         state.take(&said, left == 0 || !self_issued, work)?;
         if state.is_refused() {
-            findings.push(unsatisfied(certificate));
+            findings.push(unsatisfied(certificate, options));
             return Ok(());
         }
         if left > 0 {
@@ -74,14 +74,16 @@ pub(crate) fn judge(
         }
     }
     if state.explicit == 0 && !state.satisfies(initial.as_ref(), work)? {
-        findings.push(unsatisfied(&path[0]));
+        findings.push(unsatisfied(&path[0], options));
     }
     Ok(())
 }
 
-fn unsatisfied(certificate: &Certificate) -> Finding {
+fn unsatisfied(certificate: &Certificate, options: &Options<'_>) -> Finding {
     let message = "a policy is required, and none holds along the whole path".to_owned();
-    Finding::error(Code::Policy, certificate, message)
+    let wanted: Vec<_> = options.policies.iter().map(ToString::to_string).collect();
+    let wanted = if wanted.is_empty() { "any policy".to_owned() } else { wanted.join(" or ") };
+    Finding::error(Code::Policy, certificate, message).with(wanted, "none that is valid")
 }
 
 /// The policies that are acceptable; none for any. An anchor limits them (RFC 5937 §3.2).

@@ -15,6 +15,7 @@ use crate::work::{Spent, Work};
 use crate::world::World;
 
 /// One certificate whose revocation is looked at.
+#[derive(Clone, Copy)]
 struct Question<'q> {
     certificate: &'q Certificate,
     issuer: &'q Certificate,
@@ -75,7 +76,7 @@ fn judge_one(
     let certificate = question.certificate;
     let good = match ocsp::status(question, world, work, findings)? {
         ocsp::Status::Revoked(message) => {
-            findings.push(Finding::error(Code::Revoked, certificate, message));
+            findings.push(revoked(certificate, message));
             return Ok(());
         }
         ocsp::Status::Good => true,
@@ -83,7 +84,7 @@ fn judge_one(
     };
     let answer = crl::ask(question, world, work, findings)?;
     if let Some(message) = answer.revoked {
-        findings.push(Finding::error(Code::Revoked, certificate, message));
+        findings.push(revoked(certificate, message));
     }
     if let Some((code, message)) = answer.missing
         && !good
@@ -91,4 +92,10 @@ fn judge_one(
         findings.push(Finding::error(code, certificate, message));
     }
     Ok(())
+}
+
+fn revoked(certificate: &Certificate, message: String) -> Finding {
+    let found = format!("serial {} {message}", certificate.serial());
+    let finding = Finding::error(Code::Revoked, certificate, message);
+    finding.with("a certificate that is not revoked", found)
 }

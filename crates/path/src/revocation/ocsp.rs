@@ -1,5 +1,6 @@
 //! What the OCSP responses at hand say about one certificate.
 
+use skink_x509::Certificate;
 use skink_x509::ocsp::{BasicResponse, CertStatus};
 
 use super::Question;
@@ -72,5 +73,31 @@ fn refusal(
     for _ in 0..=response.certificates().len() {
         work.signature()?;
     }
-    Ok(response.verify(question.issuer, world.options.time).err().map(|why| why.to_string()))
+    if let Err(why) = response.verify(question.issuer, world.options.time) {
+        return Ok(Some(why.to_string()));
+    }
+    for delegate in response.certificates() {
+        if is_revoked(delegate, question, world, work)? {
+            return Ok(Some("the OCSP responder's own certificate is revoked".to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a CRL of the issuer revokes a delegate's certificate, where that may be asked (RFC 6960
+/// §4.2.2.2.1). That there is no CRL speaks against nobody: the issuer lets responders answer.
+fn is_revoked(
+    delegate: &Certificate,
+    question: &Question<'_>,
+    world: &World<'_>,
+    work: &mut Work,
+) -> Result<bool, Spent> {
+    let of_issuer = delegate.issuer() == question.issuer.subject();
+    let asked = question.judged.contains(&delegate.fingerprint());
+    if !of_issuer || asked || super::is_exempt(delegate) {
+        return Ok(false);
+    }
+    let judged = [question.judged, &[delegate.fingerprint()]].concat();
+    let about = Question { certificate: delegate, judged: &judged, ..*question };
+    Ok(super::crl::ask(&about, world, work, &mut Vec::new())?.revoked.is_some())
 }

@@ -15,6 +15,7 @@ mod oracle;
 mod order;
 mod policies;
 mod policy_rules;
+mod purposes;
 mod revocation;
 mod shape;
 mod signers;

@@ -112,3 +112,25 @@ fn a_denied_responder_is_not_believed() {
     let result = validate(&pki.leaf, &bundle, &anchors, &[], &options);
     assert_eq!(first(result), Code::NoCrl);
 }
+
+#[test]
+fn a_revoked_responder_is_not_believed() {
+    let pki = TestPki::new();
+    let (delegate, certificate) = responder(&pki.issuer, oid::OCSP_SIGNING);
+    let entry = pki.issuer.revoked(&certificate);
+    let ocsp = [answer(&pki, GOOD, &delegate, &[certificate], NOW.plus(DAY))];
+    let options =
+        Options { ocsp: &ocsp, ..Options::new(NOW, Purpose::Server).checking(Revocation::Leaf) };
+    let bundle = [pki.issuer.certificate.clone()];
+    let anchors = [pki.root.certificate.clone()];
+    let judge = |entries| {
+        let list = pki.issuer.crl(1, None, entries);
+        validate(&pki.leaf, &bundle, &anchors, &[list], &options)
+    };
+    let unused = |note: &skink_path::Finding| note.code == Code::OcspUnusable;
+    let path = judge(vec![]).unwrap();
+    assert!(!path.notes().iter().any(unused));
+    // The leaf is good by the list; the responder's word no longer counts.
+    let path = judge(vec![entry]).unwrap();
+    assert!(path.notes().iter().any(unused));
+}

@@ -4,7 +4,7 @@ use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use der::{Decode, Encode, Sequence, Tag};
 
 use super::request::read_nonce;
-use super::single::read_time;
+use super::single::{read_time, refuse_critical};
 use super::{CertId, HashAlgorithm, ResponseStatus, SingleResponse};
 use crate::raw_sequence::RawSequence;
 use crate::{
@@ -114,6 +114,7 @@ impl BasicResponse {
             None => Vec::new(),
         };
         let data = Data::read(raw.tbs.0)?;
+        refuse_critical(&data.extensions)?;
         Ok(Self {
             tbs: raw.tbs.to_der().map_err(malformed())?,
             signature_algorithm: SignatureAlgorithm::from_identifier_content(raw.algorithm.0),

@@ -5,7 +5,7 @@ use der::{Decode, Encode, Tag};
 
 use super::CertId;
 use crate::crl::Reason;
-use crate::{EncodeError, ParseError, Time, tlv};
+use crate::{EncodeError, Extension, ParseError, Time, oid, tlv};
 
 /// What is known about a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,11 @@ impl SingleResponse {
             .transpose()?
             .map(read_time)
             .transpose()?;
+        if let Some(list) = rest.iter().find(|field| field.header().tag() == tlv::context(1, true))
+        {
+            let list = tlv::content(list.value(), Tag::Sequence).map_err(malformed())?;
+            refuse_critical(&Extension::list(list)?)?;
+        }
         Ok(Self {
             cert_id: CertId::from_der(&id.to_der().map_err(malformed())?)?,
             status: CertStatus::read(*status)?,
@@ -116,6 +121,16 @@ impl SingleResponse {
             next_update,
         })
     }
+}
+
+/// A reader that does not know a critical extension must not use what it stands in (RFC 6960 §4.4).
+pub(super) fn refuse_critical(extensions: &[Extension]) -> Result<(), ParseError> {
+    const KNOWN: [oid::ObjectIdentifier; 2] = [oid::OCSP_NONCE, oid::OCSP_EXTENDED_REVOKE];
+    if extensions.iter().any(|it| it.critical && !KNOWN.contains(&it.oid)) {
+        let rule = "has a critical extension that is not understood";
+        return Err(ParseError::rule("an OCSP response", rule));
+    }
+    Ok(())
 }
 
 pub(super) fn time_der(time: Time) -> Result<Vec<u8>, EncodeError> {
