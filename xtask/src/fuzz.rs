@@ -18,6 +18,12 @@ pub(crate) struct Options {
     target: Option<String>,
 }
 
+/// Every target, a minute in all.
+pub(crate) fn for_a_minute() -> Result<()> {
+    let count = u32::try_from(targets()?.len()).context("there are so many targets")?;
+    run(&Options { seconds: 60u32.div_ceil(count), target: None })
+}
+
 /// Runs the targets; an input that breaks one is left in `fuzz/artifacts`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let tools = Tools::install_for_fuzzing()?;

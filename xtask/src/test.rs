@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::drills::{self, Drill};
 use crate::tools::Tools;
-use crate::{check_deps, shell};
+use crate::{check_deps, fuzz, shell};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -26,12 +26,13 @@ enum Step {
     Advisories,
     Test,
     DocTest,
+    Fuzz,
     Drill,
     Sabotage,
     Crash,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step::Fmt,
     Step::CheckDeps,
     Step::Deny,
@@ -39,6 +40,7 @@ const STEPS: [Step; 10] = [
     Step::Clippy,
     Step::Test,
     Step::DocTest,
+    Step::Fuzz,
     Step::Drill,
     Step::Sabotage,
     Step::Crash,
@@ -104,6 +106,7 @@ fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
         Step::DocTest => {
             shell::run(&mut tools.cargo(["test", "--doc", "--workspace", "--locked"]))?;
         }
+        Step::Fuzz => fuzz::for_a_minute()?,
         Step::Drill => drills::run_all(&[Drill::theft(20, 1), Drill::rotation(8, 1)])?,
         Step::Sabotage => {
             let all = drills::PROTECTIONS.map(|protection| Drill::sabotaged(6, protection));
