@@ -126,10 +126,13 @@ impl<'w, 'a> Search<'w, 'a> {
     ) -> Result<Vec<&'w Candidate<'a>>, Spent> {
         let all = self.world.with_subject(last.issuer());
         self.work.steps(all.len())?;
+        // A certificate that is an anchor itself is a path by itself, not one of two.
+        let pins = path.len() == 1 && self.world.options.profile == Profile::Rfc5280;
         let mut issuers: Vec<_> = all
             .iter()
             .filter(|issuer| issuer.is_anchor || !repeats(path, issuer.certificate))
             .filter(|issuer| self.role.may_issue(issuer.certificate))
+            .filter(|issuer| !(pins && issuer.is_anchor && issuer.certificate == last))
             .collect();
         if issuers.len() < 2 {
             return Ok(issuers);

@@ -245,4 +245,7 @@ fn a_pinned_end_entity_is_a_path_by_itself_outside_the_strict_profile() {
     assert_eq!(path.certificates(), std::slice::from_ref(&pinned));
     assert_eq!(first(judge(NOW.plus(60 * DAY), Profile::Rfc5280)), Code::Expired);
     assert_eq!(first(judge(NOW, Profile::Webpki)), Code::IssuerNotFound);
+    let options = Options { profile: Profile::Rfc5280, ..Options::new(NOW, Purpose::Any) };
+    let own = std::slice::from_ref(&root.certificate);
+    assert_eq!(validate(&root.certificate, own, own, &[], &options).unwrap().certificates(), own);
 }
