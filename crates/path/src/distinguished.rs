@@ -1,18 +1,21 @@
 //! Distinguished names, compared as RFC 5280 §7.1 asks: text in any string type and any case, with
 //! any spacing.
 
+use std::sync::Arc;
+
 use der::asn1::{AnyRef, BmpString};
 use der::{Decode, Reader as _, SliceReader, Tag, Tagged as _};
 use skink_x509::{Certificate, Name};
 
-/// A name in a form in which equal names have equal bytes: one member for each relative name.
+/// A name in a form in which equal names have equal bytes: one member for each relative name. Cheap
+/// to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Canonical(Vec<Vec<u8>>);
+pub(crate) struct Canonical(Arc<[Vec<u8>]>);
 
 impl Canonical {
     pub(crate) fn of(name: &Name) -> Self {
         // A name was checked when it was made; one that breaks off is equal to nothing useful.
-        Self(rdns(name.to_der()).unwrap_or_else(|_| vec![name.to_der().to_vec()]))
+        Self(rdns(name.to_der()).unwrap_or_else(|_| vec![name.to_der().to_vec()]).into())
     }
 
     /// Whether the name begins with all of `base`.
@@ -22,9 +25,9 @@ impl Canonical {
 
     /// The name with one relative name more, given as the content of its `SET`.
     pub(crate) fn with_relative(&self, content: &[u8]) -> Option<Self> {
-        let mut longer = self.0.clone();
+        let mut longer = self.0.to_vec();
         longer.push(rdn(content).ok()?);
-        Some(Self(longer))
+        Some(Self(longer.into()))
     }
 }
 

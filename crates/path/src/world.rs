@@ -48,11 +48,12 @@ impl<'a> World<'a> {
         let others =
             untrusted.iter().map(|certificate| Candidate { certificate, is_anchor: false });
         let mut seen = HashSet::new();
+        let mut names = Names::default();
         for candidate in anchors.chain(others) {
             if !seen.insert(candidate.certificate.fingerprint()) {
                 continue;
             }
-            let subject = Canonical::of(candidate.certificate.subject());
+            let subject = names.canonical(candidate.certificate.subject());
             by_subject.entry(subject).or_default().push(candidate);
         }
         // Neither the order in which a peer sends nor what it sends twice may change a verdict.
@@ -87,10 +88,11 @@ impl<'a> World<'a> {
     pub(crate) fn distances(&self) -> &HashMap<Fingerprint, u32> {
         self.distances.get_or_init(|| {
             let mut issued: HashMap<Canonical, ByKey<'_>> = HashMap::new();
+            let mut names = Names::default();
             let all = || self.by_subject.values().flatten();
             for candidate in all().filter(|candidate| !candidate.is_anchor) {
                 let certificate = candidate.certificate;
-                let by_key = issued.entry(Canonical::of(certificate.issuer())).or_default();
+                let by_key = issued.entry(names.canonical(certificate.issuer())).or_default();
                 by_key.entry(certificate.authority_key_id()).or_default().push(certificate);
             }
             let mut distances = HashMap::new();
@@ -99,7 +101,7 @@ impl<'a> World<'a> {
             for distance in 0.. {
                 let mut next = Vec::new();
                 for issuer in level {
-                    if let Some(by_key) = issued.get_mut(&Canonical::of(issuer.subject())) {
+                    if let Some(by_key) = issued.get_mut(&names.canonical(issuer.subject())) {
                         next.extend(take_below(by_key, issuer.subject_key_id()));
                     }
                 }
@@ -111,6 +113,16 @@ impl<'a> World<'a> {
             }
             distances
         })
+    }
+}
+
+/// Names that were met, each made canonical once: a bundle of many certificates has few.
+#[derive(Default)]
+struct Names<'a>(HashMap<&'a [u8], Canonical>);
+
+impl<'a> Names<'a> {
+    fn canonical(&mut self, name: &'a Name) -> Canonical {
+        self.0.entry(name.to_der()).or_insert_with(|| Canonical::of(name)).clone()
     }
 }
 
