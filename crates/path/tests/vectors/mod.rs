@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The folder of vectors with that name: in `SKINK_TEST_DATA`, or beside the repository. Where it is
+/// The folder of vectors with that name: where `SKINK_VECTORS` or `SKINK_TEST_DATA` says, or beside
+/// the repository. Where it is
 /// missing the test is skipped, and says so; it fails under `CI=true` beside a `../shared` without
 /// it.
 pub(crate) fn folder(name: &str) -> Option<PathBuf> {
     let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
-    let data = std::env::var_os("SKINK_TEST_DATA").map(PathBuf::from);
+    let named = ["SKINK_VECTORS", "SKINK_TEST_DATA"].iter().find_map(std::env::var_os);
+    let data = named.map(PathBuf::from);
     let given = data.is_some();
     let folder = data.unwrap_or_else(|| beside.join("data")).join(name);
     if folder.is_dir() {
         return Some(folder);
     }
     let ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!given, "SKINK_TEST_DATA has no folder {name}");
+    assert!(!given, "the folder of vectors has no {name}");
     assert!(!(ci && beside.is_dir()), "../shared has no folder data/{name}, and CI wants it");
     println!("skipped: no test vectors in {}", folder.display());
     None
