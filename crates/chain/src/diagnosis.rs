@@ -199,14 +199,17 @@ impl<'s> Examined<'s> {
         let judgement = question.judge();
         let all: Vec<_> =
             bag.certificates.iter().chain(anchors).map(|it| it.certificate.clone()).collect();
-        // The accepted path is the chain; otherwise what hangs together.
-        let chain = if judgement.is_accepted() {
-            judgement.path.clone()
+        // A path that the engine found is the chain, whatever is wrong with it; otherwise what hangs
+        // together by good signatures.
+        let (chain, presented_chain) = if judgement.reached_anchor {
+            let is_sent = |it: &&Certificate| presented.contains(it);
+            let sent = judgement.path.iter().take_while(is_sent).cloned().collect();
+            (judgement.path.clone(), sent)
         } else {
-            structure::chain(&leaf.certificate, &all)
+            let sent = structure::chain(&leaf.certificate, presented);
+            (structure::chain(&leaf.certificate, &all), sent)
         };
         let disorder = Disorder::of(presented, &chain);
-        let presented_chain = structure::chain(&leaf.certificate, presented);
         Self { symptoms, leaf, judgement, chain, disorder, presented_chain }
     }
 
@@ -262,10 +265,15 @@ impl<'s> Examined<'s> {
         let top = self.presented_chain.last().unwrap_or(&self.leaf.certificate);
         let is_anchor =
             |it: &Certificate| self.symptoms.anchors.iter().any(|a| a.certificate == *it);
-        let issuer_is_anchor = self.symptoms.anchors.iter().any(|anchor| {
-            anchor.certificate.subject() == top.issuer()
-                && top.verify_signed_by(anchor.certificate.public_key()).is_ok()
-        });
+        let sent = self.presented_chain.len();
+        let issuer_is_anchor = if self.judgement.reached_anchor {
+            sent > 0 && sent + 1 >= self.chain.len()
+        } else {
+            self.symptoms.anchors.iter().any(|anchor| {
+                anchor.certificate.subject() == top.issuer()
+                    && top.verify_signed_by(anchor.certificate.public_key()).is_ok()
+            })
+        };
         if is_self_signed(top) || is_anchor(top) || issuer_is_anchor {
             let summary =
                 format!("the chain is complete, {} certificates", self.presented_chain.len());
