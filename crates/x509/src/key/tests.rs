@@ -190,3 +190,18 @@ fn dsa_keys_are_read_in_certificates_only_and_panic_at_nothing() {
     let whole = PublicKey::from_certificate(&key(&p, &q, &[2], &[3])).unwrap();
     assert_eq!(heir.with_parameters_of(&whole).unwrap(), whole);
 }
+
+#[test]
+fn a_key_is_sound_whatever_hash_it_was_first_used_with() {
+    let spki = ec_pair().public_key().as_der().unwrap().as_ref().to_vec();
+    let algorithms = [
+        SignatureAlgorithm::EcdsaSha1,
+        SignatureAlgorithm::EcdsaSha384,
+        SignatureAlgorithm::EcdsaSha256,
+    ];
+    for first in algorithms {
+        let key = PublicKey::from_certificate(&spki).unwrap();
+        assert_eq!(key.danger_verify(first, b"", b""), Err(BadSignature));
+        assert!(key.is_sound(), "{first}");
+    }
+}

@@ -112,6 +112,12 @@ impl PublicKey {
         if *of == algorithm { parsed.as_ref() } else { None }
     }
 
+    /// Whether the library takes the key for this algorithm.
+    pub(super) fn parses_for(&self, algorithm: SignatureAlgorithm) -> bool {
+        let verifier = self.verifier(algorithm);
+        verifier.is_some_and(|it| ParsedPublicKey::new(it, self.raw()).is_ok())
+    }
+
     /// The library's verifier, where it has one. RSA above 8192 bits has none.
     fn verifier(
         &self,
