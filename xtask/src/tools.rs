@@ -10,9 +10,14 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 /// Programs that tests call, with the Debian package that brings each.
-const DEBIAN: [(&str, &str); 7] = [
+const DEBIAN: [(&str, &str); 12] = [
     ("openssl", "openssl"),
     ("nginx", "nginx-light"),
+    ("apache2", "apache2"),
+    ("haproxy", "haproxy"),
+    ("certutil", "libnss3-tools"),
+    ("keytool", "default-jre-headless"),
+    ("update-ca-certificates", "ca-certificates"),
     ("curl", "curl"),
     ("python3", "python3"),
     ("xz", "xz-utils"),

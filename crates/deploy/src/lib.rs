@@ -4,7 +4,8 @@
 //! [`EndpointFiles`] are an endpoint's files, [`Target`] is the software that reads them,
 //! [`install`] changes the one under the other. [`render`] writes a trust package in the words of a
 //! [`Mechanism`]. [`tls`] builds rustls configurations from the files, new ones each time.
-//! [`probe`] makes the handshakes that prove what a relying party accepts and refuses.
+//! [`probe`] makes the handshakes that prove what a relying party accepts and refuses. [`stores`]
+//! puts roots into the stores of systems.
 
 mod command;
 mod files;
@@ -12,6 +13,7 @@ mod install;
 mod mechanism;
 pub mod probe;
 mod render;
+pub mod stores;
 mod target;
 pub mod tls;
 

@@ -14,6 +14,7 @@ mod jobs;
 mod matching;
 mod settings;
 mod show;
+mod trust;
 mod verify;
 mod watch;
 
@@ -60,6 +61,9 @@ pub enum ChainCommand {
     /// Say what expires soon, in files, folders and on servers
     #[command(long_about = watch::LONG, after_long_help = watch::EXAMPLES)]
     Watch(Box<watch::Watch>),
+    /// Put a private root into trust stores, or take it out
+    #[command(subcommand, long_about = trust::LONG)]
+    Trust(Box<trust::TrustCommand>),
 }
 
 pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
@@ -74,6 +78,7 @@ pub(crate) async fn run(command: ChainCommand, out: Output) -> Result<()> {
         ChainCommand::Explain(args) => explain::run(&args, out),
         ChainCommand::Config(args) => config::run(&args, out),
         ChainCommand::Watch(args) => watch::run(&args, out).await,
+        ChainCommand::Trust(command) => trust::run(&command, out),
     }
 }
 
