@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 /// Programs that tests call, with the Debian package that brings each.
-const DEBIAN: [(&str, &str); 12] = [
+const DEBIAN: [(&str, &str); 13] = [
     ("openssl", "openssl"),
     ("nginx", "nginx-light"),
     ("apache2", "apache2"),
@@ -23,6 +23,7 @@ const DEBIAN: [(&str, &str); 12] = [
     ("xz", "xz-utils"),
     ("kill", "procps"),
     ("mount", "mount"),
+    ("softhsm2-util", "softhsm2"),
 ];
 
 /// The fuzzing engine is C++.

@@ -49,6 +49,8 @@ pub trait Subject: Send + Sync {
 /// A call that a service may not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
+    /// [`Custody::enable`]: disabling is for good.
+    Enable,
     /// [`KeyProvider::verify`].
     Verify,
     /// [`KeyProvider::attributes`].

@@ -11,6 +11,8 @@ pub mod conformance;
 mod credential;
 mod custody;
 mod ledger;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 mod provider;
 pub mod sealed;
 mod signer;

@@ -124,6 +124,11 @@ pub(super) async fn disabling_lasts(subject: &dyn Subject) -> Checked {
     holds("the signing credential cannot enable", tried.is_err())?;
     let refused = subject.open().sign(&key, how, MESSAGE).await;
     holds("trying to enable changes nothing", refused.is_err())?;
+    if lacks(subject, Call::Enable) {
+        let enabled = custody.enable(&key).await;
+        let refused = matches!(enabled, Err(ProviderError::EnablingRefused { .. }));
+        return holds("nobody enables a key that is disabled for good", refused);
+    }
     must("enabling", custody.enable(&key).await)?;
     must("enabling again", subject.custody().enable(&key).await)?;
     must("signing again", subject.open().sign(&key, how, MESSAGE).await)?;

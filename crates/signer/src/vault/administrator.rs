@@ -54,7 +54,8 @@ impl VaultAdministrator {
         let mount = &self.mount;
         let update = "{ capabilities = [\"create\", \"update\", \"delete\"] }";
         let rules = format!(
-            "path \"{mount}/keys/+/soft-delete\" {update}\n\
+            "path \"{mount}/keys/+\" {{ capabilities = [\"read\"] }}\n\
+             path \"{mount}/keys/+/soft-delete\" {update}\n\
              path \"{mount}/keys/+/soft-delete-restore\" {update}\n\
              path \"sys/policies/acl/{signing_policy}\" \
              {{ capabilities = [\"read\", \"update\"] }}\n"

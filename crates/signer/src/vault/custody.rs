@@ -31,10 +31,13 @@ impl Custody for SoftDeleteCustody {
     }
 
     async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        exists(&self.client, key).await?;
         soft_delete(&self.client, key).await
     }
 
     async fn enable(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        // The service restores what never was, and says so with 200.
+        exists(&self.client, key).await?;
         let path = format!("{}/soft-delete-restore", Name::parse(key)?.path("keys"));
         let reply = self.client.post(&path, &json!({})).await?;
         done(&self.client, key, reply).await
@@ -89,6 +92,7 @@ impl Custody for PolicyCustody {
     }
 
     async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        exists(&self.client, key).await?;
         let (denial, rules) = (denial(&Name::parse(key)?), self.rules(key).await?);
         if rules.contains(&denial) {
             return Ok(());
@@ -97,6 +101,7 @@ impl Custody for PolicyCustody {
     }
 
     async fn enable(&self, key: &KeyUri) -> Result<(), ProviderError> {
+        exists(&self.client, key).await?;
         let (denial, rules) = (denial(&Name::parse(key)?), self.rules(key).await?);
         if !rules.contains(&denial) {
             return Ok(());
@@ -110,6 +115,12 @@ fn denial(name: &Name) -> String {
     let path = name.path("sign");
     let deny = "{ capabilities = [\"deny\"] }";
     format!("path \"{path}\" {deny}\npath \"{path}/*\" {deny}\n")
+}
+
+/// What does not exist is not disabled: a mistyped name must not look contained.
+async fn exists(client: &Client, key: &KeyUri) -> Result<(), ProviderError> {
+    let reply = client.get(&Name::parse(key)?.path("keys")).await?;
+    done(client, key, reply).await
 }
 
 pub(super) async fn soft_delete(client: &Client, key: &KeyUri) -> Result<(), ProviderError> {

@@ -2,6 +2,8 @@
 //! which each goes wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod service;
 #[cfg(feature = "vault")]
 mod vault;
