@@ -173,6 +173,7 @@ operations! {
     CreateEndpoint: Api Post "/api/v1/endpoints", OPERATE, "Registers an endpoint", (json crate::EndpointSpec) -> (json crate::Endpoint);
     ShowEndpoint: Api Get "/api/v1/endpoints/{name}", READ, "One endpoint", (none) -> (json crate::Endpoint);
     RenewEndpoint: Api Post "/api/v1/endpoints/{name}/renew", OPERATE, "Tells an endpoint's agent to renew now", (json crate::Reasoned) -> (json crate::Endpoint);
+    DisableAgent: Api Delete "/api/v1/agents/{name}", RESPOND, "Shuts an agent out, with every key it has, until it enrols again", (none) -> (none);
     ListTokens: Api Get "/api/v1/tokens", READ, "Enrolment tokens", (none) -> (list crate::Token);
     CreateToken: Api Post "/api/v1/tokens", OPERATE, "Makes an enrolment token", (json crate::NewToken) -> (json crate::TokenCreated);
     ListOperators: Api Get "/api/v1/operators", READ, "All operators", (none) -> (list crate::Operator);
@@ -190,7 +191,7 @@ operations! {
     ShowIncident: Api Get "/api/v1/incidents/{id}", READ, "All about one incident", (none) -> (json crate::Incident);
     ApproveIncident: Api Post "/api/v1/incidents/{id}/approve", DECIDE, "Approves a step", (json crate::Approve) -> (json crate::Incident);
     ReleaseKit: Api Post "/api/v1/incidents/{id}/kit", DECIDE, "Releases one custodian's share of the recovery kit", (json crate::KitRelease) -> (json crate::Incident);
-    HoldIncident: Api Post "/api/v1/incidents/{id}/hold", RESPOND, "Holds an incident: nothing new starts", (json crate::Reasoned) -> (json crate::Incident);
+    HoldIncident: Api Post "/api/v1/incidents/{id}/hold", DECIDE, "Holds an incident: nothing new starts", (json crate::Reasoned) -> (json crate::Incident);
     ResumeIncident: Api Post "/api/v1/incidents/{id}/resume", RESPOND, "Resumes a held incident", (json crate::Reasoned) -> (json crate::Incident);
     StandDownIncident: Api Post "/api/v1/incidents/{id}/stand-down", DECIDE, "Stands a false alarm down, before taint", (json crate::Reasoned) -> (json crate::Incident);
     WaiveGate: Api Post "/api/v1/incidents/{id}/waive", DECIDE, "Records an exception from a gate", (json crate::WaiverRequest) -> (json crate::Incident);

@@ -97,6 +97,11 @@ impl Api {
         self.json(path, self.request(Method::DELETE, path)?).await
     }
 
+    /// For operations that answer with nothing.
+    pub(crate) async fn delete_quietly(&self, path: &str) -> Result<()> {
+        self.send(path, self.request(Method::DELETE, path)?).await.map(drop)
+    }
+
     pub(crate) async fn text(&self, path: &str) -> Result<String> {
         let response = self.send(path, self.request(Method::GET, path)?).await?;
         let bytes = self.body(response).await?;

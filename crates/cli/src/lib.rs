@@ -21,7 +21,9 @@ mod tree;
 mod when;
 
 pub use ambient::{MachineClock, MachineRng};
-pub use commands::agent::{AgentCommand, EnrollArgs, RunArgs};
+pub use commands::agent::{
+    AgentCommand, DisableArgs, EnrollArgs, RunArgs, disable as disable_agent,
+};
 pub use commands::drill::{DrillArgs, DrillPlan};
 pub use commands::init::{InitArgs, ResolvedInit};
 pub use commands::serve::ServeArgs;

@@ -59,7 +59,18 @@ pub struct Approver {
     pub person: OperatorName,
     /// The role in which they approved.
     pub role: Role,
+    /// Who stands behind the person's registration: see [`Approver::line`].
+    #[serde(default)]
+    pub vouched_by: Option<OperatorName>,
     /// When.
     #[serde(with = "wire::millis")]
     pub at: Time,
+}
+
+impl Approver {
+    /// The first of the line of operators who registered each other down to this person. Whoever
+    /// registers a second person makes no second person of himself.
+    pub fn line(&self) -> &OperatorName {
+        self.vouched_by.as_ref().unwrap_or(&self.person)
+    }
 }

@@ -21,6 +21,15 @@ pub enum Command {
         person: OperatorName,
         /// As whom.
         role: Role,
+        /// The first of the line of operators who registered each other down to this person.
+        vouched_by: OperatorName,
+        /// When the person was registered.
+        registered: Time,
+    },
+    /// An operator is one no more: nothing that waits goes by his word.
+    Withdraw {
+        /// Who.
+        person: OperatorName,
     },
     /// Begin nothing more for now.
     Hold {
@@ -72,6 +81,27 @@ pub enum Refusal {
         person: OperatorName,
         /// What.
         approval: ApprovalOf,
+    },
+    /// One of the two has registered the other: they may be one person with two names.
+    #[error(
+        "{person} and {other} stand on one registration, {line}'s: {approval} needs a person \
+             whom neither has registered"
+    )]
+    SameLine {
+        /// Who.
+        person: OperatorName,
+        /// Who approved before.
+        other: OperatorName,
+        /// Who registered both, or is one of them.
+        line: OperatorName,
+        /// What.
+        approval: ApprovalOf,
+    },
+    /// Who decides is named in advance.
+    #[error("{person} was registered after the incident was declared")]
+    NotInAdvance {
+        /// Who.
+        person: OperatorName,
     },
     /// The role may not give this approval.
     #[error("the role {role} may not approve {approval}")]
@@ -145,9 +175,16 @@ pub fn order(state: &State, command: &Command, now: Time) -> Result<Vec<Event>, 
         return Err(Refusal::Over { phase: state.phase().as_str() });
     }
     let event = match command {
-        Command::Approve { approval, person, role } => {
-            approve(state, *approval, person, *role, now)?
+        Command::Approve { approval, person, role, vouched_by, registered } => {
+            let by = Approver {
+                person: person.clone(),
+                role: *role,
+                vouched_by: Some(vouched_by.clone()),
+                at: now,
+            };
+            approve(state, *approval, by, *registered)?
         }
+        Command::Withdraw { person } => return Ok(withdraw(state, person)),
         Command::Hold { by, reason } => hold(state, by, reason)?,
         Command::Resume { by } => {
             state.held().ok_or(Refusal::NotHeld)?;
@@ -174,21 +211,37 @@ fn follow_up(state: &State, name: &str, by: &OperatorName) -> Result<Vec<Event>,
 fn approve(
     state: &State,
     approval: ApprovalOf,
-    person: &OperatorName,
-    role: Role,
-    now: Time,
+    by: Approver,
+    registered: Time,
 ) -> Result<Event, Refusal> {
-    if !state.settings().roles_for(approval).contains(&role) {
-        return Err(Refusal::WrongRole { role: role.as_str(), approval });
+    let person = by.person.clone();
+    if !state.settings().roles_for(approval).contains(&by.role) {
+        return Err(Refusal::WrongRole { role: by.role.as_str(), approval });
     }
-    if state.approvers(approval).iter().any(|by| by.person == *person) {
-        return Err(Refusal::SamePerson { person: person.clone(), approval });
+    if registered > state.declared_at() {
+        return Err(Refusal::NotInAdvance { person });
+    }
+    let before = state.approvers(approval);
+    if before.iter().any(|other| other.person == person) {
+        return Err(Refusal::SamePerson { person, approval });
     }
     if state.approved(approval) {
         return Err(Refusal::AlreadyApproved { approval });
     }
+    if let Some(other) = before.iter().find(|other| other.line() == by.line()) {
+        let (other, line) = (other.person.clone(), by.line().clone());
+        return Err(Refusal::SameLine { person, other, line, approval });
+    }
     state.may_approve(approval).map_err(|why| Refusal::NotYet { approval, why })?;
-    Ok(Event::Approved { approval, by: Approver { person: person.clone(), role, at: now } })
+    Ok(Event::Approved { approval, by })
+}
+
+fn withdraw(state: &State, person: &OperatorName) -> Vec<Event> {
+    let counts = |of| state.approvers(of).iter().any(|by| by.person == *person);
+    if state.withdrawable().into_iter().any(counts) {
+        return vec![Event::Withdrawn { person: person.clone() }];
+    }
+    Vec::new()
 }
 
 impl State {

@@ -8,7 +8,7 @@ use crate::gate::{Gate, Measurement};
 use crate::observation::{Mismatch, Observation, Outcome};
 use crate::plan::steps;
 use crate::state::{Phase, State};
-use crate::steps::{Step, Transition};
+use crate::steps::{Step, StepName, Transition};
 
 /// The effects that may happen now, each safe to execute again.
 ///
@@ -33,17 +33,22 @@ pub fn next_wake(state: &State) -> Option<Time> {
 
 /// Every effect whose turn it is, whether or not it is waiting after a failure.
 fn asked(state: &State) -> Vec<Effect> {
-    if state.held().is_some() {
-        return Vec::new();
-    }
     match state.phase() {
         Phase::Closed | Phase::StoodDown => Vec::new(),
         Phase::StandingDown => standing_down(state),
         Phase::Running => {
+            let held = state.held().is_some();
             let begun = steps(state.declaration().plan).iter().filter(|step| step.begins(state));
+            let begun = begun.filter(|step| !held || contains(step.name()));
             begun.flat_map(|step| step.lanes(state)).filter_map(|lane| turn(state, lane)).collect()
         }
     }
+}
+
+/// Steps that a hold does not stop: an authority that two people have tainted is not left to the
+/// thief by a third.
+const fn contains(step: StepName) -> bool {
+    matches!(step, StepName::Triage | StepName::Contain)
 }
 
 /// The first effect of a lane that is not over, if people have approved it.

@@ -134,6 +134,12 @@ pub enum Event {
         /// Who, as whom and when.
         by: Approver,
     },
+    /// Somebody who approved is no operator any more: what he approved and is not done yet counts
+    /// without him.
+    Withdrawn {
+        /// Who.
+        person: OperatorName,
+    },
     /// A subject is left out of a gate.
     Waived(Waiver),
     /// Nothing more is begun until it is resumed.
@@ -188,6 +194,7 @@ impl Event {
             Self::GateAwaited { .. } => "gate-awaited",
             Self::GateOpened { .. } => "gate-opened",
             Self::Approved { .. } => "approved",
+            Self::Withdrawn { .. } => "withdrawn",
             Self::Waived(_) => "waived",
             Self::Held { .. } => "held",
             Self::Resumed { .. } => "resumed",

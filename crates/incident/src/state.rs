@@ -161,6 +161,13 @@ impl State {
             Event::Approved { approval, by } => {
                 self.approvals.entry(*approval).or_default().push(by.clone());
             }
+            Event::Withdrawn { person } => {
+                for open in self.withdrawable() {
+                    if let Some(given) = self.approvals.get_mut(&open) {
+                        given.retain(|by| by.person != *person);
+                    }
+                }
+            }
             Event::Waived(waiver) => self.waivers.push(waiver.clone()),
             Event::Held { by, reason } => self.held = Some((by.clone(), reason.clone())),
             Event::Resumed { .. } => self.held = None,
@@ -287,11 +294,21 @@ impl State {
         self.approvals.get(&approval).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether two different persons approved.
+    /// Whether two different persons approved, neither of whom the other has registered.
     pub fn approved(&self, approval: ApprovalOf) -> bool {
-        let persons: BTreeSet<&OperatorName> =
-            self.approvers(approval).iter().map(|by| &by.person).collect();
-        persons.len() >= 2
+        let lines: BTreeSet<&OperatorName> =
+            self.approvers(approval).iter().map(Approver::line).collect();
+        lines.len() >= 2
+    }
+
+    /// The approvals of which nothing has been done yet.
+    pub fn withdrawable(&self) -> Vec<ApprovalOf> {
+        let done = |of: &ApprovalOf| match of {
+            ApprovalOf::Taint => self.tainted(),
+            ApprovalOf::Kit => self.successor().is_some(),
+            ApprovalOf::Close => self.phase != Phase::Running,
+        };
+        ApprovalOf::ALL.into_iter().filter(|of| !done(of)).collect()
     }
 
     /// Every waiver, expired or not.

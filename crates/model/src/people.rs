@@ -79,6 +79,9 @@ pub struct Operator {
     /// When he was removed.
     #[serde(with = "wire::millis_option", default)]
     pub disabled_at: Option<Time>,
+    /// The first of the line of operators who registered each other down to this one; himself, if
+    /// it was no operator who registered him. Two approvals need two lines.
+    pub vouched_by: OperatorName,
 }
 
 /// An enrolment token as it is remembered: all that its bearer may become, once, for minutes.

@@ -103,12 +103,7 @@ pub(crate) async fn freeze(app: &App, by: &Person, id: &AuthorityId, reason: &st
 
 /// An incident's freeze is the incident's to take back.
 pub(crate) async fn unfreeze(app: &App, by: &Person, id: &AuthorityId, reason: &str) -> Result<()> {
-    let frozen = app.authority(id).await?.frozen;
-    if let Some(incident) = frozen.and_then(|freeze| freeze.incident) {
-        let detail = format!("{id} is frozen by incident {incident}: stand it down instead");
-        return Err(api::Problem::new(api::Code::IncidentOpen, detail).into());
-    }
-    crate::db::unfreeze(app, id, reason, &by.stamp(app.now())).await?;
+    crate::db::unfreeze(app, id, reason, None, &by.stamp(app.now())).await?;
     tracing::warn!(authority.id = %id, reason, "an authority was unfrozen");
     Ok(())
 }

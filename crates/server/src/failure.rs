@@ -148,6 +148,7 @@ fn refused(refusal: &Refusal) -> Problem {
             Code::TokenInvalid
         }
         Refusal::KeyBlocked { .. } => Code::BlockedKey,
+        Refusal::FrozenByIncident { .. } => Code::IncidentOpen,
         Refusal::DoesNotOutrank { .. } | Refusal::EscrowSpent { .. } => Code::EscrowRefused,
         Refusal::CeremonyOver { .. } => Code::CeremonyReplayed,
         _ => Code::Conflict,

@@ -227,7 +227,8 @@ fn entry(one: &Authority, kind: trust::AuthorityKind) -> Option<trust::Authority
 /// Whether an authority was tainted when nobody used or trusted it any more, or not yet.
 pub(crate) fn denies_at_once(one: &Authority) -> bool {
     let from = one.taint.as_ref().and_then(|taint| taint.from);
-    one.state == AuthorityState::Tainted && from == Some(AuthorityState::Retired)
+    let unused = [AuthorityState::Prepared, AuthorityState::Retired];
+    one.state == AuthorityState::Tainted && from.is_some_and(|from| unused.contains(&from))
 }
 
 /// Keys of authorities that are revoked. A tainted one stays accepted until everything has moved,

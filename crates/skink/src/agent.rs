@@ -7,15 +7,16 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skink_agent::{Agent, AgentConfig};
-use skink_cli::{AgentCommand, EnrollArgs, MachineClock, MachineRng, Output, RunArgs};
+use skink_cli::{AgentCommand, EnrollArgs, Global, MachineClock, MachineRng, Output, RunArgs};
 
 use crate::{logging, signals};
 
-/// Enrols a host, or tends it until SIGTERM or SIGINT.
-pub(crate) async fn run(command: AgentCommand, out: Output) -> Result<()> {
+/// Enrols a host, tends it until SIGTERM or SIGINT, or shuts one out.
+pub(crate) async fn run(command: AgentCommand, global: &Global) -> Result<()> {
     match command {
-        AgentCommand::Enroll(args) => enroll(&args, out).await,
+        AgentCommand::Enroll(args) => enroll(&args, Output::new(global.json)).await,
         AgentCommand::Run(args) => tend(&args).await,
+        AgentCommand::Disable(args) => skink_cli::disable_agent(&args, global).await,
     }
 }
 

@@ -21,7 +21,9 @@ const INSERT_KEY: &str = "INSERT INTO agent_key
 const BY_NAME: &str = "SELECT * FROM agent WHERE name = $1";
 const ALL: &str = "SELECT * FROM agent ORDER BY name";
 const KEY: &str = "SELECT k.* FROM agent_key k JOIN agent a ON a.name = k.agent
-    WHERE k.fingerprint = $1 AND k.key_digest = $2 AND k.not_after > $3 AND a.disabled_at IS NULL";
+    WHERE k.fingerprint = $1 AND k.key_digest = $2 AND k.not_after > $3 AND a.disabled_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM certificate c JOIN revocation r ON r.authority = c.authority
+        AND r.crl_part = c.crl_part AND r.serial = c.serial WHERE c.fingerprint = k.fingerprint)";
 const KEYS_OF: &str = "SELECT * FROM agent_key WHERE agent = $1 ORDER BY added_at DESC";
 const SEEN: &str = "UPDATE agent SET last_seen = $2,
     clock_offset_ms = coalesce($3, clock_offset_ms), version = coalesce($4, version)
@@ -66,7 +68,8 @@ pub async fn add_key(tx: &mut Tx<'_>, key: &AgentKey) -> Result<(), StoreError> 
         .map_err(|error| StoreError::insert("agent key", key.fingerprint, error))
 }
 
-/// The agent behind this certificate *and* key, unless it is shut out or the certificate is over.
+/// The agent behind this certificate *and* key, unless it is shut out, or the certificate is over
+/// or revoked.
 pub async fn authenticate(
     r: &mut impl Reader,
     fingerprint: &Fingerprint,

@@ -13,7 +13,7 @@ use crate::{Reader, Refusal, StoreError, Tx, audit};
 const INSERT: &str = "INSERT INTO approval (incident, step, person, id, role, at)
     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (incident, step, person) DO NOTHING";
 // An approval counts while the one who gave it is still an operator.
-const OF_STEP: &str = "SELECT a.* FROM approval a
+const OF_STEP: &str = "SELECT a.*, coalesce(o.vouched_by, o.name) AS line FROM approval a
     JOIN operator o ON o.name = a.person AND o.disabled_at IS NULL
     WHERE a.incident = $1 AND a.step = $2 ORDER BY a.at, a.person";
 const OF_INCIDENT: &str = "SELECT * FROM approval WHERE incident = $1 ORDER BY at, step, person";
@@ -56,7 +56,8 @@ pub async fn of_incident(
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
-/// Refuses unless two different people, in roles that may approve, have approved the step.
+/// Refuses unless two different people, in roles that may approve, have approved the step: two who
+/// do not stand on one registration, so that nobody makes a second person of himself.
 ///
 /// To be called in the transaction that does what they approved.
 pub async fn require_two(
@@ -64,11 +65,16 @@ pub async fn require_two(
     incident: &IncidentId,
     step: &str,
 ) -> Result<(), StoreError> {
-    let given = of_step(r, incident, step).await?;
-    let people: BTreeSet<_> =
-        given.iter().filter(|it| it.role.may_approve()).map(|it| &it.person).collect();
-    if people.len() < 2 {
-        let (incident, step, approvals) = (incident.clone(), step.to_owned(), people.len());
+    let query = sqlx::query(OF_STEP).bind(incident.as_str()).bind(step);
+    let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let mut lines = BTreeSet::new();
+    for row in &rows {
+        if read(row)?.role.may_approve() {
+            lines.insert(row.string("line")?);
+        }
+    }
+    if lines.len() < 2 {
+        let (incident, step, approvals) = (incident.clone(), step.to_owned(), lines.len());
         return Err(Refusal::NeedsTwoPeople { incident, step, approvals }.into());
     }
     Ok(())

@@ -19,7 +19,7 @@ mod life;
 mod taint;
 
 pub use life::{activate, attach_certificate, close, distrust, open_barrier, retire, revoke};
-pub use taint::{TAINT_STEP, freeze, taint, unfreeze};
+pub use taint::{TAINT_STEP, freeze, taint, taint_standby, unfreeze};
 
 const INSERT: &str = "INSERT INTO authority
     (id, issuer, generation, parent, state, barrier_open, closed, key_uri, key_algorithm, key_digest,

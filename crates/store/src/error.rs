@@ -129,6 +129,14 @@ pub enum Refusal {
         /// The authority.
         authority: AuthorityId,
     },
+    /// An incident holds the authority frozen.
+    #[error("incident {incident} holds authority {authority} frozen")]
+    FrozenByIncident {
+        /// The authority.
+        authority: AuthorityId,
+        /// The incident.
+        incident: IncidentId,
+    },
     /// The attempt was settled before, or never asked.
     #[error("attempt {0} is not open")]
     AttemptNotOpen(AttemptId),

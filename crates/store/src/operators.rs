@@ -1,7 +1,7 @@
 //! Operators: one row per person.
 
 use serde_json::json;
-use skink_model::{Operator, OperatorName, Role, Stamp};
+use skink_model::{Actor, Operator, OperatorName, Role, Stamp};
 use skink_x509::{Fingerprint, KeyDigest};
 
 use crate::dialect::DbRow;
@@ -9,15 +9,21 @@ use crate::row::{self, Columns};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
-const INSERT: &str = "INSERT INTO operator (name, role, key_digest, token_digest, created_at)
-    VALUES ($1, $2, $3, $4, $5)";
-const BY_NAME: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at
+const INSERT: &str = "INSERT INTO operator
+        (name, role, key_digest, token_digest, created_at, vouched_by)
+    VALUES ($1, $2, $3, $4, $5,
+        coalesce((SELECT coalesce(vouched_by, name) FROM operator WHERE name = $6), $1))";
+const BY_NAME: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
+        coalesce(vouched_by, name) AS line
     FROM operator WHERE name = $1";
-const BY_TOKEN: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at
+const BY_TOKEN: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
+        coalesce(vouched_by, name) AS line
     FROM operator WHERE token_digest = $1 AND disabled_at IS NULL";
-const BY_KEY: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at
+const BY_KEY: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
+        coalesce(vouched_by, name) AS line
     FROM operator WHERE key_digest = $1 AND disabled_at IS NULL";
-const ALL: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at
+const ALL: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
+        coalesce(vouched_by, name) AS line
     FROM operator ORDER BY name";
 const DISABLE: &str = "UPDATE operator SET disabled_at = $2, token_digest = NULL, key_digest = NULL
     WHERE name = $1 AND disabled_at IS NULL";
@@ -37,14 +43,16 @@ pub struct NewOperator {
     pub token_digest: Option<Fingerprint>,
 }
 
-/// Registers an operator.
+/// Registers an operator, in the line of the operator who does so: see [`Operator::vouched_by`].
 pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, new: &NewOperator) -> Result<(), StoreError> {
+    let by = if let Actor::Operator(name) = &stamp.actor { Some(name) } else { None };
     sqlx::query(INSERT)
         .bind(new.name.as_str())
         .bind(new.role.as_str())
         .bind(new.key_digest.map(|digest| digest.as_bytes().to_vec()))
         .bind(new.token_digest.map(|digest| digest.as_bytes().to_vec()))
         .bind(stamp.at.as_millis())
+        .bind(by.map(|name| name.as_str().to_owned()))
         .execute(tx.conn())
         .await
         .map_err(|error| StoreError::insert("operator", &new.name, error))?;
@@ -131,5 +139,6 @@ fn read(row: &DbRow) -> Result<Operator, StoreError> {
         has_token: row.raw::<Option<Vec<u8>>>("token_digest")?.is_some(),
         created_at: row.time("created_at")?,
         disabled_at: row.time_option("disabled_at")?,
+        vouched_by: row.parsed("line")?,
     })
 }

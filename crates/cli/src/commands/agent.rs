@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use serde_json::json;
+use skink_model::AgentName;
 
-use crate::Failure;
+use super::Session;
+use crate::api::segment;
+use crate::{Failure, Global};
 
 pub(crate) const LONG: &str = "Run on a host: enrol, then tend its certificates and its trust.\n\n\
     An agent makes its keys on the host and keeps them there. It installs a certificate or a trust \
@@ -33,6 +37,14 @@ const ENROLL_EXAMPLES: &str = "Examples:\n  \
     ssh admin skink token create web-1 --endpoint web-1 --dns web-1.corp.example |\n    \
       skink agent enroll --config agent.toml --token-file -";
 
+const DISABLE_LONG: &str = "Shut a host's agent out, from an operator's place.\n\n\
+    For a host that was stolen or taken: every key that its agent ever had under control is refused \
+    from now on. What the host's endpoints hold is another matter: revoke their certificates. The \
+    agent comes back by enrolling with a new token.";
+
+const DISABLE_EXAMPLES: &str = "Examples:\n  \
+    skink agent disable web-1";
+
 /// What an agent can be told.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AgentCommand {
@@ -41,6 +53,26 @@ pub enum AgentCommand {
     Enroll(EnrollArgs),
     /// Tend this host's endpoints until stopped
     Run(RunArgs),
+    /// Shut a host's agent out, from an operator's place
+    #[command(long_about = DISABLE_LONG, after_long_help = DISABLE_EXAMPLES)]
+    Disable(DisableArgs),
+}
+
+/// Arguments of `agent disable`.
+#[derive(Clone, Debug, Args)]
+pub struct DisableArgs {
+    /// The agent.
+    name: AgentName,
+}
+
+/// Shuts an agent out.
+pub async fn disable(args: &DisableArgs, global: &Global) -> Result<()> {
+    let session = Session::open(global)?;
+    let path = format!("/api/v1/agents/{}", segment(args.name.as_str())?);
+    session.api.delete_quietly(&path).await?;
+    session.out.show(&json!({ "agent": args.name, "disabled": true }), || {
+        format!("{} is shut out until it enrols again with a new token", args.name)
+    })
 }
 
 /// Arguments of `agent enroll`.

@@ -44,6 +44,7 @@ impl Event {
                 ("role", by.role.as_str().to_owned()),
                 ("approval", approval.to_string()),
             ],
+            Self::Withdrawn { person } => vec![("by", person.to_string())],
             Self::Waived(waiver) => vec![
                 ("owner", waiver.owner.to_string()),
                 ("subject", waiver.subject.clone()),

@@ -291,13 +291,37 @@ fn a_false_alarm_leaves_no_scar_and_a_taint_cannot_be_stood_down() {
     assert!(matches!(story.order(&down), Err(Refusal::TooLate { .. })));
 }
 
+/// Whoever approved and is shut out decides nothing, and stops nothing: others take his place.
 #[test]
-fn held_begins_nothing_and_resumed_goes_on() {
+fn a_word_is_taken_back_while_nothing_was_done_on_it() {
+    let mut story = Story::new(Plan::Authority, Policy::Cutover);
+    story_step(&mut story);
+    story_step(&mut story);
+    story.approve(ApprovalOf::Taint, "ada", Role::PkiLead).unwrap();
+    story.approve(ApprovalOf::Taint, "bob", Role::Ciso).unwrap();
+    let out = Command::Withdraw { person: person("ada") };
+    story.order(&out).unwrap();
+    assert!(!story.wanted().iter().any(|effect| matches!(effect, Effect::Taint { .. })));
+    story.order(&out).unwrap();
+    story.approve(ApprovalOf::Taint, "cyd", Role::PkiLead).unwrap();
+    assert!(story.wanted().iter().any(|effect| matches!(effect, Effect::Taint { .. })));
+    story_step(&mut story);
+    // It is done: who approved it stays in the record.
+    story.order(&Command::Withdraw { person: person("bob") }).unwrap();
+    assert_eq!(story.state.approvers(ApprovalOf::Taint).len(), 2);
+    story.run(ROUNDS);
+    assert!(story.closed());
+}
+
+#[test]
+fn held_begins_nothing_but_containment_and_resumed_goes_on() {
     let mut story = Story::new(Plan::Authority, Policy::Cutover);
     let hold = Command::Hold { by: person("ada"), reason: "wait".into() };
     story.order(&hold).unwrap();
     assert!(matches!(story.order(&hold), Err(Refusal::AlreadyHeld { .. })));
-    assert!(story.wanted().is_empty());
+    story.run(30);
+    assert!(story.world.has("contain/taint") && story.state.gate(Gate::Disabled).is_some());
+    assert!(story.wanted().is_empty(), "{:?}", story.wanted());
     story.order(&Command::Resume { by: person("bob") }).unwrap();
     let again = story.order(&Command::Resume { by: person("bob") });
     assert!(matches!(again, Err(Refusal::NotHeld)));

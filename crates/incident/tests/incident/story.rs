@@ -110,7 +110,9 @@ impl Story {
         name: &str,
         role: Role,
     ) -> Result<(), Refusal> {
-        self.order(&Command::Approve { approval, person: person(name), role })
+        let (person, vouched_by) = (person(name), person(name));
+        let registered = self.state.declared_at();
+        self.order(&Command::Approve { approval, person, role, vouched_by, registered })
     }
 
     /// Two people give whatever is asked for.

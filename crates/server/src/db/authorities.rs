@@ -96,10 +96,16 @@ pub(crate) async fn freeze(
         .await
 }
 
-pub(crate) async fn unfreeze(app: &App, id: &AuthorityId, reason: &str, by: &Stamp) -> Result<()> {
+pub(crate) async fn unfreeze(
+    app: &App,
+    id: &AuthorityId,
+    reason: &str,
+    incident: Option<&IncidentId>,
+    by: &Stamp,
+) -> Result<()> {
     app.store()
         .run_tx("unfreeze", move |tx| {
-            Box::pin(async move { Ok(table::unfreeze(tx, by, id, reason).await?) })
+            Box::pin(async move { Ok(table::unfreeze(tx, by, id, reason, incident).await?) })
         })
         .await
 }

@@ -102,6 +102,14 @@ pub(crate) async fn insert_agent_key(app: &App, key: &AgentKey) -> Result<()> {
         .await
 }
 
+pub(crate) async fn disable_agent(app: &App, agent: &AgentName, by: &Stamp) -> Result<()> {
+    app.store()
+        .run_tx("disable_agent", move |tx| {
+            Box::pin(async move { Ok(agents::disable(tx, by, agent).await?) })
+        })
+        .await
+}
+
 /// The agent with this very certificate and key.
 pub(crate) async fn agent_by_certificate(
     app: &App,

@@ -7,6 +7,7 @@ use skink_x509::{Fingerprint, KeyDigest};
 use super::view;
 use crate::app::App;
 use crate::failure::Result;
+use crate::incident;
 
 pub(crate) async fn operators(app: &App) -> Result<Vec<Operator>> {
     Ok(table::all(&mut view(app).await?).await?)
@@ -29,10 +30,14 @@ pub(crate) async fn insert_operator(app: &App, new: &NewOperator, by: &Stamp) ->
         .await
 }
 
+/// What he approved and is not done yet counts without him, from the same transaction on.
 pub(crate) async fn disable_operator(app: &App, name: &OperatorName, by: &Stamp) -> Result<()> {
     app.store()
         .run_tx("disable_operator", move |tx| {
-            Box::pin(async move { Ok(table::disable(tx, by, name).await?) })
+            Box::pin(async move {
+                table::disable(tx, by, name).await?;
+                incident::withdraw(tx, name, by.at).await
+            })
         })
         .await
 }

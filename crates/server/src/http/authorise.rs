@@ -28,6 +28,8 @@ pub(crate) struct Gate {
 pub(crate) struct Person {
     pub(crate) name: OperatorName,
     pub(crate) role: Role,
+    pub(crate) vouched_by: OperatorName,
+    pub(crate) registered: Time,
 }
 
 /// The agent that calls, known by its key.
@@ -36,7 +38,8 @@ pub(crate) struct CallingAgent(pub(crate) AgentName);
 
 impl Person {
     pub(crate) fn of(row: Operator) -> Self {
-        Self { name: row.name, role: row.role.wire() }
+        let (vouched_by, registered) = (row.vouched_by, row.created_at);
+        Self { name: row.name, role: row.role.wire(), vouched_by, registered }
     }
 
     /// This person, now.

@@ -59,6 +59,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Op::CreateEndpoint => post(endpoints::create),
         Op::ShowEndpoint => get(endpoints::show),
         Op::RenewEndpoint => post(endpoints::renew),
+        Op::DisableAgent => delete(people::disable_agent),
         Op::ListTokens => get(people::tokens),
         Op::CreateToken => post(people::create_token),
         Op::ListOperators => get(people::operators),

@@ -1,7 +1,7 @@
 //! An incident's journal: read into a state, and added to, in one transaction with every row that
 //! the new events stand for.
 
-use skink_incident::{self as engine, ApprovalOf, Event, Outcome, Recorded, State};
+use skink_incident::{self as engine, ApprovalOf, Command, Event, Outcome, Recorded, State};
 use skink_model::{
     Actor, Approval, ApprovalId, EffectState, IncidentId, JournalEvent, KitShare, OperatorName,
     Stamp, Time,
@@ -112,6 +112,19 @@ where
             })
         })
         .await
+}
+
+/// In every running incident, whatever somebody approved and is not done yet counts without him.
+pub(crate) async fn withdraw(tx: &mut Tx<'_>, person: &OperatorName, now: Time) -> Result<()> {
+    let command = Command::Withdraw { person: person.clone() };
+    for running in incidents::running(tx).await? {
+        let mut chronicle = read(tx, &running.id).await?;
+        let at = chronicle.events.last().map_or(now, |last| last.at.max(now));
+        // An incident that is over in all but its row has nothing to withdraw.
+        let events = engine::order(&chronicle.state, &command, at).unwrap_or_default();
+        append(tx, &mut chronicle, &running.id, events, at).await?;
+    }
+    Ok(())
 }
 
 async fn append(

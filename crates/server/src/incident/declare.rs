@@ -7,7 +7,7 @@ use skink_incident::{Declaration, Event, Outcome, Recorded, Settings, State, Ste
 use skink_model::{
     Authority, AuthorityState, IncidentId, IncidentState, IssuerKind, Plan, Time, Trigger,
 };
-use skink_store::{incidents, journal};
+use skink_store::{authorities, incidents, journal};
 
 use super::{execute, show, view};
 use crate::app::App;
@@ -16,7 +16,7 @@ use crate::http::authorise::Person;
 use crate::operators::parsed;
 use crate::words::Unwire as _;
 
-/// Declares. The driver freezes the authority as its first effect.
+/// Declares, and freezes the authority in the same transaction: what is answered is true.
 pub(crate) async fn declare(app: &App, by: &Person, wanted: Declare) -> Result<Incident> {
     let now = app.now();
     let declared = declaration(app, by, &wanted, now)?;
@@ -114,16 +114,22 @@ async fn check(app: &App, declared: &Declaration, authority: &Authority) -> Resu
     }
 }
 
-/// The incident's row and its first event, in one transaction.
+/// The incident's row, its first event and the freeze, in one transaction.
 async fn begin(app: &App, by: &Person, declared: &Declaration, now: Time) -> Result<()> {
     let event = Event::Declared(Box::new(declared.clone()));
     let (row, stamp) = (row(declared, now), by.stamp(now));
-    let (row, stamp, event) = (&row, &stamp, &event);
+    let (row, stamp, event, compromise) = (&row, &stamp, &event, declared.is_compromise());
+    let reason = execute::freeze_reason(&row.id);
+    let reason = reason.as_str();
     app.store()
         .run_tx("incident_declare", move |tx| {
             Box::pin(async move {
                 incidents::declare(tx, stamp, row).await?;
                 journal::append(tx, row.id.as_str(), now, event.kind(), event).await?;
+                if compromise {
+                    let (authority, incident) = (&row.authority, Some(&row.id));
+                    authorities::freeze(tx, stamp, authority, reason, incident).await?;
+                }
                 Ok::<_, Failure>(())
             })
         })

@@ -13,7 +13,7 @@ mod triage;
 
 pub(super) use replace::successor;
 pub(super) use revoke::root_list;
-pub(super) use triage::scope;
+pub(super) use triage::{freeze_reason, scope};
 
 use skink_incident::{Effect, Measurement, Observation, Outcome, Stage, State};
 use skink_model::{AuthorityId, IncidentId, Stamp};

@@ -2,7 +2,7 @@
 
 use skink_api::{Code, Incident, KitRelease, Problem};
 use skink_authority::ceremony::{KitContents, KitFile, Release, check_escrow};
-use skink_incident::{ApprovalOf, Command, State, order};
+use skink_incident::{ApprovalOf, State, order};
 use skink_model::{
     AuthorityId, CrlFacts, CrlKind, IncidentId, Kit, KitShare, KitState, OperatorName, Stamp,
 };
@@ -13,14 +13,13 @@ use skink_x509::crl::Crl;
 use skink_x509::{Certificate, Fingerprint};
 
 use super::chronicle::{self, Beside, Chronicle};
-use super::orders::refused;
+use super::orders::{approval_by, refused};
 use super::{show, shown};
 use crate::app::App;
 use crate::crl;
 use crate::failure::{Failure, Result};
 use crate::http::authorise::Person;
 use crate::operators::parsed;
-use crate::words::Unwire as _;
 
 /// Takes one custodian's share. The first waits for the second; the second opens the kit: the
 /// standby's key is taken into use, and the escrow lies ready, unpublished, until the plan comes
@@ -38,11 +37,7 @@ pub(crate) async fn kit(
     if kit.state == KitState::Released {
         return show(app, id).await;
     }
-    let command = Command::Approve {
-        approval: ApprovalOf::Kit,
-        person: by.name.clone(),
-        role: by.role.unwire(),
-    };
+    let command = approval_by(by, ApprovalOf::Kit);
     let other = other_share(app, &kit, &share).await?;
     let before = chronicle.state.approvers(ApprovalOf::Kit);
     // Bringing a better copy of the same share is no second approval; the other share is for

@@ -15,6 +15,7 @@ mod orders;
 mod view;
 
 pub(crate) use board::Board;
+pub(crate) use chronicle::withdraw;
 pub(crate) use declare::declare;
 pub(crate) use kit::kit;
 pub(crate) use orders::{approve, hold, resume, roll_back, stand_down, waive};

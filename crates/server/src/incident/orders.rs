@@ -31,8 +31,19 @@ pub(crate) async fn approve(
             .hint("use `skink incident release-kit`; without a kit, hold a ceremony first")
             .into());
     }
-    let command = Command::Approve { approval, person: by.name.clone(), role: by.role.unwire() };
+    let command = approval_by(by, approval);
     give(app, id, command).await
+}
+
+/// A person's word.
+pub(super) fn approval_by(by: &Person, approval: ApprovalOf) -> Command {
+    Command::Approve {
+        approval,
+        person: by.name.clone(),
+        role: by.role.unwire(),
+        vouched_by: by.vouched_by.clone(),
+        registered: by.registered,
+    }
 }
 
 /// Whether a ceremony has brought what a kit would: a successor whose key signs, and after a taint
@@ -128,8 +139,8 @@ async fn give(app: &App, id: &IncidentId, command: Command) -> Result<Incident> 
 pub(super) fn refused(refusal: &Refusal) -> Failure {
     let detail = refusal.to_string();
     let code = match refusal {
-        Refusal::SamePerson { .. } => Code::SamePerson,
-        Refusal::WrongRole { .. } => Code::Forbidden,
+        Refusal::SamePerson { .. } | Refusal::SameLine { .. } => Code::SamePerson,
+        Refusal::WrongRole { .. } | Refusal::NotInAdvance { .. } => Code::Forbidden,
         Refusal::AlreadyApproved { .. } | Refusal::NotYet { .. } => Code::NothingToApprove,
         Refusal::EmptyWaiver | Refusal::UnknownFollowUp { .. } => Code::Malformed,
         _ => Code::Conflict,

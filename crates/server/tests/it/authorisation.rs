@@ -161,3 +161,32 @@ async fn an_agent_does_not_speak_for_others() {
     let shown = server.operator("vic").get("/api/v1/endpoints/web-2-tls").await.ok();
     assert_eq!(shown["error"], Value::Null);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_agent_is_shut_out() {
+    let server = TestServer::start().await;
+    let agent = server.enroll("web-1").await;
+    let key = TestKey::new();
+    let ask = serde_json::json!({"purpose": "control", "csr_pem": key.csr("web-1", &[])});
+    let answer = agent.api.post("/agent/v1/certificates", &ask).await.ok();
+    let text = |field: &str| answer[field].as_str().unwrap();
+    let chain = format!("{}\n{}", text("certificate_pem"), text("chain_pem"));
+    let next = server.agent(Some((&chain, &key)));
+    next.get("/agent/v1/poll?wait_ms=0").await.ok();
+
+    // A revoked control certificate lets nobody in; the agent's other key still does.
+    let oscar = server.operator("oscar");
+    let revoke = format!("/api/v1/certificates/{}/revoke", text("certificate_id"));
+    oscar.post(&revoke, &serde_json::json!({"reason": "keyCompromise"})).await.ok();
+    next.get("/agent/v1/poll?wait_ms=0").await.problem("unknown-agent");
+    agent.api.get("/agent/v1/poll?wait_ms=0").await.ok();
+
+    // Shut out: every key, until it enrols again.
+    let shut = oscar.send(Method::DELETE, "/api/v1/agents/web-1", None).await;
+    assert_eq!(shut.status, 200);
+    agent.api.get("/agent/v1/poll?wait_ms=0").await.problem("unknown-agent");
+    agent.api.post("/agent/v1/certificates", &ask).await.problem("unknown-agent");
+    oscar.send(Method::DELETE, "/api/v1/agents/web-9", None).await.problem("not-found");
+    let again = server.enroll("web-1").await;
+    again.api.get("/agent/v1/poll?wait_ms=0").await.ok();
+}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
 use serde_json::{Value, json};
 use skink_api::agent::{Ack, PackageRef};
 use skink_authority::ceremony::KitFile;
@@ -401,4 +402,90 @@ pub(crate) async fn until(person: &Api, id: &str, met: impl Fn(&Value) -> bool) 
         assert!(began.elapsed() < LIMIT, "{incident:#}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// What is answered is true: the authority is frozen with the declaration, whoever froze it before,
+/// and neither one person's thaw nor a hold leaves it to the thief.
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_thaw_nor_a_hold_stands_in_the_way_of_containment() {
+    let server = server().await;
+    let (lea, oscar) = (server.operator("lea"), server.operator("oscar"));
+    let reason = json!({"reason": "looks odd"});
+    oscar.post("/api/v1/authorities/workloads-g1/freeze", &reason).await.ok();
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "used"});
+    let incident = lea.post("/api/v1/incidents", &declare).await.ok();
+    let id = incident["id"].as_str().unwrap().to_owned();
+    let csr = TestKey::new().csr("web", &["web.example.test"]);
+    let ask = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
+    oscar.post("/api/v1/certificates", &ask).await.problem("authority-frozen");
+    let thaw = lea.post("/api/v1/authorities/workloads-g1/unfreeze", &reason).await;
+    thaw.problem("incident-open");
+
+    let hold = format!("/api/v1/incidents/{id}/hold");
+    oscar.post(&hold, &reason).await.problem("forbidden");
+    lea.post(&hold, &reason).await.ok();
+    until(&lea, &id, |incident| !incident["approvals"].as_array().unwrap().is_empty()).await;
+    approve(&server, &look(&lea, &id).await).await;
+    until(&lea, &id, |incident| incident["key"]["disabled"] == true).await;
+    let incident = look(&lea, &id).await;
+    assert_eq!(incident["state"], "held");
+    let replace = incident["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["name"] == "replace")
+        .unwrap();
+    assert_ne!(replace["state"], "through", "a held incident begins nothing after containment");
+    server.running.stop().await;
+}
+
+/// A second name is not a second person, and who decides is named before the bad day.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_makes_a_second_person_of_himself() {
+    let server = server().await;
+    let (lea, cid) = (server.operator("lea"), server.operator("cid"));
+    let register = async |name: &str| {
+        let made = lea.post("/api/v1/operators", &json!({"name": name, "role": "ciso"})).await.ok();
+        Api { token: Some(made["token"].as_str().unwrap().to_owned()), ..server.operator("lea") }
+    };
+    let (bob, before) = (register("bob").await, register("bea").await);
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "used"});
+    let id = lea.post("/api/v1/incidents", &declare).await.ok()["id"].as_str().unwrap().to_owned();
+    let late = register("liz").await;
+    until(&lea, &id, |incident| !incident["approvals"].as_array().unwrap().is_empty()).await;
+    let (path, taint) = (format!("/api/v1/incidents/{id}/approve"), json!({"step": "taint"}));
+    late.post(&path, &taint).await.problem("forbidden");
+    bob.post(&path, &taint).await.ok();
+    lea.post(&path, &taint).await.problem("same-person");
+    before.post(&path, &taint).await.problem("same-person");
+    assert_ne!(look(&lea, &id).await["key"]["disabled"], true);
+
+    // Who is an operator no more decides nothing: his word is taken back, and nothing is stuck.
+    let out = cid.send(Method::DELETE, "/api/v1/operators/bob", None).await;
+    assert_eq!(out.status, 200, "{}", String::from_utf8_lossy(&out.bytes));
+    let waiting = look(&lea, &id).await["approvals"].clone();
+    assert_eq!(waiting[0]["given"], json!([]), "{waiting:#}");
+    approve(&server, &look(&lea, &id).await).await;
+    until(&lea, &id, |incident| incident["key"]["disabled"] == true).await;
+    server.running.stop().await;
+}
+
+/// Credentials of standbys are made on the host that holds the keys: when that was taken, the kit
+/// is the thief's as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_host_takes_the_kit_along() {
+    let server = server().await;
+    let lea = server.operator("lea");
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "host"});
+    let id = lea.post("/api/v1/incidents", &declare).await.ok()["id"].as_str().unwrap().to_owned();
+    until(&lea, &id, |incident| !incident["approvals"].as_array().unwrap().is_empty()).await;
+    approve(&server, &look(&lea, &id).await).await;
+    until(&lea, &id, |incident| incident["key"]["disabled"] == true).await;
+    let standby = lea.get("/api/v1/authorities/workloads-g2").await.ok();
+    assert_eq!(standby["state"], "tainted");
+    let trust = lea.get("/api/v1/trust").await.ok();
+    assert_eq!(trust["denied_keys"], json!([standby["key_digest"]]));
+    let released = lea.post(&format!("/api/v1/incidents/{id}/kit"), &share(&server, "lea")).await;
+    assert!(released.status >= 400, "a kit that lay on a stolen host was taken");
+    server.running.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Freeze, reversible; and taint, for ever.
 
 use serde_json::json;
-use skink_model::{AuthorityId, AuthorityState, IncidentId, IncidentState, Stamp, Time};
+use skink_model::{Authority, AuthorityId, AuthorityState, IncidentId, IncidentState, Stamp, Time};
 
 use super::{life, require};
 use crate::tx::Connected;
@@ -11,15 +11,16 @@ use crate::{Refusal, StoreError, Tx, approvals, audit, incidents, journal};
 pub const TAINT_STEP: &str = "taint";
 
 const FREEZE: &str = "UPDATE authority SET frozen_at = $2, frozen_reason = $3, frozen_incident = $4
-    WHERE id = $1 AND frozen_at IS NULL";
+    WHERE id = $1 AND (frozen_at IS NULL OR (frozen_incident IS NULL AND $4 IS NOT NULL))";
 const UNFREEZE: &str =
     "UPDATE authority SET frozen_at = NULL, frozen_reason = NULL, frozen_incident = NULL
-    WHERE id = $1 AND frozen_at IS NOT NULL";
+    WHERE id = $1 AND frozen_at IS NOT NULL AND (frozen_incident IS NULL OR frozen_incident = $2)";
 const TAINT: &str = "UPDATE authority SET state = 'tainted', tainted_from = state, tainted_at = $2,
         taint_incident = $3, suspected_since = $4
     WHERE id = $1 AND tainted_at IS NULL";
 
-/// From now on the authority issues nothing, until [`unfreeze`]. Again changes nothing.
+/// From now on the authority issues nothing, until [`unfreeze`]. Again changes nothing, but an
+/// incident takes over what a person froze.
 pub async fn freeze(
     tx: &mut Tx<'_>,
     stamp: &Stamp,
@@ -47,14 +48,26 @@ pub async fn freeze(
 }
 
 /// Takes a freeze back, without a scar. Again changes nothing. A tainted authority stays refused.
+///
+/// What an incident froze is `incident`'s to take back, and while one runs for the authority,
+/// nobody else's.
 pub async fn unfreeze(
     tx: &mut Tx<'_>,
     stamp: &Stamp,
     id: &AuthorityId,
     reason: &str,
+    incident: Option<&IncidentId>,
 ) -> Result<(), StoreError> {
-    require(tx, id).await?;
-    let done = sqlx::query(UNFREEZE).bind(id.as_str()).execute(tx.conn()).await;
+    let frozen = require(tx, id).await?.frozen;
+    let running = incidents::running_for(tx, id).await?.map(|it| it.id);
+    let holder = frozen.and_then(|freeze| freeze.incident).or(running);
+    if let Some(holder) = holder.filter(|holder| Some(holder) != incident) {
+        let authority = id.clone();
+        return Err(Refusal::FrozenByIncident { authority, incident: holder }.into());
+    }
+    let query = sqlx::query(UNFREEZE).bind(id.as_str());
+    let query = query.bind(incident.map(|incident| incident.as_str().to_owned()));
+    let done = query.execute(tx.conn()).await;
     if done.map_err(StoreError::query)?.rows_affected() == 0 {
         return Ok(());
     }
@@ -91,8 +104,46 @@ pub async fn taint(
         let (authority, from) = (id.clone(), authority.state);
         return Err(Refusal::Transition { authority, from, to: AuthorityState::Tainted }.into());
     }
+    write(tx, stamp, &authority, incident, suspected_since).await
+}
+
+/// A standby of a tainted authority's issuer whose credential was on the stolen host is in the
+/// thief's hands as well: it is tainted by the same incident, on the same two approvals.
+///
+/// Refuses unless the incident has tainted its own authority. Again changes nothing.
+pub async fn taint_standby(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    standby: &AuthorityId,
+    incident: &IncidentId,
+) -> Result<(), StoreError> {
+    let standby = require(tx, standby).await?;
+    if standby.state.is_compromised() {
+        return Ok(());
+    }
+    let known = incidents::find(tx, incident).await?;
+    let known = known.ok_or_else(|| StoreError::not_found("incident", incident.as_str()))?;
+    let own = require(tx, &known.authority).await?;
+    let taint = own.taint.filter(|taint| taint.incident == *incident);
+    let beside = standby.issuer == own.issuer && standby.state == AuthorityState::Prepared;
+    match taint {
+        Some(taint) if beside => write(tx, stamp, &standby, incident, taint.suspected_since).await,
+        _ => {
+            let (incident, authority) = (incident.clone(), standby.id);
+            Err(Refusal::NotItsIncident { incident, authority }.into())
+        }
+    }
+}
+
+async fn write(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    authority: &Authority,
+    incident: &IncidentId,
+    suspected_since: Option<Time>,
+) -> Result<(), StoreError> {
     sqlx::query(TAINT)
-        .bind(id.as_str())
+        .bind(authority.id.as_str())
         .bind(stamp.at.as_millis())
         .bind(incident.as_str())
         .bind(suspected_since.map(Time::as_millis))
@@ -100,5 +151,5 @@ pub async fn taint(
         .await
         .map_err(StoreError::query)?;
     let detail = json!({"suspected_since_ms": suspected_since.map(Time::as_millis)});
-    life::record(tx, stamp, &authority, AuthorityState::Tainted, Some(incident), detail).await
+    life::record(tx, stamp, authority, AuthorityState::Tainted, Some(incident), detail).await
 }

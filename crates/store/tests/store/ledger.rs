@@ -103,7 +103,9 @@ async fn frozen_signs_lists_but_no_certificates() {
     assert!(matches!(refused, Err(AskRefusal::Frozen { .. })), "{refused:?}");
     assert_eq!(asked(store, &[ask(AttemptPurpose::Crl, "workloads-g1/p0#1")]).await, [Ok(())]);
     let thawed = store.run_tx("unfreeze", |tx| {
-        Box::pin(async move { authorities::unfreeze(tx, &stamp(), &g1(), "it was one").await })
+        Box::pin(
+            async move { authorities::unfreeze(tx, &stamp(), &g1(), "it was one", None).await },
+        )
     });
     thawed.await.unwrap();
     issue(store, &linted(&g1(), CertificateKind::Leaf)).await.unwrap().unwrap();

@@ -54,7 +54,7 @@ async fn turn(tx: &mut Tx<'_>, turn: Turn) -> Result<(), StoreError> {
         }
         Turn::Retire => authorities::retire(tx, &at, &id, None).await,
         Turn::Freeze => authorities::freeze(tx, &at, &id, "why not", None).await,
-        Turn::Unfreeze => authorities::unfreeze(tx, &at, &id, "why not").await,
+        Turn::Unfreeze => authorities::unfreeze(tx, &at, &id, "why not", None).await,
         Turn::Taint => taint(tx, &id).await,
         Turn::Revoke => authorities::revoke(tx, &at, &id, &incident).await,
         Turn::Distrust => authorities::distrust(tx, &at, &id, &incident).await,

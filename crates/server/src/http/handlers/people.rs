@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use skink_api::{NewOperator, NewToken, Operator, OperatorCreated, Token, TokenCreated};
-use skink_model::OperatorName;
+use skink_model::{AgentName, OperatorName};
 
 use crate::app::App;
 use crate::failure::Result;
@@ -40,4 +40,14 @@ pub(crate) async fn disable_operator(
     Path(name): Path<OperatorName>,
 ) -> Result<Json<Operator>> {
     operators::disable(&app, &by, &name).await.map(Json)
+}
+
+pub(crate) async fn disable_agent(
+    State(app): State<App>,
+    by: Person,
+    Path(name): Path<AgentName>,
+) -> Result<()> {
+    crate::db::disable_agent(&app, &name, &by.stamp(app.now())).await?;
+    tracing::warn!(agent.name = %name, "an agent was shut out");
+    Ok(())
 }

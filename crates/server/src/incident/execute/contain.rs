@@ -5,11 +5,11 @@ use std::time::Duration;
 use skink_authority::{Closing, SigningAuthority};
 use skink_incident::Outcome;
 use skink_model::{
-    Attempt, AttemptPurpose, AttemptState, AuthorityId, BlockedKey, CrlKind, CrlRow, KeyState,
-    KeyUse, SigningKey, Time,
+    Attempt, AttemptPurpose, AttemptState, AuthorityId, AuthorityState, BlockedKey, CrlKind,
+    CrlRow, IncidentId, KeyState, KeyUse, SigningKey, Stamp, Time, Trigger,
 };
 use skink_signer::{KeyProvider as _, KeyUri, SignError, SignatureRequest, ToSign};
-use skink_store::{attempts, authorities, certificates, crls, keys};
+use skink_store::{Tx, attempts, authorities, certificates, crls, keys, kits};
 use skink_x509::crl::CrlNumber;
 use skink_x509::{Fingerprint, KeyAlgorithm};
 
@@ -29,9 +29,10 @@ const CONTROL_KEY: &str = "control-signature";
 
 pub(super) async fn taint(scene: Scene<'_>) -> Result<Came> {
     let (id, incident, stamp) = (scene.authority(), scene.incident(), scene.stamp());
-    let suspected = scene.state.declaration().suspected_since;
+    let declared = scene.state.declaration();
+    let (suspected, host) = (declared.suspected_since, declared.trigger == Trigger::Host);
     let stamp = &stamp;
-    scene
+    let standbys = scene
         .app
         .store()
         .run_tx("incident_taint", move |tx| {
@@ -42,17 +43,43 @@ pub(super) async fn taint(scene: Scene<'_>) -> Result<Came> {
                 let blocked =
                     BlockedKey { digest, reason, incident: Some(incident.clone()), at: stamp.at };
                 keys::block(tx, stamp, &blocked).await?;
-                Ok::<_, Failure>(())
+                if host { taint_kits(tx, stamp, id, incident).await } else { Ok(Vec::new()) }
             })
         })
         .await?;
     tracing::warn!(authority.id = %id, incident.id = %incident, "an authority is tainted");
     let tainted = scene.app.authority(id).await?;
-    if package::denies_at_once(&tainted) {
-        let reason = format!("{id} is tainted, and nobody needs it");
+    if package::denies_at_once(&tainted) || !standbys.is_empty() {
+        let reason = format!("{id} is tainted, and what nobody needs is denied");
         package::publish(scene.app, scene.stamp(), &reason, Some(incident.clone())).await?;
     }
     Ok(Came::plain())
+}
+
+/// The credentials of standbys are made on the host that holds the keys, and leave it in a kit. When
+/// that host was taken, the kits of this issuer are worthless and their standbys are the thief's.
+async fn taint_kits(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    id: &AuthorityId,
+    incident: &IncidentId,
+) -> Result<Vec<AuthorityId>, Failure> {
+    let issuer = authorities::require(tx, id).await?.issuer;
+    let mut tainted = Vec::new();
+    for kit in kits::ready(tx).await? {
+        let standby = authorities::require(tx, &kit.standby).await?;
+        if standby.issuer == issuer && standby.state == AuthorityState::Prepared {
+            kits::void(tx, stamp, &kit.id).await?;
+            authorities::taint_standby(tx, stamp, &standby.id, incident).await?;
+            let reason = format!("the credential of {} was on a stolen host", standby.id);
+            let digest = standby.key.digest;
+            let blocked =
+                BlockedKey { digest, reason, incident: Some(incident.clone()), at: stamp.at };
+            keys::block(tx, stamp, &blocked).await?;
+            tainted.push(standby.id);
+        }
+    }
+    Ok(tainted)
 }
 
 /// After the taint nobody gets a new ticket: what is in flight ends, or ends unknown.

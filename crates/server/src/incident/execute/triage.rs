@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use skink_incident::{Capacity, Declaration, Forecast, Outcome, Scope, Unmanaged, forecast};
-use skink_model::{Authority, AuthorityState, CertificateKind, Endpoint, Mechanism, Time};
+use skink_model::{
+    Authority, AuthorityState, CertificateKind, Endpoint, IncidentId, Mechanism, Time,
+};
 use skink_store::certificates::{self, ScopeCount};
 use skink_store::{Reader, authorities, crls, endpoints, kits};
 
@@ -17,16 +19,23 @@ const DAY: Duration = Duration::from_hours(24);
 /// Beyond this the count of expiring certificates is said as "at least".
 const MOST_EXPIRING: u32 = 100_000;
 
+/// Why an incident's authority is frozen.
+pub(in crate::incident) fn freeze_reason(incident: &IncidentId) -> String {
+    format!("incident {incident}")
+}
+
+/// The declaration has frozen it; a freeze that a person gave is the incident's from then on.
 pub(super) async fn freeze(scene: Scene<'_>) -> Result<Came> {
     let (authority, incident) = (scene.authority(), scene.incident());
-    let reason = format!("incident {incident}");
+    let reason = freeze_reason(incident);
     crate::db::freeze(scene.app, authority, &reason, Some(incident), &scene.stamp()).await?;
     Ok(Came::plain())
 }
 
 pub(super) async fn unfreeze(scene: Scene<'_>) -> Result<Came> {
     let reason = format!("incident {} was stood down", scene.incident());
-    crate::db::unfreeze(scene.app, scene.authority(), &reason, &scene.stamp()).await?;
+    let (app, incident) = (scene.app, Some(scene.incident()));
+    crate::db::unfreeze(app, scene.authority(), &reason, incident, &scene.stamp()).await?;
     Ok(Came::plain())
 }
 
