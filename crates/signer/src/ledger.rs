@@ -182,6 +182,18 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Records what came of attempts, durably and in one transaction.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), LedgerError>;
+
+    /// Settles an attempt that certainly made no signature, and asks anew for the same thing. The
+    /// attempt is settled even where a new ticket is refused.
+    async fn again(
+        &self,
+        settlement: Settlement,
+        request: SignatureRequest,
+    ) -> Result<Ask, LedgerError> {
+        self.settle(vec![settlement]).await?;
+        let mut asked = self.ask(vec![request]).await?;
+        asked.pop().ok_or_else(|| LedgerError::Altered("an ask without an answer".to_owned()))
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod ledger;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod provider;
+mod quota;
 pub mod sealed;
 mod signer;
 mod software;
@@ -33,6 +34,7 @@ pub use provider::{
     Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
     ProviderError, ProviderSignature, RequestId, ToSign,
 };
+pub use quota::Quotas;
 pub use signer::{SignError, Signed, Signer};
 pub use skink_model::{AttemptId, AttemptPurpose};
 pub use software::{EnablingCredential, SoftwareCustody, SoftwareProvider};

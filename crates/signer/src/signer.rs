@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
 
 use skink_model::AttemptId;
 use skink_x509::{KeyDigest, SignatureAlgorithm};
 
 use crate::ledger::{AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket};
 use crate::provider::{KeyProvider, ProviderError, RequestId, ToSign};
+use crate::quota::{self, Quotas};
 use crate::uri::KeyUri;
 use crate::verify::VerifyingKey;
 
@@ -73,6 +77,16 @@ impl SignError {
         }
     }
 
+    /// When the service wants the next call, if it has throttled.
+    fn throttled(&self) -> Option<Duration> {
+        match self {
+            Self::Provider { source: ProviderError::Throttled { retry_after, .. }, .. } => {
+                Some(retry_after.unwrap_or(quota::PAUSE))
+            }
+            _ => None,
+        }
+    }
+
     /// The service's own id of the call that failed, where there was a call and it has one.
     pub fn request_id(&self) -> Option<&RequestId> {
         match self {
@@ -83,6 +97,18 @@ impl SignError {
     }
 }
 
+/// How many calls of one batch are under way together.
+const AT_ONCE: usize = 16;
+/// How often a throttled signature is tried before its caller hears of it.
+const TRIES: u32 = 10;
+
+/// Whether a call has waited for its turn under a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    ToTake,
+    Taken,
+}
+
 /// Signs what the ledger allows with the keys of its providers. Cheap to clone.
 #[derive(Clone)]
 pub struct Signer(Arc<Inner>);
@@ -90,6 +116,7 @@ pub struct Signer(Arc<Inner>);
 struct Inner {
     providers: BTreeMap<&'static str, Arc<dyn KeyProvider>>,
     ledger: Arc<dyn Ledger>,
+    quotas: Quotas,
     /// Public keys, parsed once.
     verifying: Mutex<HashMap<(KeyUri, SignatureAlgorithm), Arc<Verifier>>>,
 }
@@ -105,8 +132,18 @@ impl Signer {
         ledger: Arc<dyn Ledger>,
         providers: impl IntoIterator<Item = Arc<dyn KeyProvider>>,
     ) -> Self {
+        Self::with_quotas(ledger, providers, Quotas::new())
+    }
+
+    /// The same, with no more calls than the services allow. Where a quota is set, a call that is
+    /// throttled all the same is tried again, as another attempt.
+    pub fn with_quotas(
+        ledger: Arc<dyn Ledger>,
+        providers: impl IntoIterator<Item = Arc<dyn KeyProvider>>,
+        quotas: Quotas,
+    ) -> Self {
         let providers = providers.into_iter().map(|one| (one.scheme(), one)).collect();
-        Self(Arc::new(Inner { providers, ledger, verifying: Mutex::default() }))
+        Self(Arc::new(Inner { providers, ledger, quotas, verifying: Mutex::default() }))
     }
 
     /// The provider of `key`.
@@ -153,8 +190,10 @@ impl Signer {
     ) -> Result<Signed, SignError> {
         let (this, owned) = (self.clone(), Owned::from(to_sign));
         let whole = async move {
-            let ticket = this.ask(request).await?;
-            this.0.sign_all(vec![(ticket, owned)]).await.pop().unwrap_or(Err(SignError::CutOff))
+            // Waiting before asking: a taint meanwhile finds no ticket out.
+            this.0.quotas.turn(&request.key).await;
+            let tickets = vec![(this.ask(request).await?, owned)];
+            this.0.sign_all(tickets, Turn::Taken).await.pop().unwrap_or(Err(SignError::CutOff))
         };
         tokio::spawn(whole).await.unwrap_or(Err(SignError::CutOff))
     }
@@ -169,7 +208,7 @@ impl Signer {
 
     async fn sign_all(&self, tickets: Vec<(Ticket, Owned)>) -> Vec<Result<Signed, SignError>> {
         let (inner, wanted) = (Arc::clone(&self.0), tickets.len());
-        let signing = tokio::spawn(async move { inner.sign_all(tickets).await });
+        let signing = tokio::spawn(async move { inner.sign_all(tickets, Turn::ToTake).await });
         signing.await.unwrap_or_else(|_| (0..wanted).map(|_| Err(SignError::CutOff)).collect())
     }
 }
@@ -183,24 +222,57 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Inner {
-    async fn sign_all(&self, tickets: Vec<(Ticket, Owned)>) -> Vec<Result<Signed, SignError>> {
-        let mut results = Vec::with_capacity(tickets.len());
-        let mut settlements = Vec::with_capacity(tickets.len());
-        for (ticket, to_sign) in tickets {
-            let (attempt, request) = ticket.into_parts();
-            let result = self.attempt(&attempt, &request, to_sign.borrowed()).await;
-            let outcome = outcome(&result, request.key.scheme());
-            let request_id = match &result {
-                Ok(signed) => signed.request_id.clone(),
-                Err(error) => error.request_id().cloned(),
-            };
-            settlements.push(Settlement { attempt, outcome, request_id });
+    async fn sign_all(
+        &self,
+        tickets: Vec<(Ticket, Owned)>,
+        turn: Turn,
+    ) -> Vec<Result<Signed, SignError>> {
+        let signing = tickets.into_iter().map(|(ticket, to_sign)| async move {
+            self.until_taken(ticket, to_sign.borrowed(), turn).await
+        });
+        let (mut results, mut settlements) = (Vec::new(), Vec::new());
+        let mut signing = futures_util::stream::iter(signing).buffered(AT_ONCE);
+        while let Some((result, settlement)) = signing.next().await {
             results.push(result);
+            settlements.extend(settlement);
         }
         match self.ledger.settle(settlements).await {
             Ok(()) => results,
             Err(error) => unsettled(results, error),
         }
+    }
+
+    /// Attempts until the service does not throttle. What comes back is still to be settled,
+    /// unless it has been.
+    async fn until_taken(
+        &self,
+        ticket: Ticket,
+        to_sign: ToSign<'_>,
+        mut turn: Turn,
+    ) -> (Result<Signed, SignError>, Option<Settlement>) {
+        let (mut attempt, mut request) = ticket.into_parts();
+        for tries in 1.. {
+            if turn == Turn::ToTake {
+                self.quotas.turn(&request.key).await;
+            }
+            turn = Turn::ToTake;
+            let result = self.attempt(&attempt, &request, to_sign).await;
+            let settlement = settlement(attempt, &result, request.key.scheme());
+            let throttled = result.as_ref().err().and_then(SignError::throttled);
+            let Some(retry_after) = throttled.filter(|_| self.quotas.limit(&request.key)) else {
+                return (result, Some(settlement));
+            };
+            self.quotas.throttled(&request.key, retry_after);
+            if tries == TRIES {
+                return (result, Some(settlement));
+            }
+            match self.ledger.again(settlement, request).await {
+                Ok(Ok(ticket)) => (attempt, request) = ticket.into_parts(),
+                Ok(Err(_)) => return (result, None),
+                Err(error) => return (Err(SignError::Ledger(error)), None),
+            }
+        }
+        (Err(SignError::CutOff), None)
     }
 
     async fn attempt(
@@ -251,6 +323,14 @@ impl Inner {
 
 fn refused(key: &KeyUri, source: ProviderError) -> SignError {
     SignError::Provider { code: source.code(key.scheme()), source }
+}
+
+fn settlement(attempt: AttemptId, result: &Result<Signed, SignError>, scheme: &str) -> Settlement {
+    let request_id = match result {
+        Ok(signed) => signed.request_id.clone(),
+        Err(error) => error.request_id().cloned(),
+    };
+    Settlement { attempt, outcome: outcome(result, scheme), request_id }
 }
 
 fn outcome(result: &Result<Signed, SignError>, scheme: &str) -> Outcome {
