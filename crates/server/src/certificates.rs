@@ -47,10 +47,10 @@ pub(crate) async fn issue(
         return preview(app, &order).await;
     }
     let delivery = issue::issue(app, order).await?;
-    let certificate = &delivery.issued.certificate;
+    let certificate = &delivery.certificate;
     Ok(IssuedCertificate {
-        id: delivery.issued.id.to_string(),
-        authority: delivery.issued.authority.to_string(),
+        id: delivery.id.to_string(),
+        authority: delivery.authority.to_string(),
         serial: certificate.serial().to_string(),
         fingerprint: certificate.fingerprint().to_string(),
         not_before_ms: certificate.not_before().as_millis(),

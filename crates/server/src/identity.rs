@@ -70,7 +70,7 @@ pub(crate) async fn renew(app: &App) -> Result<()> {
     };
     let delivery = issue::issue(app, order).await?;
     // The root comes along: an agent that enrols knows it by its fingerprint alone.
-    let chain = [delivery.issued.certificate.to_pem(), delivery.chain_pem, app.root_pem().await?];
+    let chain = [delivery.certificate.to_pem(), delivery.chain_pem, app.root_pem().await?];
     files::write_atomic(&dir.join(CHAIN), 0o644, chain.join("\n").as_bytes()).map_err(Failure::Io)
 }
 

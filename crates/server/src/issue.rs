@@ -8,7 +8,8 @@ use skink_model::{
     CertificateState, Channel, EndpointName, IncidentId, IssuerName, ProfileName, Stamp, Time,
 };
 use skink_signer::{AttemptPurpose, ToSign};
-use skink_x509::{Csr, GeneralName, Serial};
+use skink_store::revocations::SerialStatus;
+use skink_x509::{Certificate, Csr, GeneralName, Serial};
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
@@ -33,7 +34,9 @@ pub(crate) struct Order {
 /// What is answered.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) issued: Issued,
+    pub(crate) id: CertificateId,
+    pub(crate) authority: AuthorityId,
+    pub(crate) certificate: Certificate,
     pub(crate) chain_pem: String,
 }
 
@@ -97,7 +100,40 @@ pub(crate) async fn issue(app: &App, order: Order) -> Result<Delivery> {
         "a certificate was issued"
     );
     let chain_pem = app.chain_pem(&issued.authority).await?;
-    Ok(Delivery { issued, chain_pem })
+    let Issued { id, authority, certificate, .. } = issued;
+    Ok(Delivery { id, authority, certificate, chain_pem })
+}
+
+/// What was issued for this very order before: same key, names, profile and place, of the authority
+/// that issues now, and still good. An agent asks again with its key when an answer did not reach
+/// it; a second certificate would be one that nobody installs.
+pub(crate) async fn issued_before(app: &App, order: &Order) -> Result<Option<Delivery>> {
+    let Some(active) = app.active_authority(&order.issuer).await? else { return Ok(None) };
+    let known = crate::db::certificates_of_key(app, &order.applicant.public_key.digest()).await?;
+    let same = known.into_iter().find(|row| {
+        row.state == CertificateState::Issued
+            && row.authority == active.id
+            && row.kind == order.kind
+            && row.profile == order.profile
+            && row.endpoint == order.endpoint
+            && row.agent == order.agent
+            && row.replaced_by.is_none()
+            && row.not_after > app.now()
+    });
+    let Some(row) = same else { return Ok(None) };
+    let status = crate::db::serial_statuses(app, &row.authority, std::slice::from_ref(&row.serial));
+    if !matches!(status.await?[..], [SerialStatus::Good]) {
+        return Ok(None);
+    }
+    let der = crate::db::certificate_der(app, &row.id).await?;
+    let der = der.ok_or(Failure::Bug("an issued certificate without its DER"))?;
+    let certificate = Certificate::from_der(&der).map_err(Failure::Stored)?;
+    let (has, asked) = (certificate.subject_alt_names(), &order.applicant.names);
+    if has.len() != asked.len() || !asked.iter().all(|name| has.contains(name)) {
+        return Ok(None);
+    }
+    let chain_pem = app.chain_pem(&row.authority).await?;
+    Ok(Some(Delivery { id: row.id, authority: row.authority, certificate, chain_pem }))
 }
 
 /// Says what would be issued: linted, not signed, nothing written.

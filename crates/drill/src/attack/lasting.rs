@@ -21,6 +21,9 @@ use crate::thief::tls::{RogueClient, RogueServer};
 pub(crate) const RESUMED_SESSION: &str = "resumed-session";
 pub(crate) const OPEN_CONNECTION: &str = "open-connection";
 
+/// How often a session is tried to be had before the incident.
+const SESSION_TRIES: u32 = 5;
+
 /// What the thief keeps of the time when he was trusted.
 #[derive(Default)]
 pub(crate) struct Footholds(Mutex<HashMap<String, Foothold>>);
@@ -40,9 +43,13 @@ impl Footholds {
                 Side::Server(server) => {
                     let name = field.fleet.some_client_dns();
                     let sessions = RogueClient::new(&field.thief.leaf(&Likeness::Named(name))?)?;
-                    let first = sessions.attack(server.addr(), &party.dns).await;
-                    let resumed = sessions.attack(server.addr(), &party.dns).await;
-                    record_sessions(field, party, &first, &resumed);
+                    for tries in 1.. {
+                        let first = sessions.attack(server.addr(), &party.dns).await;
+                        let resumed = sessions.attack(server.addr(), &party.dns).await;
+                        if record_sessions(field, party, &first, &resumed, tries) {
+                            break;
+                        }
+                    }
                     let opened = sessions.open(server.addr(), &party.dns).await;
                     let open = opened.ok().map(|(stream, _)| Box::new(stream));
                     record_open(field, Phase::Before, party, open.is_some(), true);
@@ -52,9 +59,14 @@ impl Footholds {
                     let victim = field.fleet.impersonated(party);
                     let identity = field.thief.leaf(&Likeness::Named(victim))?;
                     let server = RogueServer::start(&identity, None).await?;
-                    let first = client.try_connect(server.addr(), victim, Sessions::Resume).await;
-                    let resumed = client.try_connect(server.addr(), victim, Sessions::Resume).await;
-                    record_sessions(field, party, &first, &resumed);
+                    let at = server.addr();
+                    for tries in 1.. {
+                        let first = client.try_connect(at, victim, Sessions::Resume).await;
+                        let resumed = client.try_connect(at, victim, Sessions::Resume).await;
+                        if record_sessions(field, party, &first, &resumed, tries) {
+                            break;
+                        }
+                    }
                     let open = client.hold(server.addr(), victim).await.map_err(|error| {
                         crate::thief::key::thwarted("being connected to by a victim", &error)
                     })?;
@@ -104,7 +116,21 @@ impl Footholds {
     }
 }
 
-fn record_sessions(field: &Battlefield, party: &Party, first: &Outcome, second: &Outcome) {
+/// Records whether a session was resumed. A party that exchanged its configuration between the two
+/// handshakes, as a new package makes it do, has not refused anything: then it says false, and the
+/// two are to be tried again.
+fn record_sessions(
+    field: &Battlefield,
+    party: &Party,
+    first: &Outcome,
+    second: &Outcome,
+    tries: u32,
+) -> bool {
+    let anew =
+        matches!((first, second), (Outcome::Accepted { .. }, Outcome::Accepted { resumed: false }));
+    if anew && tries < SESSION_TRIES {
+        return false;
+    }
     let outcome = match (first, second) {
         (Outcome::Accepted { .. }, Outcome::Accepted { resumed: true }) => second.clone(),
         (Outcome::Accepted { .. }, Outcome::Accepted { resumed: false }) => {
@@ -113,6 +139,7 @@ fn record_sessions(field: &Battlefield, party: &Party, first: &Outcome, second: 
         (refused, _) => refused.clone(),
     };
     record(field, RESUMED_SESSION, Phase::Before, party, outcome, true);
+    true
 }
 
 fn record_open(field: &Battlefield, phase: Phase, party: &Party, open: bool, control: bool) {

@@ -52,6 +52,10 @@ pub(crate) async fn certificate(app: &App, id: &CertificateId) -> Result<Certifi
     found.ok_or_else(|| Failure::not_found("certificate", id))
 }
 
+pub(crate) async fn certificates_of_key(app: &App, key: &KeyDigest) -> Result<Vec<CertificateRow>> {
+    Ok(table::by_key(&mut view(app).await?, key).await?)
+}
+
 pub(crate) async fn certificate_der(app: &App, id: &CertificateId) -> Result<Option<Vec<u8>>> {
     Ok(table::der(&mut view(app).await?, id).await?)
 }

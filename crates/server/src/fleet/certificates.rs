@@ -30,15 +30,16 @@ pub(crate) async fn answer(
         Purpose::Canary => canary(app, agent, request).await?,
         Purpose::Control => control(app, agent, request).await?,
     };
-    let issued = &delivery.issued;
     let staple = match request.purpose {
-        Purpose::Leaf => ocsp::staple(app, &issued.authority, issued.certificate.serial()).await?,
+        Purpose::Leaf => {
+            ocsp::staple(app, &delivery.authority, delivery.certificate.serial()).await?
+        }
         Purpose::Canary | Purpose::Control => None,
     };
     Ok(CertificateAnswer {
-        certificate_id: issued.id.to_string(),
-        authority: issued.authority.to_string(),
-        certificate_pem: issued.certificate.to_pem(),
+        certificate_id: delivery.id.to_string(),
+        authority: delivery.authority.to_string(),
+        certificate_pem: delivery.certificate.to_pem(),
         chain_pem: delivery.chain_pem,
         staple: staple.map(|der| STANDARD.encode(der)),
     })
@@ -66,7 +67,10 @@ async fn leaf(app: &App, agent: &CallingAgent, request: &CertificateRequest) -> 
         agent: Some(agent.0.clone()),
         closing: None,
     };
-    issue::issue(app, order).await
+    match issue::issued_before(app, &order).await? {
+        Some(before) => Ok(before),
+        None => issue::issue(app, order).await,
+    }
 }
 
 /// The agent's standing canary of an issuer's active generation. It carries the names of all its
@@ -96,7 +100,10 @@ async fn canary(app: &App, agent: &CallingAgent, request: &CertificateRequest) -
         agent: Some(agent.0.clone()),
         closing: None,
     };
-    issue::issue(app, order).await
+    match issue::issued_before(app, &order).await? {
+        Some(before) => Ok(before),
+        None => issue::issue(app, order).await,
+    }
 }
 
 /// A further certificate under control, for the key that the request proves.
@@ -124,11 +131,11 @@ async fn control(
     let delivery = issue::issue(app, order).await?;
     let key = AgentKey {
         agent: agent.0.clone(),
-        fingerprint: delivery.issued.certificate.fingerprint(),
+        fingerprint: delivery.certificate.fingerprint(),
         key_digest,
         spki_der,
         added_at: app.now(),
-        not_after: delivery.issued.certificate.not_after(),
+        not_after: delivery.certificate.not_after(),
     };
     crate::db::insert_agent_key(app, &key).await?;
     Ok(delivery)

@@ -46,11 +46,11 @@ pub(crate) async fn enroll(app: &App, request: EnrollRequest) -> Result<Enrolled
     };
     let key = AgentKey {
         agent: agent.clone(),
-        fingerprint: delivery.issued.certificate.fingerprint(),
+        fingerprint: delivery.certificate.fingerprint(),
         key_digest,
         spki_der,
         added_at: now,
-        not_after: delivery.issued.certificate.not_after(),
+        not_after: delivery.certificate.not_after(),
     };
     crate::db::insert_agent(app, &row, &key, &by).await?;
     let endpoints = crate::db::endpoints_of(app, &agent).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn enroll(app: &App, request: EnrollRequest) -> Result<Enrolled
     Ok(Enrolled {
         agent: agent.to_string(),
         domain: app.settings().domain().to_owned(),
-        certificate_pem: delivery.issued.certificate.to_pem(),
+        certificate_pem: delivery.certificate.to_pem(),
         chain_pem: delivery.chain_pem,
         root_pem: app.root_pem().await?,
         endpoints: endpoints.iter().map(views::endpoint_spec).collect(),

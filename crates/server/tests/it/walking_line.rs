@@ -61,8 +61,9 @@ async fn a_leaf_by_api_and_one_by_agent() {
     let answer = agent.api.post("/agent/v1/certificates", &ask(&["web-1.example.test"])).await.ok();
     assert_eq!(answer["authority"], "workloads-g1");
     assert!(answer["staple"].as_str().is_some());
-    let renewed =
-        agent.api.post("/agent/v1/certificates", &ask(&["web-1.example.test"])).await.ok();
+    let csr = TestKey::new().csr("x", &["web-1.example.test"]);
+    let renewal = json!({"purpose": "leaf", "endpoint": "web-1-tls", "csr_pem": csr});
+    let renewed = agent.api.post("/agent/v1/certificates", &renewal).await.ok();
     let path = format!("/api/v1/certificates/{}", answer["certificate_id"].as_str().unwrap());
     let shown = oscar.get(&path).await.ok();
     assert_eq!(shown["replaced_by"], renewed["certificate_id"]);
@@ -129,4 +130,25 @@ async fn a_leaf_by_api_and_one_by_agent() {
     let dir = server.server_dir();
     server.running.stop().await;
     assert!(!dir.join("ports.json").exists());
+}
+
+/// An answer that never arrived is asked for again, with the same key: no second certificate comes
+/// of it. Another key is another request, and so is the same one after a revocation.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_of_an_agent_gets_the_same_certificate() {
+    let server = TestServer::start().await;
+    let agent = server.enroll("web-1").await;
+    let ask = async |key: &TestKey| {
+        let csr = key.csr("x", &["web-1.example.test"]);
+        let body = json!({"purpose": "leaf", "endpoint": "web-1-tls", "csr_pem": csr});
+        let answer = agent.api.post("/agent/v1/certificates", &body).await.ok();
+        answer["certificate_id"].as_str().unwrap().to_owned()
+    };
+    let key = TestKey::new();
+    let first = ask(&key).await;
+    assert_eq!(ask(&key).await, first);
+    assert_ne!(ask(&TestKey::new()).await, first);
+    let path = format!("/api/v1/certificates/{first}/revoke");
+    server.operator("oscar").post(&path, &json!({"reason": "superseded"})).await.ok();
+    assert_ne!(ask(&key).await, first);
 }
