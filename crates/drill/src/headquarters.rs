@@ -11,7 +11,7 @@ use skink_x509::Certificate;
 use tokio::process::Command;
 
 use crate::DrillError;
-use crate::operator::{Answer, Operator, expect};
+use crate::operator::{Answer, OUTAGE_LIMIT, Operator, REPEAT_PACE, expect};
 use crate::options::{DrillOptions, Sabotage};
 use crate::process::ServerProcess;
 
@@ -121,6 +121,25 @@ impl Headquarters {
             parts.insert(fs_err::read(part.map_err(read)?.path()).map_err(read)?);
         }
         Ok((envelope, parts))
+    }
+
+    /// What the plain listener hands out at `path`; asked for again while the server is down.
+    pub(crate) async fn published(&self, path: &str) -> Result<Vec<u8>, DrillError> {
+        let url = format!("http://{}{path}", self.public);
+        let get = async || reqwest::get(&url).await?.error_for_status()?.bytes().await;
+        let deadline = tokio::time::Instant::now() + OUTAGE_LIMIT;
+        loop {
+            match get().await {
+                Ok(bytes) => return Ok(bytes.to_vec()),
+                Err(source) if tokio::time::Instant::now() >= deadline => {
+                    return Err(DrillError::Unreachable {
+                        operation: format!("fetch {path}"),
+                        source,
+                    });
+                }
+                Err(_) => tokio::time::sleep(REPEAT_PACE).await,
+            }
+        }
     }
 
     fn response(&self) -> PathBuf {

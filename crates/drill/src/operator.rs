@@ -15,8 +15,8 @@ use crate::DrillError;
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// How long one operation is repeated while the server is down.
-const OUTAGE_LIMIT: Duration = Duration::from_secs(20);
-const REPEAT_PACE: Duration = Duration::from_millis(50);
+pub(crate) const OUTAGE_LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const REPEAT_PACE: Duration = Duration::from_millis(50);
 
 /// One person with a bearer token.
 pub(crate) struct Operator {

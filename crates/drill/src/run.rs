@@ -408,11 +408,7 @@ impl FinalCrl {
 }
 
 async fn final_crl(headquarters: &Headquarters, thief: &Thief) -> Result<FinalCrl, DrillError> {
-    let url = format!("http://{}/crl/{STOLEN}/p0.crl", headquarters.public);
-    let operation = || "fetch the final CRL".to_owned();
-    let unreachable = |source| DrillError::Unreachable { operation: operation(), source };
-    let response = reqwest::get(&url).await.map_err(unreachable)?;
-    let der = response.bytes().await.map_err(unreachable)?;
+    let der = headquarters.published(&format!("/crl/{STOLEN}/p0.crl")).await?;
     let crl = Crl::from_der(&der)
         .ok()
         .filter(|crl| crl.verify_signed_by(thief.authority.public_key()).is_ok());

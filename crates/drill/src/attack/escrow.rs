@@ -89,11 +89,7 @@ async fn smaller_kit(headquarters: &Headquarters, current: &str) -> Result<Strin
     let mut kit: Value = serde_json::from_str(current).map_err(|error| failed(&error))?;
     let mut facts: Facts =
         serde_json::from_value(kit["facts"].clone()).map_err(|error| failed(&error))?;
-    let url = format!("http://{}/crl/root/{STOLEN}.crl", headquarters.public);
-    let operation = || "fetch the root's list".to_owned();
-    let unreachable = |source| DrillError::Unreachable { operation: operation(), source };
-    let routine = reqwest::get(&url).await.map_err(unreachable)?;
-    let routine = routine.bytes().await.map_err(unreachable)?;
+    let routine = headquarters.published(&format!("/crl/root/{STOLEN}.crl")).await?;
     let list = Crl::from_der(&routine).map_err(|error| failed(&error))?;
     facts.escrow.number -= 1;
     facts.escrow.this_update_ms = list.this_update().as_millis();

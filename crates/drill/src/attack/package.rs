@@ -61,11 +61,7 @@ impl Loot {
         let dir = headquarters.server_dir();
         let key = dir.join("keys").join("trust-g1.key.pem");
         let trust_key = StolenKey::take(&key, &dir.join("credentials").join("software.key"))?;
-        let url = format!("http://{}/trust/package", headquarters.public);
-        let unreachable =
-            |source| DrillError::Unreachable { operation: "fetch the package".to_owned(), source };
-        let response = reqwest::get(&url).await.map_err(unreachable)?;
-        let envelope = response.bytes().await.map_err(unreachable)?.to_vec();
+        let envelope = headquarters.published("/trust/package").await?;
         let parsed = Envelope::parse(&envelope, &Limits::default())
             .map_err(|error| thwarted("reading the package", &error))?;
         let party = fleet.parties().first();
