@@ -167,8 +167,11 @@ pub(super) async fn closing_set(scene: Scene<'_>, deadline: Time) -> Result<Came
         Some(row) => row,
         None => crl::sign(app, &listing(scene, CrlKind::Final, times)).await?,
     };
-    responder(scene, plan.responder_until).await?;
-    close(scene).await?;
+    // A crash after the set was closed leaves nothing to sign, and nothing that could be.
+    if !authority.closed {
+        responder(scene, plan.responder_until).await?;
+        close(scene).await?;
+    }
     let facts_of_last = facts(&last)?;
     let outcome = Outcome::ClosingSet {
         transition_number: transition.number,
