@@ -11,6 +11,8 @@ use tokio::time::Instant;
 
 use crate::DrillError;
 
+/// From a start that failed to the next.
+const RESTART_PACE: Duration = Duration::from_millis(250);
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -45,8 +47,20 @@ impl ServerProcess {
     pub(crate) async fn crash_and_restart(&self) -> Result<(), DrillError> {
         let mut child = self.child.lock().await;
         child.kill().await.map_err(|source| DrillError::Process { what: "kill", source })?;
-        (*child, _) = launch(&self.skink, &self.dir).await?;
-        Ok(())
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            match launch(&self.skink, &self.dir).await {
+                // Somebody's connection may have been given a port of ours in the meantime; a
+                // supervisor starts a server again, too.
+                Err(DrillError::ServerExited { .. }) if Instant::now() < deadline => {
+                    tokio::time::sleep(RESTART_PACE).await;
+                }
+                launched => {
+                    (*child, _) = launched?;
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// SIGTERM, and SIGKILL when that is not obeyed in time.
