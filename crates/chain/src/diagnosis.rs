@@ -274,14 +274,14 @@ impl<'s> Examined<'s> {
                     && top.verify_signed_by(anchor.certificate.public_key()).is_ok()
             })
         };
-        if is_self_signed(top) || is_anchor(top) || issuer_is_anchor {
+        let root_alone_is_left =
+            self.chain.get(sent).is_some_and(is_self_signed) || self.ends_below_a_root().is_some();
+        if is_self_signed(top) || is_anchor(top) || issuer_is_anchor || root_alone_is_left {
             let summary =
                 format!("the chain is complete, {} certificates", self.presented_chain.len());
             return Self::stage(Step::Completeness, false, summary, Vec::new());
         }
         let missing = top.issuer().to_string();
-        // A certificate that names no place to get its issuer from was issued by a root, as a rule;
-        // that this root is not trusted cannot be told from an intermediate that is missing.
         let message = match top.ca_issuers_uris().first() {
             Some(uri) => {
                 format!(
@@ -296,6 +296,15 @@ impl<'s> Examined<'s> {
         let finding = finding.about(top);
         let summary = format!("{missing} is missing");
         Self::stage(Step::Completeness, true, summary, vec![finding])
+    }
+
+    /// The intermediate at the end of what is sent, if its issuer is a root that nobody trusts. An
+    /// authority that names no place to get its issuer from was issued by a root, as a rule.
+    fn ends_below_a_root(&self) -> Option<&Certificate> {
+        let end = self.presented_chain.last().filter(|it| it.is_ca() && !is_self_signed(it))?;
+        let is_end = !self.judgement.reached_anchor && self.chain.last() == Some(end);
+        let is_leaf = *end == self.leaf.certificate;
+        (is_end && !is_leaf && end.ca_issuers_uris().is_empty()).then_some(end)
     }
 
     fn order(&self) -> Stage {
@@ -382,6 +391,14 @@ impl<'s> Examined<'s> {
             return Self::stage(Step::Trust, false, format!("{root} is trusted"), Vec::new());
         }
         let top = self.chain.last().unwrap_or(&self.leaf.certificate);
+        let fix = "trust this root where clients run, if it is yours; else use another issuer";
+        if let Some(end) = self.ends_below_a_root() {
+            let (root, end_is) = (end.issuer(), label(end));
+            let message = format!("the issuer of {end_is}, {root}, is neither sent nor trusted");
+            let finding = Finding::whole("untrusted-root", Severity::Error, message, fix);
+            let summary = format!("{root} is not trusted");
+            return Self::stage(Step::Trust, true, summary, vec![finding.about(end)]);
+        }
         if !is_self_signed(top) {
             return Self::unknown(Step::Trust, "the chain does not reach a root");
         }
@@ -390,7 +407,6 @@ impl<'s> Examined<'s> {
         } else {
             ("untrusted-root", format!("the chain ends at {}, which is not trusted", label(top)))
         };
-        let fix = "trust this root where clients run, if it is yours; else use another issuer";
         let finding = Finding::whole(code, Severity::Error, message, fix).about(top);
         Self::stage(Step::Trust, true, format!("{} is not trusted", label(top)), vec![finding])
     }

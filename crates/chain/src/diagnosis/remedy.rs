@@ -23,8 +23,7 @@ pub(super) fn remedies(examined: &Examined<'_>, stages: &[Stage]) -> Vec<Remedy>
     let mut remedies = Vec::new();
     let wrong = |step| stages.iter().find(|it| it.step == step && it.state == State::Wrong);
     let leaf_is_bad = advice.leaf_has(stages, &["revoked", "denied-key", "weak-key"]);
-    let leaf_is_over =
-        advice.leaf_has(stages, &["expired", "name-mismatch", "purpose", "key-usage"]);
+    let leaf_is_over = advice.leaf_has(stages, &OF_LEAF);
     let self_signed = stages.iter().flat_map(|it| &it.findings).any(|it| it.code == "self-signed");
     if leaf_is_bad {
         remedies.push(advice.new_key());
@@ -63,8 +62,17 @@ struct Advice<'e, 's> {
 }
 
 /// Findings that the commands above mend.
-const OF_LEAF: [&str; 7] =
-    ["revoked", "denied-key", "weak-key", "expired", "name-mismatch", "purpose", "key-usage"];
+const OF_LEAF: [&str; 9] = [
+    "revoked",
+    "denied-key",
+    "weak-key",
+    "weak-signature-algorithm",
+    "expired",
+    "not-yet-valid",
+    "name-mismatch",
+    "purpose",
+    "key-usage",
+];
 const OF_CHAIN: [&str; 6] =
     ["key-mismatch", "incomplete-chain", "wrong-order", "untrusted-root", "self-signed", "no-crl"];
 
@@ -107,7 +115,7 @@ impl Advice<'_, '_> {
             format!("openssl genpkey -algorithm {algorithm} -out new.key"),
             self.request("new.key"),
         ];
-        commands.extend(install());
+        commands.extend(self.install());
         let why = format!(
             "make a new key for {} and have a certificate issued for it: the old one stays bad",
             label(self.leaf())
@@ -117,14 +125,25 @@ impl Advice<'_, '_> {
 
     fn new_certificate(&self) -> Remedy {
         let mut commands = vec![self.request("privkey.pem")];
-        commands.extend(install());
+        commands.extend(self.install());
         let name = label(self.leaf());
         let why = if is_self_signed(self.leaf()) {
             format!("have a certificate issued for {name} by an authority that clients trust")
+        } else if self.leaf().not_before() > self.examined.symptoms.settings.time {
+            format!("if the clock is right, wait, or have {name} issued with an earlier begin")
         } else {
             format!("have a certificate issued anew for {name}, by {}", self.leaf().issuer())
         };
         Remedy { why, commands }
+    }
+
+    /// What is done with the answer to a request: judged as the diagnosis was, the issuer fetched.
+    fn install(&self) -> [String; 2] {
+        let options = spaced(&self.examined.symptoms.options);
+        [
+            "# hand request.csr to the issuer; then, with what comes back:".to_owned(),
+            format!("skink chain fix issued.pem --aia{options} --out /etc/ssl/site"),
+        ]
     }
 
     /// A request with all names, the one that was asked for included.
@@ -188,19 +207,22 @@ impl Advice<'_, '_> {
         if !self.examined.judgement.reached_anchor && root_is_at_hand {
             options.push("--trusted root.pem".to_owned());
         }
-        let options: String = options.iter().flat_map(|it| [" ", it.as_str()]).collect();
+        let options = spaced(&options);
         format!("skink chain fix {what}{options} --out /etc/ssl/site")
     }
 
     fn trust(&self) -> Remedy {
-        let root = self.examined.chain.last().filter(|it| is_self_signed(it));
-        let name = root.map_or_else(|| "the root".to_owned(), label);
+        let top = self.examined.chain.last().unwrap_or(self.leaf());
+        let at_hand = is_self_signed(top);
+        let name = if at_hand { label(top) } else { top.issuer().to_string() };
         let why = format!("if {name} is yours, trust it where the clients run; else do not");
-        let commands = vec![
+        let get = (!at_hand).then(|| format!("# get root.pem, {name}, from its operator"));
+        let mut commands = Vec::from_iter(get);
+        commands.extend([
             "skink chain trust install root.pem --dry-run".to_owned(),
             "# or for one client: curl --cacert root.pem, SSL_CERT_FILE=root.pem".to_owned(),
             "# here: add --trusted root.pem".to_owned(),
-        ];
+        ]);
         Remedy { why, commands }
     }
 
@@ -224,11 +246,8 @@ impl Advice<'_, '_> {
     }
 }
 
-fn install() -> [String; 2] {
-    [
-        "# hand request.csr to the issuer; then, with what comes back:".to_owned(),
-        "skink chain fix issued.pem --aia --out /etc/ssl/site".to_owned(),
-    ]
+fn spaced(options: &[String]) -> String {
+    options.iter().flat_map(|it| [" ", it.as_str()]).collect()
 }
 
 fn server_lines() -> [String; 3] {

@@ -55,6 +55,12 @@ fn each_failure_is_told_at_its_step() {
     let mut untrusting = symptoms(&pki, &[leaf, issuer, root]);
     untrusting.anchors.clear();
     assert_eq!(of(&untrusting), [Step::Trust]);
+    // Nothing but the root is left out; whether it is at hand or not, it is the trust that lacks.
+    let mut untrusting = symptoms(&pki, &[leaf, issuer]);
+    untrusting.anchors.clear();
+    assert_eq!(of(&untrusting), [Step::Trust]);
+    untrusting.bag.certificates.push(Read { certificate: root.clone(), broken: Vec::new() });
+    assert_eq!(of(&untrusting), [Step::Trust]);
     let mut late = symptoms(&pki, &[leaf, issuer]);
     late.settings.time = NOW.plus(40 * DAY);
     assert_eq!(of(&late), [Step::Validity]);
