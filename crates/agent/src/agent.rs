@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use skink_deploy::{CommandTarget, EndpointFiles, Mechanism, Target};
 use skink_model::{Clock, Rng};
-use skink_trust::{Held, Limits, Parts, Refusal};
+use skink_trust::{Held, Limits, Overruled, Parts, Refusal};
 use tokio::sync::watch;
 
 use crate::canaries::Canaries;
@@ -161,8 +161,8 @@ impl AgentHandle {
     }
 
     /// Offers it a package from elsewhere. It is judged by the same rules as the server's, and
-    /// installed when it is accepted.
-    pub fn offer(&self, envelope: &[u8], parts: &Parts) -> Result<(), OfferError> {
+    /// installed when it is accepted. What it said that does not count is the answer.
+    pub fn offer(&self, envelope: &[u8], parts: &Parts) -> Result<Vec<Overruled>, OfferError> {
         self.0.accept(envelope, parts)
     }
 }
@@ -204,7 +204,7 @@ impl Shared {
 
     /// Judges a package. An accepted one is on disk, with everything that it takes away, before
     /// anybody acts on it.
-    fn accept(&self, envelope: &[u8], parts: &Parts) -> Result<(), OfferError> {
+    fn accept(&self, envelope: &[u8], parts: &Parts) -> Result<Vec<Overruled>, OfferError> {
         let now = self.clock.now();
         let limits = Limits::default();
         let mut current = self.held.write().unwrap_or_else(PoisonError::into_inner);
@@ -226,7 +226,7 @@ impl Shared {
             self.renew_channel();
         }
         self.ring();
-        Ok(())
+        Ok(acceptance.overruled)
     }
 
     /// Builds the channel anew, by what is held now.

@@ -1,10 +1,15 @@
 //! The thief's attacks, each against every relying party that it concerns.
 
+use std::collections::BTreeMap;
+
+use crate::fleet::Fleet;
+
 pub(crate) mod escrow;
 pub(crate) mod handshake;
 pub(crate) mod host;
 pub(crate) mod lasting;
 pub(crate) mod package;
+pub(crate) mod sampler;
 pub(crate) mod scoreboard;
 pub(crate) mod server;
 
@@ -56,6 +61,29 @@ const BITING: &[&str] = &[
     host::ISSUANCE,
     host::UNDER_WAY,
 ];
+
+/// Attacks that are made while the incident runs, too: how long the thief gets in is measured by
+/// them.
+pub(crate) fn is_made_during(name: &str) -> bool {
+    handshake::ALL.contains(&name) || lasting::ALL.contains(&name)
+}
+
+/// How many targets each attack concerns in this fleet.
+pub(crate) fn expected(fleet: &Fleet) -> BTreeMap<&'static str, usize> {
+    let parties = fleet.parties();
+    let concerned = |name: &&'static str| {
+        if handshake::ALL.contains(name) {
+            parties.iter().filter(|party| handshake::concerns(name, party)).count()
+        } else if is_made_during(name) || package::ALL.contains(name) || *name == package::HIJACKED
+        {
+            parties.len()
+        } else {
+            // The server itself, or the one host that is stolen.
+            1
+        }
+    };
+    NAMES.iter().map(|name| (*name, concerned(name))).collect()
+}
 
 /// Whether the attack must have been accepted by every target before the incident.
 pub(crate) fn bites_before(name: &str) -> bool {

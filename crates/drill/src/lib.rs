@@ -19,6 +19,7 @@ mod options;
 mod outcome;
 mod process;
 mod progress;
+mod publications;
 mod report;
 mod rng;
 mod run;

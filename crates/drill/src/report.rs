@@ -85,7 +85,7 @@ pub struct AttackResult {
     pub refused_by: RefusedBy,
     /// Seconds from declaration to the last acceptance; absent when there was none after it.
     pub last_accepted_s: Option<f64>,
-    /// Attempts while the incident ran.
+    /// Attempts while the incident ran that were accepted or refused.
     pub attempts_during: usize,
     /// What went wrong, in words, at most a few.
     pub failures: Vec<String>,

@@ -1,5 +1,6 @@
 //! The course of a drill.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ use skink_x509::Certificate;
 use skink_x509::crl::Crl;
 
 use crate::agents::Agents;
+use crate::attack;
+use crate::attack::sampler::Sampler;
 use crate::attack::scoreboard::{Phase, Scoreboard};
 use crate::attack::{escrow, handshake, host, lasting, package, server};
 use crate::battlefield::Battlefield;
@@ -19,6 +22,7 @@ use crate::fleet::{Fleet, LAG};
 use crate::headquarters::{DOMAIN, Headquarters, STOLEN};
 use crate::operator::expect;
 use crate::options::{DrillOptions, DrilledPlan, Sabotage};
+use crate::publications::{Publications, Watch};
 use crate::report::{Certificates, Checkpoint, CrlResult, JournalResult, KeyResult, Report};
 use crate::rng::Choices;
 use crate::score::{Observed, Released, gates};
@@ -174,7 +178,8 @@ async fn theft(
     let petitioner = server::Petitioner::start(headquarters.another_session()?);
     tokio::time::sleep(PETITIONS).await;
     let command = Command::declare(headquarters, options.plan).await?;
-    let sampler = sample(&field, &footholds, choices.fork("attacks"));
+    let publications = Watch::start(headquarters);
+    let sampler = Sampler::start(&field, &footholds, choices.fork("attacks"));
     let crasher =
         options.crash.then(|| Crasher::start(Arc::clone(headquarters), choices.fork("crashes")));
     command.wait_for_approval("taint").await?;
@@ -192,7 +197,7 @@ async fn theft(
             laggard_was_waited_for |= field.fleet.laggard().lags() && quiet_is_shut(incident);
         })
         .await;
-    sampler.abort();
+    let sampler_errors = sampler.finish().await;
     let kills = match crasher {
         Some(crasher) => crasher.finish().await?,
         None => 0,
@@ -210,8 +215,9 @@ async fn theft(
     escrow::repeat(headquarters, &command.id, released, &field.scoreboard).await?;
     host.judge(reissued(agents, &field, host.name())?, &field.scoreboard);
     headquarters.keep_record(host.name())?;
-    loot.offer_all(&field.thief, agents, &field.fleet, &field.scoreboard)?;
+    loot.offer_all(headquarters, agents, &field).await?;
     wait_for_traffic(traffic).await?;
+    let publications = publications.finish(headquarters, closed.crl.published.clone()).await?;
     // Last of all: what heals this is a package of the root's, and the server is out of it then.
     loot.hijack(headquarters, options, agents, &field).await?;
 
@@ -237,6 +243,9 @@ async fn theft(
     let mut outcome =
         finish(report, headquarters, &command, &closed, laggard_was_waited_for).await?;
     outcome.observed.escaped = escaped;
+    outcome.observed.publications = publications;
+    outcome.observed.expected = attack::expected(&field.fleet);
+    outcome.observed.sampler_errors = sampler_errors;
     Ok(outcome)
 }
 
@@ -277,7 +286,9 @@ async fn finish(
     let text = headquarters.lead.text(&format!("/incidents/{}/report.md", command.id)).await?;
     let observed = Observed {
         released_once: released_once(headquarters, closed.summary.successor.as_deref()).await?,
-        numbers_published_once: all_distinct(&closed.crl.published),
+        publications: Publications::default(),
+        expected: BTreeMap::new(),
+        sampler_errors: Vec::new(),
         closed: closed.summary.state == skink_api::IncidentState::Closed,
         laggard_was_waited_for,
         escaped: Vec::new(),
@@ -322,7 +333,7 @@ async fn released_once(
 ) -> Result<Released, DrillError> {
     let authority = successor.unwrap_or_default();
     let certificates = certificates_of(headquarters, authority).await?;
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    let mut counts = BTreeMap::<String, usize>::new();
     for certificate in certificates.iter().filter(|one| one.profile != "canary") {
         if let (Some(endpoint), "issued") = (&certificate.endpoint, certificate.state.as_str()) {
             *counts.entry(endpoint.clone()).or_default() += 1;
@@ -333,11 +344,6 @@ async fn released_once(
         endpoints: counts.len(),
         more_than_one: more_than_one.map(|(endpoint, _)| endpoint.clone()).collect(),
     })
-}
-
-fn all_distinct(published: &[String]) -> bool {
-    let distinct: std::collections::BTreeSet<_> = published.iter().collect();
-    !published.is_empty() && distinct.len() == published.len()
 }
 
 /// Whether a party runs a certificate that the stolen authority did not sign.
@@ -357,31 +363,8 @@ async fn attack_all(
     for name in handshake::ALL {
         handshake::strike_all(name, phase, field).await?;
     }
-    server::knock(headquarters, &field.thief, &field.scoreboard, phase).await
-}
-
-/// Attacks one party after another without pause, to learn when the last one stops accepting.
-fn sample(
-    field: &Arc<Battlefield>,
-    footholds: &Arc<lasting::Footholds>,
-    mut choices: Choices,
-) -> tokio::task::AbortHandle {
-    let (field, footholds) = (Arc::clone(field), Arc::clone(footholds));
-    let task = tokio::spawn(async move {
-        loop {
-            let parties = field.fleet.parties();
-            let party = &parties[choices.below(parties.len())];
-            let name = handshake::ALL[choices.below(handshake::ALL.len())];
-            if handshake::concerns(name, party)
-                && let Err(error) = handshake::strike(name, Phase::During, &field, party).await
-            {
-                tracing::warn!(%error, "an attack could not be made");
-            }
-            footholds.use_one(&field, Phase::During, party).await;
-            tokio::time::sleep(SAMPLE_PACE).await;
-        }
-    });
-    task.abort_handle()
+    let agent = &field.fleet.parties()[0].name;
+    server::knock(headquarters, agent, &field.thief, &field.scoreboard, phase).await
 }
 
 fn quiet_is_shut(incident: &Incident) -> bool {

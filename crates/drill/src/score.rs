@@ -1,7 +1,10 @@
 //! The drill's verdict: conditions that were measured, each with the figure that decided.
 
+use std::collections::BTreeMap;
+
 use crate::attack;
 use crate::options::{DrillOptions, DrilledPlan};
+use crate::publications::Publications;
 use crate::report::{AttackResult, Gate, Report};
 
 const LEAST_FULL_HANDSHAKES: u64 = 1_000;
@@ -18,8 +21,12 @@ pub(crate) struct Observed {
     pub(crate) released_once: Released,
     /// Serials that the stolen authority signed or may have signed and its final CRL leaves out.
     pub(crate) escaped: Vec<String>,
-    /// Whether no CRL number went out twice.
-    pub(crate) numbers_published_once: bool,
+    /// The CRLs that went out.
+    pub(crate) publications: Publications,
+    /// How many targets each attack concerns.
+    pub(crate) expected: BTreeMap<&'static str, usize>,
+    /// Attacks of the incident's time that could not be made.
+    pub(crate) sampler_errors: Vec<String>,
 }
 
 /// Certificates of the new generation that were released to endpoints.
@@ -79,10 +86,15 @@ pub(crate) fn gates(options: &DrillOptions, report: &Report, observed: &Observed
         gates.push(gate("server killed often enough", report.crashes >= LEAST_CRASHES, evidence));
     }
     if options.plan == DrilledPlan::Authority {
+        let faults = observed.publications.faults();
         gates.push(gate(
             "one CRL number per publication",
-            observed.numbers_published_once,
-            "no scope and number went out twice".to_owned(),
+            faults.is_empty(),
+            format!(
+                "{} in the journal, {} fetched, wrong {faults:?}",
+                observed.publications.said.len(),
+                observed.publications.seen.len()
+            ),
         ));
         gates.push(gate(
             "final CRL holds whatever may be signed",
@@ -92,12 +104,12 @@ pub(crate) fn gates(options: &DrillOptions, report: &Report, observed: &Observed
                 report.certificates.unknown, observed.escaped
             ),
         ));
-        gates.extend(authority_gates(report));
+        gates.extend(authority_gates(report, observed));
     }
     gates
 }
 
-fn authority_gates(report: &Report) -> Vec<Gate> {
+fn authority_gates(report: &Report, observed: &Observed) -> Vec<Gate> {
     let mut gates: Vec<Gate> = report
         .checkpoints
         .iter()
@@ -136,26 +148,37 @@ fn authority_gates(report: &Report) -> Vec<Gate> {
         attack::NAMES.iter().all(|name| report.attacks.iter().any(|made| made.name == *name)),
         format!("{} of {}", report.attacks.len(), attack::NAMES.len()),
     ));
-    gates.extend(report.attacks.iter().map(attack_gate));
+    gates.push(gate(
+        "attacks without pause during the incident",
+        observed.sampler_errors.is_empty(),
+        format!("could not be made: {:?}", observed.sampler_errors),
+    ));
+    gates.extend(report.attacks.iter().map(|result| {
+        let expected = observed.expected.get(result.name.as_str()).copied();
+        attack_gate(result, expected.unwrap_or_default())
+    }));
     gates
 }
 
-/// Refused by every target with its control accepted; and, where it could, it bit before.
-fn attack_gate(result: &AttackResult) -> Gate {
-    let refused = result.targets > 0
+/// Refused by every target that it concerns with its control accepted; where it could, it bit
+/// before; and where it is made during the incident, it was.
+fn attack_gate(result: &AttackResult, expected: usize) -> Gate {
+    let refused = expected > 0
+        && result.targets == expected
         && result.refused_after == result.targets
         && result.controls_ok == result.targets;
     let bites = attack::bites_before(&result.name);
     let bit = !bites || result.accepted_before == result.targets;
+    let during = !attack::is_made_during(&result.name) || result.attempts_during > 0;
     let mut evidence = format!(
-        "{} of {} refused, {} controls accepted, {} accepted before",
-        result.refused_after, result.targets, result.controls_ok, result.accepted_before
+        "{} of {expected} refused, {} controls accepted, {} accepted before, {} attempts during",
+        result.refused_after, result.controls_ok, result.accepted_before, result.attempts_during
     );
     if let Some(first) = result.failures.first() {
         evidence.push_str("; first: ");
         evidence.push_str(first);
     }
-    gate(&format!("attack {}", result.name), refused && bit, evidence)
+    gate(&format!("attack {}", result.name), refused && bit && during, evidence)
 }
 
 fn gate(name: &str, holds: bool, evidence: String) -> Gate {
@@ -165,3 +188,6 @@ fn gate(name: &str, holds: bool, evidence: String) -> Gate {
 fn as_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,7 @@ impl Shared {
         parts: Parts,
     ) -> Result<(), OfferError> {
         let shared = Arc::clone(self);
-        aside(move || shared.accept(&envelope, &parts)).await
+        aside(move || shared.accept(&envelope, &parts).map(drop)).await
     }
 
     /// Fetches the package that is out when it is newer; its edition when it is refused.

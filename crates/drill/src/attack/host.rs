@@ -71,17 +71,7 @@ impl StolenHost {
     ) -> Result<Self, DrillError> {
         let failed = |error: &dyn std::fmt::Display| thwarted("taking a host over", error);
         let party = fleet.parties().first().ok_or_else(|| failed(&"there is none"))?;
-        let file = headquarters.agents().join(&party.name).join("identity.json");
-        let text = fs_err::read_to_string(file).map_err(|error| failed(&error))?;
-        let pair: Pair = serde_json::from_str(&text).map_err(|error| failed(&error))?;
-        let certificates = pair.certificate + &pair.chain;
-        let chain = CertificateDer::pem_slice_iter(certificates.as_bytes())
-            .map(|der| der.map(|der| der.to_vec()))
-            .collect::<Result<_, _>>()
-            .map_err(|error| failed(&error))?;
-        let key =
-            PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).map_err(|error| failed(&error))?;
-        let client = RogueClient::new(&Identity::new(chain, key.secret_der().to_vec()))?;
+        let client = RogueClient::new(&identity(headquarters, &party.name)?)?;
         let body = CertificateRequest {
             purpose: Purpose::Leaf,
             endpoint: Some(party.name.clone()),
@@ -174,6 +164,21 @@ impl StolenHost {
         stream.flush().await?;
         Ok(Begun { stream, rest: *rest })
     }
+}
+
+/// An agent's own identity, as it lies on its disk now.
+pub(super) fn identity(headquarters: &Headquarters, agent: &str) -> Result<Identity, DrillError> {
+    let failed = |error: &dyn std::fmt::Display| thwarted("reading an agent's identity", error);
+    let file = headquarters.agents().join(agent).join("identity.json");
+    let text = fs_err::read_to_string(file).map_err(|error| failed(&error))?;
+    let pair: Pair = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+    let certificates = pair.certificate + &pair.chain;
+    let chain = CertificateDer::pem_slice_iter(certificates.as_bytes())
+        .map(|der| der.map(|der| der.to_vec()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| failed(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).map_err(|error| failed(&error))?;
+    Ok(Identity::new(chain, key.secret_der().to_vec()))
 }
 
 async fn finish(begun: Begun) -> std::io::Result<Answer<CertificateAnswer>> {

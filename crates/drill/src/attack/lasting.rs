@@ -24,6 +24,9 @@ pub(crate) const OPEN_CONNECTION: &str = "open-connection";
 /// How often a session is tried to be had before the incident.
 const SESSION_TRIES: u32 = 5;
 
+/// The attacks of this file.
+pub(crate) const ALL: &[&str] = &[RESUMED_SESSION, OPEN_CONNECTION];
+
 /// What the thief keeps of the time when he was trusted.
 #[derive(Default)]
 pub(crate) struct Footholds(Mutex<HashMap<String, Foothold>>);

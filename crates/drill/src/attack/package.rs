@@ -8,11 +8,12 @@ use std::time::Duration;
 use skink_agent::{AgentHandle, OfferError};
 
 use skink_trust::{
-    Digest, Edition, Envelope, Held, HeldAuthority, Limits, Manifest, Parts, Status,
+    Digest, Edition, Envelope, Held, HeldAuthority, Limits, Manifest, Overruled, Parts, Refusal,
+    Status,
 };
 use skink_x509::{Certificate, Time};
 
-use super::scoreboard::{Attempt, Phase, Scoreboard};
+use super::scoreboard::{Attempt, Phase};
 use crate::DrillError;
 use crate::agents::Agents;
 use crate::battlefield::Battlefield;
@@ -39,6 +40,8 @@ pub(crate) const HIJACKED: &str = "trust-package-fast-forwarded-by-the-trust-key
 pub(crate) const ALL: &[&str] =
     &[REPLAYED, ALTERED, EXPIRED, WRONG_KEY, OTHER_DOMAIN, FAST_FORWARD, FORGETFUL];
 
+const PACE: Duration = Duration::from_millis(50);
+const CURRENT_LIMIT: Duration = Duration::from_secs(20);
 const AGES: Duration = Duration::from_hours(1);
 const FAR: u64 = 1 << 63;
 
@@ -62,8 +65,7 @@ impl Loot {
         let key = dir.join("keys").join("trust-g1.key.pem");
         let trust_key = StolenKey::take(&key, &dir.join("credentials").join("software.key"))?;
         let envelope = headquarters.published("/trust/package").await?;
-        let parsed = Envelope::parse(&envelope, &Limits::default())
-            .map_err(|error| thwarted("reading the package", &error))?;
+        let parsed = read(&envelope)?;
         let party = fleet.parties().first();
         let party = party.ok_or_else(|| thwarted("copying the package", &"nobody has one"))?;
         let held = agents.of(party)?.held();
@@ -77,27 +79,44 @@ impl Loot {
         Ok(Self { trust_key, trust_certificate, envelope, status, lists })
     }
 
-    /// Offers every package to every agent's state.
-    pub(crate) fn offer_all(
+    /// Offers every package to every agent's state. Beside each, the agent judges an honest one of
+    /// the next version: that it would take, without a word against it.
+    pub(crate) async fn offer_all(
         &self,
-        thief: &Thief,
+        headquarters: &Headquarters,
         agents: &Agents,
-        fleet: &Fleet,
-        scoreboard: &Scoreboard,
+        field: &Battlefield,
     ) -> Result<(), DrillError> {
-        for party in fleet.parties() {
+        for party in field.fleet.parties() {
             let agent = agents.of(party)?;
+            let current = current(headquarters, agent).await?;
             for name in ALL {
                 let held = agent.held();
-                let control = held.active(ISSUER).is_some_and(|active| active.id != STOLEN);
-                let (envelope, parts) = self.forge(name, thief, &held)?;
-                let outcome = offer(agent, &envelope, &parts);
+                let control = self.honest_is_taken(&held, &current)?;
+                let (envelope, parts) = self.forge(name, &field.thief, &held)?;
+                let outcome = offer(name, agent, &envelope, &parts);
                 let (target, mechanism) = (party.name.clone(), None);
                 let attempt = Attempt { target, mechanism, outcome, control };
-                scoreboard.record(name, Phase::After, attempt);
+                field.scoreboard.record(name, Phase::After, attempt);
             }
         }
         Ok(())
+    }
+
+    /// Whether the agent would take what the server says now, under the next version. The trust key
+    /// is the server's own: a copy signs as well.
+    fn honest_is_taken(&self, held: &Held, current: &Envelope) -> Result<bool, DrillError> {
+        let edition = Edition::new(held.edition().epoch, held.edition().version + 1);
+        let manifest = Manifest { edition, ..current.manifest().clone() };
+        let body = manifest.to_body().map_err(|error| thwarted("repeating a package", &error))?;
+        let signature = self.trust_key.sign(&Manifest::signing_input(&body))?;
+        let envelope = Envelope::assemble(body, current.certificate(), &signature)
+            .map_err(|error| thwarted("repeating a package", &error))?;
+        let judged = held.accept(&envelope, &Parts::new(), now(), &Limits::default());
+        Ok(judged.is_ok_and(|judged| {
+            judged.overruled.is_empty()
+                && judged.held.active(ISSUER).is_some_and(|active| active.id != STOLEN)
+        }))
     }
 
     /// Pushes every agent to version 2^63 with the stolen trust key. They take it, for it is the
@@ -116,7 +135,7 @@ impl Loot {
             let far = Edition::new(held.edition().epoch, FAR);
             let until = now().plus(AGES);
             let (envelope, parts) = self.sign(&held, far, until, held.domain(), &self.trust_key)?;
-            hijacked.push((party, agent, offer(agent, &envelope, &parts)));
+            hijacked.push((party, agent, offer(HIJACKED, agent, &envelope, &parts)));
         }
         let (envelope, parts) = headquarters.root_package(&options.skink).await?;
         for (party, agent, outcome) in hijacked {
@@ -166,9 +185,7 @@ impl Loot {
     }
 
     fn edition(&self) -> Result<Edition, DrillError> {
-        Envelope::parse(&self.envelope, &Limits::default())
-            .map(|envelope| envelope.manifest().edition)
-            .map_err(|error| thwarted("reading the package", &error))
+        read(&self.envelope).map(|envelope| envelope.manifest().edition)
     }
 
     /// The status from before the incident: nothing tainted, nothing denied, the old lists.
@@ -235,14 +252,118 @@ impl Loot {
     }
 }
 
-/// Refused, or accepted without bringing the stolen authority back: both lock the thief out.
-fn offer(agent: &AgentHandle, envelope: &[u8], parts: &Parts) -> Outcome {
-    match agent.offer(envelope, parts) {
-        Err(OfferError::Refused(refusal)) => Outcome::CertificateRefused(refusal.to_string()),
-        Err(other) => Outcome::Failed(other.to_string()),
-        Ok(()) if agent.held().authority(STOLEN).is_some_and(HeldAuthority::is_trusted) => {
-            Outcome::Accepted { resumed: false }
+fn read(envelope: &[u8]) -> Result<Envelope, DrillError> {
+    Envelope::parse(envelope, &Limits::default())
+        .map_err(|error| thwarted("reading the package", &error))
+}
+
+/// The server's package, as soon as the agent holds the very same.
+async fn current(headquarters: &Headquarters, agent: &AgentHandle) -> Result<Envelope, DrillError> {
+    let deadline = tokio::time::Instant::now() + CURRENT_LIMIT;
+    loop {
+        let current = read(&headquarters.published("/trust/package").await?)?;
+        if agent.held().digest() == Some(current.digest()) {
+            return Ok(current);
         }
-        Ok(()) => Outcome::CertificateRefused("its words do not count".to_owned()),
+        if tokio::time::Instant::now() >= deadline {
+            let what = "an agent's taking the server's package".to_owned();
+            return Err(DrillError::Late { what, limit_s: CURRENT_LIMIT.as_secs() });
+        }
+        tokio::time::sleep(PACE).await;
+    }
+}
+
+/// Refused by its own rule, or accepted without its words: both lock the thief out. Refused by
+/// another rule it proves nothing.
+fn offer(name: &str, agent: &AgentHandle, envelope: &[u8], parts: &Parts) -> Outcome {
+    let answer = agent.offer(envelope, parts);
+    let trusted = agent.held().authority(STOLEN).is_some_and(HeldAuthority::is_trusted);
+    verdict(name, answer, trusted)
+}
+
+fn verdict(name: &str, answer: Result<Vec<Overruled>, OfferError>, trusted: bool) -> Outcome {
+    match answer {
+        Ok(_) if trusted => Outcome::Accepted { resumed: false },
+        Ok(overruled) if is_own_overruling(name, &overruled) => {
+            Outcome::CertificateRefused("its words do not count".to_owned())
+        }
+        Ok(_) => Outcome::Failed("taken, and nothing in it overruled".to_owned()),
+        Err(OfferError::Refused(refusal)) if is_own_refusal(name, &refusal) => {
+            Outcome::CertificateRefused(refusal.to_string())
+        }
+        Err(OfferError::Refused(refusal)) => {
+            Outcome::Failed(format!("refused by another rule: {refusal}"))
+        }
+        Err(other) => Outcome::Failed(other.to_string()),
+    }
+}
+
+/// Whether this is the rule that the attack is made against.
+fn is_own_refusal(name: &str, refusal: &Refusal) -> bool {
+    match name {
+        REPLAYED => matches!(refusal, Refusal::Older { .. }),
+        // A key that nobody certified cannot but borrow the certificate of one that is.
+        ALTERED | WRONG_KEY => matches!(refusal, Refusal::NotSigned),
+        EXPIRED => matches!(refusal, Refusal::Expired { .. }),
+        OTHER_DOMAIN => matches!(refusal, Refusal::OtherDomain { .. }),
+        FAST_FORWARD => matches!(refusal, Refusal::WrongKey { .. }),
+        _ => false,
+    }
+}
+
+/// Whether what the attack wants forgotten was kept.
+fn is_own_overruling(name: &str, overruled: &[Overruled]) -> bool {
+    let state =
+        |one: &Overruled| matches!(one, Overruled::State { authority, .. } if authority == STOLEN);
+    matches!(name, FORGETFUL | HIJACKED) && overruled.iter().any(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use skink_trust::AuthorityState;
+
+    use super::*;
+
+    fn refusals() -> Vec<Refusal> {
+        let edition = Edition::new(1, 1);
+        let text = String::new;
+        vec![
+            Refusal::Older { offered: edition, held: edition },
+            Refusal::NotSigned,
+            Refusal::Expired { not_after: now() },
+            Refusal::OtherDomain { offered: text(), held: text() },
+            Refusal::WrongKey { reason: "is another's" },
+            Refusal::Replayed(edition),
+            Refusal::AnchorsNotSigned,
+            Refusal::PartMissing { what: "status part", digest: Digest::of(b"") },
+            Refusal::NothingTrusted("issuing authority"),
+        ]
+    }
+
+    #[test]
+    fn each_package_is_refused_by_its_own_rule_or_not_at_all() {
+        for name in ALL {
+            let own = |refusal: Refusal| {
+                verdict(name, Err(OfferError::Refused(refusal)), false).refused()
+            };
+            let owned = refusals().into_iter().map(own).filter(|own| *own).count();
+            assert_eq!(owned, usize::from(*name != FORGETFUL), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_package_that_is_taken_must_be_overruled_where_it_matters() {
+        let kept = |authority: &str| Overruled::State {
+            authority: authority.to_owned(),
+            offered: AuthorityState::Active,
+            kept: AuthorityState::Revoked,
+        };
+        for name in [FORGETFUL, HIJACKED] {
+            assert!(verdict(name, Ok(vec![kept(STOLEN)]), false).refused());
+            assert!(!verdict(name, Ok(vec![kept("workloads-g2")]), false).refused());
+            assert!(!verdict(name, Ok(Vec::new()), false).refused());
+            assert!(verdict(name, Ok(vec![kept(STOLEN)]), true).accepted());
+        }
+        assert!(!verdict(EXPIRED, Ok(vec![kept(STOLEN)]), false).refused());
     }
 }

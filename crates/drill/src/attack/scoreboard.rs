@@ -63,7 +63,11 @@ impl Scoreboard {
                 row.accepted_before.insert(attempt.target);
             }
             Phase::Before => row.note(&attempt),
-            Phase::During => row.attempts_during += 1,
+            // What neither let him in nor turned him away was no attempt on anybody.
+            Phase::During if attempt.outcome.accepted() || attempt.outcome.refused() => {
+                row.attempts_during += 1;
+            }
+            Phase::During => {}
             Phase::After => row.settle(attempt),
         }
     }

@@ -10,6 +10,7 @@ use skink_api::{Code, IssuedCertificate, Problem};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Mutex;
 
+use super::host;
 use super::scoreboard::{Attempt, Phase, Scoreboard};
 use crate::DrillError;
 use crate::csr;
@@ -24,24 +25,30 @@ pub(crate) const OPERATORS_API: &str = "rogue-certificate-at-operators-api";
 pub(crate) const ONE_PERSON_TWICE: &str = "one-person-approving-twice";
 pub(crate) const ISSUANCE: &str = "issuance-during-containment";
 
+const POLL: &str = "/agent/v1/poll";
 const ISSUE_PACE: Duration = Duration::from_millis(100);
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Presents rogue certificates where agents and operators are let in by theirs.
 pub(crate) async fn knock(
     headquarters: &Headquarters,
+    agent: &str,
     thief: &Thief,
     scoreboard: &Scoreboard,
     phase: Phase,
 ) -> Result<(), DrillError> {
     let identity = thief.leaf(&Likeness::Named(&format!("skink.{DOMAIN}")))?;
     let rogue = RogueClient::new(&identity)?;
+    let (agents, operators) = (headquarters.server.ports().agent, headquarters.server.ports().api);
+    // Beside him, at the same door with the same request: an agent by its own certificate.
+    let agent = RogueClient::new(&host::identity(headquarters, agent)?)?;
+    let agent = ask(&agent, agents, POLL).await.accepted();
+    let operator = headquarters.lead.get::<Value>("/status").await?.is_ok();
     let doors = [
-        (AGENTS_CHANNEL, headquarters.server.ports().agent, "/agent/v1/poll"),
-        (OPERATORS_API, headquarters.server.ports().api, "/api/v1/status"),
+        (AGENTS_CHANNEL, agents, POLL, agent),
+        (OPERATORS_API, operators, "/api/v1/status", operator),
     ];
-    let control = headquarters.lead.get::<Value>("/status").await?.is_ok();
-    for (name, addr, path) in doors {
+    for (name, addr, path, control) in doors {
         let outcome = ask(&rogue, addr, path).await;
         let attempt = Attempt { target: "server".to_owned(), mechanism: None, outcome, control };
         scoreboard.record(name, phase, attempt);
