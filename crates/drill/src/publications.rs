@@ -61,14 +61,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Begins to look.
-    pub(crate) fn start(headquarters: &Headquarters) -> Self {
-        let (seen, public) = (Arc::new(Mutex::default()), headquarters.public);
-        let log = Arc::clone(&seen);
+    pub(crate) fn start(headquarters: &Arc<Headquarters>) -> Self {
+        let seen = Arc::new(Mutex::default());
+        let (log, headquarters) = (Arc::clone(&seen), Arc::clone(headquarters));
         let task = tokio::spawn(async move {
             loop {
                 for scope in scopes() {
-                    // A server that was killed answers nothing: there is another round.
-                    if let Ok(der) = fetch(&format!("http://{public}/crl/{scope}.crl")).await {
+                    if let Ok(der) = headquarters.published(&path(&scope)).await {
                         note(&log, &scope, &der);
                     }
                 }
@@ -86,12 +85,7 @@ impl Watch {
     ) -> Result<Publications, DrillError> {
         self.task.abort();
         for scope in scopes() {
-            let url = format!("http://{}/crl/{scope}.crl", headquarters.public);
-            let operation = || format!("fetch {scope}");
-            let fetched = fetch(&url).await;
-            let der = fetched
-                .map_err(|source| DrillError::Unreachable { operation: operation(), source })?;
-            note(&self.seen, &scope, &der);
+            note(&self.seen, &scope, &headquarters.published(&path(&scope)).await?);
         }
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Publications { said: said(headquarters).await?, seen, last })
@@ -102,9 +96,8 @@ fn scopes() -> [String; 2] {
     [format!("root/{STOLEN}"), format!("{STOLEN}/p0")]
 }
 
-async fn fetch(url: &str) -> Result<Vec<u8>, reqwest::Error> {
-    let response = reqwest::get(url).await?.error_for_status()?;
-    Ok(response.bytes().await?.to_vec())
+fn path(scope: &str) -> String {
+    format!("/crl/{scope}.crl")
 }
 
 fn note(seen: &Mutex<BTreeMap<Name, BTreeSet<String>>>, scope: &str, der: &[u8]) {

@@ -6,7 +6,6 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde::Deserialize;
@@ -22,7 +21,7 @@ use crate::DrillError;
 use crate::csr;
 use crate::fleet::Fleet;
 use crate::headquarters::{DOMAIN, Headquarters};
-use crate::operator::Answer;
+use crate::operator::{Answer, OUTAGE_LIMIT, REPEAT_PACE};
 use crate::outcome::Outcome;
 use crate::thief::forge::Identity;
 use crate::thief::key::thwarted;
@@ -31,9 +30,6 @@ use crate::thief::tls::RogueClient;
 pub(crate) const ISSUANCE: &str = "issuance-during-containment-at-agents-channel";
 pub(crate) const UNDER_WAY: &str = "issuance-under-way-at-agents-channel";
 
-/// A server that was killed is back within this.
-const OUTAGE_LIMIT: Duration = Duration::from_secs(20);
-const PACE: Duration = Duration::from_millis(50);
 const CONTAINED: &[Code] = &[Code::AuthorityTainted, Code::AuthorityFrozen];
 
 /// The identity of one host of the fleet in the thief's hands.
@@ -151,7 +147,7 @@ impl StolenHost {
                 Err(error) if tokio::time::Instant::now() >= deadline => {
                     return Err(thwarted("asking as a host", &error));
                 }
-                Err(_) => tokio::time::sleep(PACE).await,
+                Err(_) => tokio::time::sleep(REPEAT_PACE).await,
             }
         }
     }

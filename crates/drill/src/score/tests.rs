@@ -133,7 +133,8 @@ fn a_full_score_holds_and_without_any_one_observation_its_gate_shuts() {
 
 #[test]
 fn every_attack_needs_each_of_its_observations() {
-    let cases: &[(&str, fn(&mut AttackResult))] = &[
+    type Spoil = fn(&mut AttackResult);
+    let cases: &[(&str, Spoil)] = &[
         ("a target", |made| made.targets -= 1),
         ("a refusal", |made| made.refused_after -= 1),
         ("a control", |made| made.controls_ok -= 1),
