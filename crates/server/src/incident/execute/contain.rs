@@ -5,8 +5,8 @@ use std::time::Duration;
 use skink_authority::{Closing, SigningAuthority};
 use skink_incident::Outcome;
 use skink_model::{
-    Attempt, AttemptPurpose, AttemptState, AuthorityId, AuthorityState, BlockedKey, CrlKind,
-    CrlRow, IncidentId, KeyState, KeyUse, SigningKey, Stamp, Time, Trigger,
+    Attempt, AttemptPurpose, AttemptState, Authority, AuthorityId, AuthorityState, BlockedKey,
+    CrlKind, CrlRow, IncidentId, KeyState, KeyUse, SigningKey, Stamp, Time, Trigger,
 };
 use skink_signer::{KeyProvider as _, KeyUri, SignError, SignatureRequest, ToSign};
 use skink_store::{Tx, attempts, authorities, certificates, crls, keys, kits};
@@ -32,7 +32,7 @@ pub(super) async fn taint(scene: Scene<'_>) -> Result<Came> {
     let declared = scene.state.declaration();
     let (suspected, host) = (declared.suspected_since, declared.trigger == Trigger::Host);
     let stamp = &stamp;
-    let standbys = scene
+    scene
         .app
         .store()
         .run_tx("incident_taint", move |tx| {
@@ -43,43 +43,47 @@ pub(super) async fn taint(scene: Scene<'_>) -> Result<Came> {
                 let blocked =
                     BlockedKey { digest, reason, incident: Some(incident.clone()), at: stamp.at };
                 keys::block(tx, stamp, &blocked).await?;
-                if host { taint_kits(tx, stamp, id, incident).await } else { Ok(Vec::new()) }
+                if host { taint_standbys(tx, stamp, id, incident).await } else { Ok(()) }
             })
         })
         .await?;
     tracing::warn!(authority.id = %id, incident.id = %incident, "an authority is tainted");
-    let tainted = scene.app.authority(id).await?;
-    if package::denies_at_once(&tainted) || !standbys.is_empty() {
+    // Asked of the rows: a crash after the transaction must not lose the package.
+    let all = crate::db::authorities(scene.app).await?;
+    let ours =
+        |one: &Authority| one.taint.as_ref().is_some_and(|taint| taint.incident == *incident);
+    if all.iter().any(|one| ours(one) && package::denies_at_once(one)) {
         let reason = format!("{id} is tainted, and what nobody needs is denied");
         package::publish(scene.app, scene.stamp(), &reason, Some(incident.clone())).await?;
     }
     Ok(Came::plain())
 }
 
-/// The credentials of standbys are made on the host that holds the keys, and leave it in a kit. When
-/// that host was taken, the kits of this issuer are worthless and their standbys are the thief's.
-async fn taint_kits(
+/// The keys of standbys are made on the host that holds the keys, and their credentials leave it in
+/// a kit. When that host was taken, the standbys of this issuer are the thief's, whether a kit of
+/// theirs is still good or not.
+async fn taint_standbys(
     tx: &mut Tx<'_>,
     stamp: &Stamp,
     id: &AuthorityId,
     incident: &IncidentId,
-) -> Result<Vec<AuthorityId>, Failure> {
+) -> Result<()> {
     let issuer = authorities::require(tx, id).await?.issuer;
-    let mut tainted = Vec::new();
-    for kit in kits::ready(tx).await? {
-        let standby = authorities::require(tx, &kit.standby).await?;
-        if standby.issuer == issuer && standby.state == AuthorityState::Prepared {
-            kits::void(tx, stamp, &kit.id).await?;
-            authorities::taint_standby(tx, stamp, &standby.id, incident).await?;
-            let reason = format!("the credential of {} was on a stolen host", standby.id);
-            let digest = standby.key.digest;
-            let blocked =
-                BlockedKey { digest, reason, incident: Some(incident.clone()), at: stamp.at };
-            keys::block(tx, stamp, &blocked).await?;
-            tainted.push(standby.id);
+    let kits = kits::ready(tx).await?;
+    for standby in authorities::of_issuer(tx, &issuer).await? {
+        if standby.state != AuthorityState::Prepared {
+            continue;
         }
+        for kit in kits.iter().filter(|kit| kit.standby == standby.id) {
+            kits::void(tx, stamp, &kit.id).await?;
+        }
+        authorities::taint_standby(tx, stamp, &standby.id, incident).await?;
+        let reason = format!("the key of {} was on a stolen host", standby.id);
+        let digest = standby.key.digest;
+        let blocked = BlockedKey { digest, reason, incident: Some(incident.clone()), at: stamp.at };
+        keys::block(tx, stamp, &blocked).await?;
     }
-    Ok(tainted)
+    Ok(())
 }
 
 /// After the taint nobody gets a new ticket: what is in flight ends, or ends unknown.
