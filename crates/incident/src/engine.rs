@@ -39,7 +39,7 @@ fn asked(state: &State) -> Vec<Effect> {
         Phase::Running => {
             let held = state.held().is_some();
             let begun = steps(state.declaration().plan).iter().filter(|step| step.begins(state));
-            let begun = begun.filter(|step| !held || contains(step.name()));
+            let begun = begun.filter(|step| !held || goes_on_while_held(step.name()));
             begun.flat_map(|step| step.lanes(state)).filter_map(|lane| turn(state, lane)).collect()
         }
     }
@@ -47,7 +47,7 @@ fn asked(state: &State) -> Vec<Effect> {
 
 /// Steps that a hold does not stop: an authority that two people have tainted is not left to the
 /// thief by a third.
-const fn contains(step: StepName) -> bool {
+const fn goes_on_while_held(step: StepName) -> bool {
     matches!(step, StepName::Triage | StepName::Contain)
 }
 

@@ -11,7 +11,6 @@ use skink_x509::Serial;
 use skink_x509::ocsp::{
     CertId, CertStatus, HashAlgorithm, OcspRequest, ResponseStatus, error_response,
 };
-
 use tokio::sync::Semaphore;
 
 use crate::app::App;

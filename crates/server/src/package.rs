@@ -185,7 +185,7 @@ async fn contents(app: &App, now: Time) -> Result<Contents> {
 /// The final list of a closing set never travels: a million entries are 40 MB, and the parent's
 /// partition makes them moot. Nor does anything of an authority that is no longer trusted.
 fn travels(row: &CrlRow, entries: &[trust::AuthorityEntry]) -> bool {
-    let by_root = row.scope.starts_with("root/");
+    let by_root = row.scope.starts_with(crl::OF_ROOT);
     let trusted =
         entries.iter().any(|entry| entry.id == row.authority.as_str() && entry.state.is_trusted());
     row.kind != CrlKind::Final && (by_root || trusted)

@@ -130,7 +130,9 @@ pub enum Refusal {
         authority: AuthorityId,
     },
     /// An incident holds the authority frozen.
-    #[error("incident {incident} holds authority {authority} frozen")]
+    #[error(
+        "incident {incident} holds authority {authority} frozen: stand the incident down, or let it end"
+    )]
     FrozenByIncident {
         /// The authority.
         authority: AuthorityId,

@@ -13,18 +13,12 @@ const INSERT: &str = "INSERT INTO operator
         (name, role, key_digest, token_digest, created_at, vouched_by)
     VALUES ($1, $2, $3, $4, $5,
         coalesce((SELECT coalesce(vouched_by, name) FROM operator WHERE name = $6), $1))";
-const BY_NAME: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
-        coalesce(vouched_by, name) AS line
-    FROM operator WHERE name = $1";
-const BY_TOKEN: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
-        coalesce(vouched_by, name) AS line
-    FROM operator WHERE token_digest = $1 AND disabled_at IS NULL";
-const BY_KEY: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
-        coalesce(vouched_by, name) AS line
-    FROM operator WHERE key_digest = $1 AND disabled_at IS NULL";
-const ALL: &str = "SELECT name, role, key_digest, token_digest, created_at, disabled_at,
-        coalesce(vouched_by, name) AS line
-    FROM operator ORDER BY name";
+const BY_NAME: &str = "SELECT *, coalesce(vouched_by, name) AS line FROM operator WHERE name = $1";
+const BY_TOKEN: &str = "SELECT *, coalesce(vouched_by, name) AS line FROM operator
+    WHERE token_digest = $1 AND disabled_at IS NULL";
+const BY_KEY: &str = "SELECT *, coalesce(vouched_by, name) AS line FROM operator
+    WHERE key_digest = $1 AND disabled_at IS NULL";
+const ALL: &str = "SELECT *, coalesce(vouched_by, name) AS line FROM operator ORDER BY name";
 const DISABLE: &str = "UPDATE operator SET disabled_at = $2, token_digest = NULL, key_digest = NULL
     WHERE name = $1 AND disabled_at IS NULL";
 const SET_TOKEN: &str =

@@ -7,9 +7,11 @@
 
 mod authority;
 mod key;
+mod tmpfs;
 
 pub use authority::{Shape, TestAuthority, serial};
 pub use key::TestKey;
+pub use tmpfs::Tmpfs;
 
 use std::time::Duration;
 

