@@ -35,7 +35,7 @@ pub struct Status {
 /// Something that a person should see to on a quiet day.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Alarm {
-    /// A stable word: `root-beside-server`, `kit-missing`, `kit-old`, `crl-stale`, …
+    /// A stable word: `root-beside-server`, `operator-files-on-server`, `kit-missing`, `kit-old`, `crl-stale`, …
     pub code: String,
     /// What is the matter.
     pub detail: String,

@@ -326,6 +326,11 @@ impl Settings {
         self.dir.join("credentials").join("software.key")
     }
 
+    /// Where `skink init` leaves the operators' files, to be handed out.
+    pub fn operator_files(&self) -> PathBuf {
+        self.dir.join("operators")
+    }
+
     /// Published lists and files.
     pub fn published(&self) -> PathBuf {
         self.dir.join("published")

@@ -43,7 +43,7 @@ pub(crate) async fn status(app: &App) -> Result<Status> {
 }
 
 async fn alarms(app: &App, now: Time) -> Result<Vec<Alarm>> {
-    let mut alarms: Vec<Alarm> = root_beside(app).into_iter().collect();
+    let mut alarms: Vec<Alarm> = root_beside(app).into_iter().chain(operator_files(app)).collect();
     let issuers = crate::db::issuers(app).await?;
     let authorities = crate::db::authorities(app).await?;
     let kits = crate::db::kits(app).await?;
@@ -142,5 +142,28 @@ fn root_beside(app: &App) -> Option<Alarm> {
         code: "root-beside-server".to_owned(),
         detail: format!("the root's directory {} is on this machine", root.display()),
         hint: "move it to a machine without network, and keep it there".to_owned(),
+    })
+}
+
+/// `skink init` leaves everybody's tokens in one folder of the server's: whoever reads it is two
+/// people.
+fn operator_files(app: &App) -> Option<Alarm> {
+    let folder = app.settings().operator_files();
+    let left = fs_err::read_dir(&folder).ok()?.flatten();
+    let mut names: Vec<String> = left
+        .filter(|entry| entry.path().extension().is_some_and(|it| it == "json"))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    (!names.is_empty()).then(|| Alarm {
+        code: "operator-files-on-server".to_owned(),
+        detail: format!(
+            "the tokens of operators lie on this machine, in {}: {}",
+            folder.display(),
+            names.join(", ")
+        ),
+        hint: "hand each file to the person it is for, and keep none here: who has two of them is \
+               two people"
+            .to_owned(),
     })
 }

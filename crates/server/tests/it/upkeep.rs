@@ -98,6 +98,35 @@ async fn one_key_that_does_not_sign_stops_nobody_else() {
     }
 }
 
+async fn alarms(server: &TestServer) -> Vec<String> {
+    let status = server.operator("vic").get("/api/v1/status").await.ok();
+    let alarms = status["alarms"].as_array().unwrap().iter();
+    alarms.map(|alarm| format!("{}: {}", alarm["code"], alarm["detail"])).collect()
+}
+
+/// The files by which two people are two must not lie in one place.
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_files_in_the_servers_folder_are_an_alarm_until_they_are_handed_out() {
+    let server = TestServer::start().await;
+    let told = async || {
+        let alarms = alarms(&server).await;
+        alarms.into_iter().find(|alarm| alarm.starts_with("\"operator-files-on-server\""))
+    };
+    assert_eq!(told().await, None);
+    let folder = server.server_dir().join("operators");
+    std::fs::create_dir(&folder).unwrap();
+    for name in ["lea.json", "cid.json", "README"] {
+        std::fs::write(folder.join(name), "{}").unwrap();
+    }
+    let alarm = told().await.unwrap();
+    assert!(alarm.contains("cid.json, lea.json") && !alarm.contains("README"), "{alarm}");
+    std::fs::remove_file(folder.join("cid.json")).unwrap();
+    assert!(told().await.unwrap().contains(": lea.json"));
+    std::fs::remove_file(folder.join("lea.json")).unwrap();
+    assert_eq!(told().await, None);
+    server.running.stop().await;
+}
+
 /// What a server recorded of its evidence before it was killed.
 async fn record(server: &Stopped, id: &str, names: [&str; 2]) {
     let store = Store::open(&server.server_dir().join("skink.db")).await.unwrap();
