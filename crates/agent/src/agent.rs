@@ -6,7 +6,6 @@ mod report;
 mod run;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use skink_deploy::{CommandTarget, EndpointFiles, Mechanism, Target};
@@ -18,6 +17,7 @@ use crate::canaries::Canaries;
 use crate::channel::Channel;
 use crate::config::AgentConfig;
 use crate::error::AgentError;
+use crate::offset::ClockOffset;
 use crate::orders::Orders;
 use crate::outbox::Outbox;
 use crate::pair::Pair;
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     identity: RwLock<Arc<Pair>>,
     channel: RwLock<Channel>,
     nonce: Mutex<Option<String>>,
-    clock_offset_ms: AtomicI64,
+    clock_offset: ClockOffset,
     /// Counts what parties have to look at: packages and orders.
     bell: watch::Sender<u64>,
 }
@@ -91,7 +91,7 @@ impl Agent {
             identity: RwLock::new(Arc::new(identity)),
             channel: RwLock::new(channel),
             nonce: Mutex::new(None),
-            clock_offset_ms: AtomicI64::new(0),
+            clock_offset: ClockOffset::default(),
             bell,
         });
         let specs = shared.membership.endpoints.clone();

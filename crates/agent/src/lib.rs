@@ -16,6 +16,7 @@ mod config;
 mod enroll;
 mod error;
 mod key;
+mod offset;
 mod orders;
 mod outbox;
 mod pair;

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::DrillError;
 use crate::operator::{Answer, OUTAGE_LIMIT, Operator, REPEAT_PACE, expect};
-use crate::options::{DrillOptions, Sabotage};
+use crate::options::DrillOptions;
 use crate::process::ServerProcess;
 
 /// The trust domain of a drill.
@@ -49,7 +49,7 @@ impl Headquarters {
     pub(crate) async fn set_up(options: &DrillOptions, dir: &Path) -> Result<Self, DrillError> {
         let server_dir = dir.join("server");
         init(&options.skink, dir, &server_dir).await?;
-        hurry(&server_dir, options.sabotage)?;
+        hurry(&server_dir)?;
         let server = ServerProcess::start(&options.skink, &server_dir).await?;
         let addr = server.ports().api;
         let (lead, _) = person(&server_dir, "lead", addr)?;
@@ -223,15 +223,19 @@ pub(crate) fn passphrase(custodian: &str) -> String {
 }
 
 /// Sets the incident's timings for programs on loopback instead of daemons in the field.
-fn hurry(server_dir: &Path, sabotage: Option<Sabotage>) -> Result<(), DrillError> {
+fn hurry(server_dir: &Path) -> Result<(), DrillError> {
     let failed = |source| DrillError::File { what: "set the drill's timings", source };
     let path = server_dir.join("skink.toml");
     let text = fs_err::read_to_string(&path).map_err(failed)?;
     let mut config: toml::Table =
         text.parse().map_err(|error| failed(std::io::Error::other(error)))?;
-    let quiet_ms = if sabotage == Some(Sabotage::QuietGate) { 0 } else { 1_500 };
-    let timings =
-        [("settle_ms", 50), ("quiet_ms", quiet_ms), ("tick_ms", 200), ("retry_after_s", 1)];
+    let timings = [
+        ("settle_ms", 50),
+        ("quiet_ms", 1_500),
+        ("clock_offset_max_ms", 1_000),
+        ("tick_ms", 200),
+        ("retry_after_s", 1),
+    ];
     let incident = config
         .entry("incident")
         .or_insert_with(|| toml::Table::new().into())

@@ -34,7 +34,7 @@ pub enum Sabotage {
     SessionReset,
     /// `parent-crl` parties keep the root CRLs from before.
     ParentCrl,
-    /// The server waits for no quiet period before it distrusts.
+    /// Endpoints tell nobody whom they see, so that the quiet gate has nothing to wait for.
     QuietGate,
 }
 

@@ -47,7 +47,7 @@ impl Default for Settings {
         Self {
             barrier_handshakes: 3,
             settle_ms: 200,
-            clock_offset_ms: 60_000,
+            clock_offset_ms: 30_000,
             quiet_ms: 60_000,
             wave_sizes: vec![2, 10],
             cutover_deadline_ms: 30 * 60 * 1000,

@@ -119,7 +119,8 @@ pub struct IncidentTimings {
     pub probe_handshakes: u32,
     /// Least time between the first and the last of them.
     pub settle_ms: u64,
-    /// How long no endpoint may have seen a peer with an old certificate before distrust.
+    /// How long no endpoint may have seen a peer with an old certificate before distrust; longer
+    /// than clocks may be off.
     pub quiet_ms: u64,
     /// Endpoints re-issued at a time.
     pub wave_size: u32,
@@ -141,7 +142,7 @@ impl Default for IncidentTimings {
             quiet_ms: 60_000,
             wave_size: 100,
             tick_ms: 1000,
-            clock_offset_max_ms: 60_000,
+            clock_offset_max_ms: 30_000,
             cutover_deadline_s: 1800,
             retry_after_s: 5,
         }
@@ -366,8 +367,23 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return invalid("public.agent_url", "must begin with https://");
     }
     check_nesting(&config.lifetimes)?;
-    if config.incident.probe_handshakes == 0 || config.incident.wave_size == 0 {
-        return invalid("incident", "needs probe_handshakes and wave_size of at least 1");
+    check_incident(&config.incident)
+}
+
+fn check_incident(timings: &IncidentTimings) -> Result<(), ConfigError> {
+    let invalid = |field, rule: String| Err(ConfigError::Invalid { field, rule });
+    if timings.probe_handshakes == 0 || timings.wave_size == 0 {
+        let rule = "needs probe_handshakes and wave_size of at least 1";
+        return invalid("incident", rule.to_owned());
+    }
+    // An endpoint tells by its own clock whom it saw; it must not lag by the whole period.
+    let (quiet, off) = (timings.quiet_ms, timings.clock_offset_max_ms);
+    if quiet <= off {
+        let rule = format!(
+            "is {quiet} and must be longer than incident.clock_offset_max_ms, which is {off}: the \
+             quiet period has to outlast what clocks may differ by"
+        );
+        return invalid("incident.quiet_ms", rule);
     }
     Ok(())
 }
@@ -427,5 +443,20 @@ mod tests {
             assert!(matches!(error, ConfigError::Invalid { .. }), "{bad}: {error}");
         }
         assert!(settings(&LEAST.replace("http://", "https://")).is_err());
+    }
+
+    #[test]
+    fn the_quiet_period_outlasts_what_clocks_may_differ_by() {
+        let timings = |quiet: u64, off: u64| {
+            let timings = format!("quiet_ms = {quiet}\nclock_offset_max_ms = {off}");
+            settings(&format!("{LEAST}[incident]\n{timings}\n"))
+        };
+        assert!(timings(1_001, 1_000).is_ok());
+        for quiet in [0, 999, 1_000] {
+            let error = timings(quiet, 1_000).unwrap_err().to_string();
+            let clear = error.starts_with(&format!("configuration: incident.quiet_ms is {quiet}"))
+                && error.contains("longer than incident.clock_offset_max_ms, which is 1000");
+            assert!(clear, "{error}");
+        }
     }
 }

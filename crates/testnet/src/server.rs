@@ -244,7 +244,12 @@ impl TestServer {
     fn hurry(&self) {
         let file = self.server_dir().join("skink.toml");
         let text = std::fs::read_to_string(&file).unwrap();
-        let timings = [("settle_ms", 200), ("quiet_ms", 2_000), ("tick_ms", 100)];
+        let timings = [
+            ("settle_ms", 200),
+            ("quiet_ms", 2_000),
+            ("clock_offset_max_ms", 1_500),
+            ("tick_ms", 100),
+        ];
         let faster = text.lines().map(|line| {
             let timing = timings.iter().find(|(name, _)| line.starts_with(&format!("{name} =")));
             timing.map_or(line.to_owned(), |(name, value)| format!("{name} = {value}"))

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use skink_api::agent::{PollAnswer, PollQuery};
 use skink_trust::{Limits, Parts, Refusal};
@@ -20,7 +19,6 @@ impl Shared {
                 Ok(answer) => {
                     failures = 0;
                     order = answer.order;
-                    self.note_nonce(&answer);
                     self.note_orders(&answer);
                     refused = self.follow(&answer).await;
                     let wait = std::time::Duration::from_millis(answer.retry_after_ms.min(60_000));
@@ -47,7 +45,18 @@ impl Shared {
         let edition = self.held().edition();
         let (epoch, version) = refused.unwrap_or((edition.epoch, edition.version));
         let wait_ms = self.config.poll_wait_ms;
-        self.channel().poll(&PollQuery { epoch, version, order, wait_ms }).await
+        self.ask(&PollQuery { epoch, version, order, wait_ms }).await
+    }
+
+    /// Polls, and keeps what every answer tells: the nonce for the next acknowledgement, the
+    /// clock's offset.
+    pub(super) async fn ask(&self, query: &PollQuery) -> Result<PollAnswer, ChannelError> {
+        let asked = self.clock.now();
+        let answer = self.channel().poll(query).await?;
+        self.clock_offset.note(asked, self.clock.now(), answer.server_time_ms);
+        let nonce = Some(answer.nonce.clone());
+        *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = nonce;
+        Ok(answer)
     }
 
     fn complain(&self, error: &ChannelError, failures: u32) {
@@ -65,13 +74,6 @@ impl Shared {
                 "the trust package has expired; what it says still holds, and nothing newer is known"
             );
         }
-    }
-
-    /// What every answer tells: the nonce for the next acknowledgement, the clock's offset.
-    pub(super) fn note_nonce(&self, answer: &PollAnswer) {
-        let offset = self.clock.now().as_millis().saturating_sub(answer.server_time_ms);
-        self.clock_offset_ms.store(offset, Ordering::Relaxed);
-        *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.nonce.clone());
     }
 
     fn note_orders(&self, answer: &PollAnswer) {

@@ -1,7 +1,6 @@
 //! Telling the server.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -95,7 +94,7 @@ impl Shared {
             ..EndpointReport::default()
         }));
         let report = Report {
-            clock_offset_ms: self.clock_offset_ms.load(Ordering::Relaxed),
+            clock_offset_ms: self.clock_offset.millis(),
             endpoints,
             crls: news.crls.values().cloned().collect(),
         };
@@ -166,9 +165,7 @@ impl Shared {
             order: u64::MAX >> 1,
             wait_ms: 0,
         };
-        let answer = self.channel().poll(&query).await?;
-        self.note_nonce(&answer);
-        Ok(answer.nonce)
+        Ok(self.ask(&query).await?.nonce)
     }
 
     /// What each endpoint says of its peers; absent where it cannot tell.

@@ -9,6 +9,7 @@ use skink_deploy::{EndpointFiles, Mechanism, PeerSeen, Target, TargetError};
 use skink_x509::Certificate;
 
 use super::client::{ClientEndpoint, Sessions};
+use super::peers::Peers;
 use super::server::ServerEndpoint;
 use super::tls::{ClientTls, Installed, ServerTls};
 use crate::DrillError;
@@ -42,6 +43,11 @@ impl Habits {
 
     fn keeps_sessions(&self) -> bool {
         self.sabotage == Some(Sabotage::SessionReset)
+    }
+
+    /// What its agent is told of the peers that it saw.
+    fn told(&self, peers: &Peers) -> Vec<PeerSeen> {
+        if self.sabotage == Some(Sabotage::QuietGate) { Vec::new() } else { peers.all() }
     }
 }
 
@@ -77,7 +83,7 @@ impl Target for ServerTarget {
     }
 
     async fn peers_seen(&self) -> Option<Vec<PeerSeen>> {
-        Some(self.endpoint.peers().all())
+        Some(self.habits.told(self.endpoint.peers()))
     }
 }
 
@@ -107,7 +113,7 @@ impl Target for ClientTarget {
     }
 
     async fn peers_seen(&self) -> Option<Vec<PeerSeen>> {
-        Some(self.endpoint.peers().all())
+        Some(self.habits.told(self.endpoint.peers()))
     }
 }
 

@@ -89,7 +89,8 @@ async fn endpoint_findings(
         findings.installed.push((name.clone(), found));
     }
     if report.peers_measured {
-        let seen = report.peers.iter().map(|peer| peer_seen(name, peer));
+        let clock = (findings.clock_offset_ms, now);
+        let seen = report.peers.iter().map(|peer| peer_seen(name, peer, clock));
         findings.peers.push((name.clone(), seen.collect::<Result<_>>()?));
     }
     findings.errors.push((name.clone(), report.error));
@@ -136,12 +137,19 @@ async fn verified(
     })
 }
 
-fn peer_seen(endpoint: &EndpointName, peer: &wire::PeerSeen) -> Result<PeerSeen> {
+/// When it was seen by this server's clock, which is what the quiet gate goes by; the host's is
+/// `offset_ms` ahead of it.
+fn peer_seen(
+    endpoint: &EndpointName,
+    peer: &wire::PeerSeen,
+    (offset_ms, now): (i64, Time),
+) -> Result<PeerSeen> {
+    let seen = Time::from_millis(peer.last_seen_ms.saturating_sub(offset_ms));
     Ok(PeerSeen {
         endpoint: endpoint.clone(),
         fingerprint: fingerprint(&peer.fingerprint)?,
         authority: peer.authority.as_deref().map(parsed).transpose()?,
-        last_seen: Time::from_millis(peer.last_seen_ms),
+        last_seen: seen.min(now),
     })
 }
 

@@ -20,11 +20,15 @@ pub(crate) struct Party {
     name: String,
     pub(crate) enrolled: Enrolled,
     leaf: Value,
+    old: String,
     key: TestKey,
     canaries: Vec<String>,
     seen: (u64, u64),
     order: u64,
     pub(crate) successor: &'static str,
+    /// After it has moved it goes on seeing a peer with its old certificate, and its clock is behind
+    /// by so many milliseconds.
+    sees_old_ms: Option<i64>,
 }
 
 impl Party {
@@ -34,11 +38,13 @@ impl Party {
             name: name.to_owned(),
             enrolled,
             leaf: Value::Null,
+            old: String::new(),
             key: TestKey::new(),
             canaries: vec![],
             seen: (0, 0),
             order: 0,
             successor: "workloads-g2",
+            sees_old_ms: None,
         };
         party.renew().await;
         party
@@ -64,7 +70,8 @@ impl Party {
     pub(crate) async fn report(&self, endpoint: Value, crls: Vec<Value>) {
         let mut endpoint = endpoint;
         endpoint["endpoint"] = json!(self.endpoint());
-        let body = json!({"endpoints": [endpoint], "crls": crls});
+        let offset = self.sees_old_ms.map_or(0, |behind| -behind);
+        let body = json!({"clock_offset_ms": offset, "endpoints": [endpoint], "crls": crls});
         self.enrolled.api.post("/agent/v1/report", &body).await.ok();
     }
 
@@ -123,8 +130,13 @@ impl Party {
         }
         if !poll["renew"].as_array().unwrap().is_empty() && self.leaf["authority"] == "workloads-g1"
         {
+            self.old = self.fingerprint();
             self.renew().await;
             said["installed"] = self.installed(now);
+        }
+        if let Some(behind) = self.sees_old_ms.filter(|_| !self.old.is_empty()) {
+            let seen = json!({"fingerprint": self.old, "last_seen_ms": now - behind});
+            said["peers"] = json!([seen]);
         }
         if state("workloads-g1").as_deref() == Some("revoked") {
             let mut distrust = proof.clone();
@@ -169,6 +181,7 @@ pub(crate) async fn server() -> TestServer {
     config.public.base_url = format!("http://{public}");
     config.incident.settle_ms = 100;
     config.incident.quiet_ms = 300;
+    config.incident.clock_offset_max_ms = 200;
     config.incident.tick_ms = 100;
     config.incident.wave_size = 1;
     config.contacts.insert("management".into(), vec!["boss@example.test".into()]);
@@ -281,6 +294,50 @@ async fn a_stolen_authority_is_survived() {
     {
         assert!(dir.join(file).exists(), "{file}");
     }
+    server.running.stop().await;
+}
+
+/// A host's word on when it saw a peer is by the host's clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_a_slow_clock_that_sees_old_peers_keeps_the_quiet_gate_shut() {
+    let server = server().await;
+    let mut parties = [Party::join(&server, "web-1").await];
+    parties[0].live(&server).await;
+    let lea = server.operator("lea");
+    let declare = json!({"plan": "authority", "authority": "workloads-g1", "trigger": "copied",
+                         "drill": true});
+    let id = lea.post("/api/v1/incidents", &declare).await.ok();
+    let id = id["id"].as_str().unwrap().to_owned();
+    let quiet = |incident: &Value| {
+        let gates = incident["gates"].as_array().unwrap();
+        gates.iter().find(|gate| gate["name"] == "quiet").map(|gate| gate["open"] == true)
+    };
+    // The barrier takes no proof of a clock that is off: it falls behind afterwards.
+    let (began, mut moved) = (Instant::now(), None);
+    loop {
+        let incident = look(&lea, &id).await;
+        assert!(began.elapsed() < LIMIT, "{incident:#}");
+        approve(&server, &incident).await;
+        if incident["gates"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|gate| gate["name"] == "barrier" && gate["open"] == true)
+        {
+            parties[0].sees_old_ms = Some(60_000);
+        }
+        parties[0].live(&server).await;
+        assert_ne!(quiet(&incident), Some(true), "{incident:#}");
+        if parties[0].leaf["authority"] == "workloads-g2" {
+            let moved = *moved.get_or_insert_with(Instant::now);
+            if moved.elapsed() > Duration::from_secs(3) {
+                break;
+            }
+        }
+    }
+    parties[0].sees_old_ms = None;
+    let incident = drive(&server, &mut parties, &id).await;
+    assert_eq!(quiet(&incident), Some(true));
     server.running.stop().await;
 }
 
