@@ -144,9 +144,11 @@ fn store(error: &StoreError) -> Problem {
 
 fn refused(refusal: &Refusal) -> Problem {
     let code = match refusal {
-        Refusal::TokenUnknown | Refusal::TokenUsed | Refusal::TokenExpired { .. } => {
-            Code::TokenInvalid
-        }
+        Refusal::TokenUnknown
+        | Refusal::TokenUsed
+        | Refusal::TokenExpired { .. }
+        | Refusal::TokenOfShutOut { .. }
+        | Refusal::TokenOutOfDate { .. } => Code::TokenInvalid,
         Refusal::KeyBlocked { .. } => Code::BlockedKey,
         Refusal::FrozenByIncident { .. } => Code::IncidentOpen,
         Refusal::DoesNotOutrank { .. } | Refusal::EscrowSpent { .. } => Code::EscrowRefused,

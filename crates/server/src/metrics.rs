@@ -9,6 +9,7 @@ pub(crate) const CERTIFICATES_ISSUED: &str = "skink_certificates_issued_total";
 pub(crate) const CERTIFICATES_REVOKED: &str = "skink_certificates_revoked_total";
 pub(crate) const CRLS_PUBLISHED: &str = "skink_crls_published_total";
 pub(crate) const PACKAGES_PUBLISHED: &str = "skink_trust_packages_published_total";
+pub(crate) const REPORTS_PASSED_OVER: &str = "skink_agent_reports_passed_over_total";
 pub(crate) const INCIDENTS_DECLARED: &str = "skink_incidents_declared_total";
 pub(crate) const INCIDENT_EFFECT_SECONDS: &str = "skink_incident_effect_seconds";
 pub(crate) const SIGNATURES_REFUSED: &str = "skink_signatures_refused_total";
@@ -34,6 +35,10 @@ fn describe() {
     metrics::describe_counter!(CERTIFICATES_REVOKED, "Certificates revoked");
     metrics::describe_counter!(CRLS_PUBLISHED, "Certificate revocation lists published");
     metrics::describe_counter!(PACKAGES_PUBLISHED, "Trust packages published");
+    metrics::describe_counter!(
+        REPORTS_PASSED_OVER,
+        "News of endpoints that are not the reporting agent's"
+    );
     metrics::describe_counter!(INCIDENTS_DECLARED, "Incidents, drills and rotations declared");
     metrics::describe_histogram!(
         INCIDENT_EFFECT_SECONDS,

@@ -30,8 +30,7 @@ const SEEN: &str = "UPDATE agent SET last_seen = $2,
     WHERE name = $1";
 const DISABLE: &str = "UPDATE agent SET disabled_at = $2 WHERE name = $1 AND disabled_at IS NULL";
 
-/// Enrols an agent with its first key. Its token was consumed before anything was signed: after a
-/// crash in between the agent needs a new token.
+/// Enrols an agent with its first key, in the transaction that consumes its token.
 pub async fn enroll(
     tx: &mut Tx<'_>,
     stamp: &Stamp,

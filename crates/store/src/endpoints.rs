@@ -9,15 +9,11 @@ use skink_model::{
 use crate::dialect::DbRow;
 use crate::row::{self, Columns};
 use crate::tx::Connected;
-use crate::{Reader, StoreError, Tx, audit, settings};
+use crate::{Reader, StoreError, Tx, audit, proofs, settings};
 
 const INSERT: &str = "INSERT INTO endpoint
     (name, role, mechanism, service, issuer, profile, names, address, owner, criticality, agent)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-const UPDATE: &str = "UPDATE endpoint
-    SET role = $2, mechanism = $3, service = $4, issuer = $5, profile = $6, names = $7,
-        address = $8, owner = $9, criticality = $10, agent = $11
-    WHERE name = $1";
 const BY_NAME: &str = "SELECT * FROM endpoint WHERE name = $1";
 const OF_AGENT: &str = "SELECT * FROM endpoint WHERE agent = $1 ORDER BY name";
 const OF_ISSUER: &str = "SELECT * FROM endpoint WHERE issuer = $1 ORDER BY name";
@@ -27,6 +23,10 @@ const SET_INSTALLED: &str = "UPDATE endpoint
         error = NULL
     WHERE name = $1 AND (proven_at IS NULL OR proven_at <= $5)";
 const SET_ERROR: &str = "UPDATE endpoint SET error = $2 WHERE name = $1";
+const HAND_OVER: &str = "UPDATE endpoint SET agent = $2, installed = NULL, installed_id = NULL,
+        installed_by = NULL, proven_at = NULL, rolled_back = NULL, error = NULL,
+        peers_measured_at = NULL
+    WHERE name = $1";
 const INSERT_ORDER: &str = "INSERT INTO renew_order (number, endpoint, authority, incident, at)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (endpoint, authority) DO NOTHING";
 const ORDERED: &str = "SELECT count(*) FROM renew_order WHERE endpoint = $1 AND authority = $2";
@@ -37,28 +37,30 @@ const ORDERS_TO: &str = "SELECT * FROM renew_order WHERE authority = $1 ORDER BY
 
 /// Registers an endpoint. What its agent said (`installed`, `error`) is not taken from here.
 pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, endpoint: &Endpoint) -> Result<(), StoreError> {
-    write(tx, INSERT, endpoint)
+    insert(tx, endpoint)
         .await
         .map_err(|error| StoreError::insert("endpoint", &endpoint.name, error))?;
     let detail = json!({"service": endpoint.service, "mechanism": endpoint.mechanism});
     audit::record(tx, stamp, "endpoint.create", endpoint.name.as_str(), &detail).await
 }
 
-/// Changes an endpoint's registration.
-pub async fn update(tx: &mut Tx<'_>, stamp: &Stamp, endpoint: &Endpoint) -> Result<(), StoreError> {
-    if write(tx, UPDATE, endpoint).await.map_err(StoreError::query)? == 0 {
-        return Err(StoreError::not_found("endpoint", &endpoint.name));
-    }
-    let detail = json!({"service": endpoint.service, "mechanism": endpoint.mechanism});
-    audit::record(tx, stamp, "endpoint.update", endpoint.name.as_str(), &detail).await
+/// The endpoint is another host's from now on, or a new host's of the same name: what the one before
+/// proved says nothing of this one.
+pub(crate) async fn hand_over(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    endpoint: &Endpoint,
+    to: &AgentName,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(HAND_OVER).bind(endpoint.name.as_str()).bind(to.as_str());
+    query.execute(tx.conn()).await.map_err(StoreError::query)?;
+    proofs::forget(tx, &endpoint.name).await?;
+    let detail = json!({"from": endpoint.agent, "to": to});
+    audit::record(tx, stamp, "endpoint.hand-over", endpoint.name.as_str(), &detail).await
 }
 
-async fn write(
-    tx: &mut Tx<'_>,
-    sql: &'static str,
-    endpoint: &Endpoint,
-) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(sql)
+async fn insert(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), sqlx::Error> {
+    sqlx::query(INSERT)
         .bind(endpoint.name.as_str())
         .bind(endpoint.role.as_str())
         .bind(endpoint.mechanism.as_str())
@@ -71,8 +73,8 @@ async fn write(
         .bind(endpoint.criticality.as_str())
         .bind(endpoint.agent.as_ref().map(|name| name.as_str().to_owned()))
         .execute(tx.conn())
-        .await?;
-    Ok(done.rows_affected())
+        .await
+        .map(drop)
 }
 
 /// The endpoint presents this certificate now: a handshake showed it. Older news changes nothing.

@@ -3,7 +3,10 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use skink_model::{AttemptId, AuthorityId, AuthorityState, CertificateId, IncidentId, Time};
+use skink_model::{
+    AgentName, AttemptId, AuthorityId, AuthorityState, CertificateId, EndpointName, IncidentId,
+    Time,
+};
 use skink_x509::KeyDigest;
 
 use crate::dialect::{self, Meaning};
@@ -156,6 +159,26 @@ pub enum Refusal {
     TokenExpired {
         /// When.
         at: Time,
+    },
+    /// The token is older than its agent's exclusion.
+    #[error("the agent {agent} was shut out after the enrolment token was made")]
+    TokenOfShutOut {
+        /// The agent.
+        agent: AgentName,
+    },
+    /// The token would change who tends an endpoint in a way that whoever made it did not say.
+    #[error("who tends {endpoint} has changed since the enrolment token was made")]
+    TokenOutOfDate {
+        /// The endpoint.
+        endpoint: EndpointName,
+    },
+    /// The token would leave an endpoint of its agent out.
+    #[error("{agent} tends {endpoint} too: its enrolment token has to name that as well")]
+    TokenLeavesOut {
+        /// The agent.
+        agent: AgentName,
+        /// The endpoint.
+        endpoint: EndpointName,
     },
     /// The escrow or list does not outrank what is out there.
     #[error("number {number} of {scope} does not outrank number {last}")]

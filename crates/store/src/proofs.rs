@@ -41,6 +41,18 @@ const UPSERT_DISTRUST: &str = "INSERT INTO distrust_proof
 const DISTRUST: &str = "SELECT * FROM distrust_proof WHERE authority = $1 ORDER BY endpoint";
 const DISTRUST_OF_ENDPOINT: &str =
     "SELECT * FROM distrust_proof WHERE endpoint = $1 ORDER BY authority";
+const FORGET_ACKS: &str = "DELETE FROM ack WHERE endpoint = $1";
+const FORGET_BARRIERS: &str = "DELETE FROM barrier_proof WHERE endpoint = $1";
+const FORGET_DISTRUSTS: &str = "DELETE FROM distrust_proof WHERE endpoint = $1";
+
+/// Forgets what an endpoint proved: it is on another host now.
+pub(crate) async fn forget(tx: &mut Tx<'_>, endpoint: &EndpointName) -> Result<(), StoreError> {
+    for statement in [FORGET_ACKS, FORGET_BARRIERS, FORGET_DISTRUSTS] {
+        let query = sqlx::query(statement).bind(endpoint.as_str());
+        query.execute(tx.conn()).await.map_err(StoreError::query)?;
+    }
+    Ok(())
+}
 
 /// Records that an endpoint runs a package. Says whether it is news.
 pub async fn ack(tx: &mut Tx<'_>, ack: &Ack) -> Result<bool, StoreError> {

@@ -31,8 +31,8 @@ pub(crate) async fn tokens(app: &App) -> Result<Vec<Token>> {
     Ok(token_table::all(&mut view(app).await?).await?)
 }
 
-/// The token and, in the same transaction, the endpoints it names: registered if they are not,
-/// and tended by its agent from now on.
+/// The token and, in the same transaction, the endpoints it names: registered if they are not. Who
+/// tends them changes when it is used.
 pub(crate) async fn insert_token(
     app: &App,
     token: &NewToken,
@@ -43,12 +43,8 @@ pub(crate) async fn insert_token(
         .run_tx("create_token", move |tx| {
             Box::pin(async move {
                 for endpoint in endpoints {
-                    match table::find(tx, &endpoint.name).await? {
-                        None => table::create(tx, by, endpoint).await?,
-                        Some(known) => {
-                            let tended = Endpoint { agent: Some(token.agent.clone()), ..known };
-                            table::update(tx, by, &tended).await?;
-                        }
+                    if table::find(tx, &endpoint.name).await?.is_none() {
+                        table::create(tx, by, endpoint).await?;
                     }
                 }
                 Ok(token_table::create(tx, by, token).await?)
@@ -57,41 +53,40 @@ pub(crate) async fn insert_token(
         .await
 }
 
-/// Uses a token up. One that is for another agent is as good as unknown, and stays unused.
-pub(crate) async fn consume_token(
+/// The token, if it can be used. One that is for another agent is as good as unknown.
+pub(crate) async fn usable_token(
     app: &App,
     id: &TokenId,
-    secret: &[u8; 32],
+    secret: &Fingerprint,
     agent: &AgentName,
-    by: &Stamp,
 ) -> Result<Token> {
-    let digest = &Fingerprint::from_bytes(*secret);
-    app.store()
-        .run_tx("consume_token", move |tx| {
-            Box::pin(async move {
-                let token = token_table::consume(tx, by, id, digest).await?;
-                if token.agent != *agent {
-                    return Err(Failure::Store(StoreError::Refused(Refusal::TokenUnknown)));
-                }
-                Ok(token)
-            })
-        })
-        .await
+    let token = token_table::usable(&mut view(app).await?, id, secret, app.now()).await?;
+    if token.agent != *agent {
+        return Err(Failure::Store(StoreError::Refused(Refusal::TokenUnknown)));
+    }
+    Ok(token)
 }
 
 pub(crate) async fn agents(app: &App) -> Result<Vec<Agent>> {
     Ok(agents::all(&mut view(app).await?).await?)
 }
 
-pub(crate) async fn insert_agent(
+/// Uses a token up: in the same transaction the agent is in and its endpoints are its own, or
+/// nothing has happened.
+pub(crate) async fn enroll(
     app: &App,
+    secret: &Fingerprint,
     agent: &Agent,
     key: &AgentKey,
     by: &Stamp,
 ) -> Result<()> {
     app.store()
         .run_tx("enroll", move |tx| {
-            Box::pin(async move { Ok(agents::enroll(tx, by, agent, key).await?) })
+            Box::pin(async move {
+                let token = token_table::consume(tx, by, &agent.token, secret).await?;
+                token_table::hand_over(tx, by, &token).await?;
+                Ok(agents::enroll(tx, by, agent, key).await?)
+            })
         })
         .await
 }

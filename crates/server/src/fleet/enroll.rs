@@ -2,6 +2,7 @@
 
 use skink_api::agent::{EnrollRequest, Enrolled};
 use skink_model::{AgentKey, AgentName, CertificateKind, Channel, Stamp, TokenId};
+use skink_x509::Fingerprint;
 
 use crate::app::{App, CONTROL};
 use crate::failure::{Failure, Result};
@@ -12,14 +13,17 @@ use crate::{package, secrets, views};
 /// The profile of agents' own certificates.
 pub(crate) const PROFILE: &str = "control-agent";
 
-/// The token is consumed before anything is signed: whoever brings it twice gets nothing.
+/// The token is used up in the transaction that lets the agent in: whoever brings it twice gets
+/// nothing that opens a door, and after a crash before that it is as good as it was.
 pub(crate) async fn enroll(app: &App, request: EnrollRequest) -> Result<Enrolled> {
     let (agent, id): (AgentName, TokenId) = (parsed(&request.agent)?, parsed(&request.token_id)?);
     let applicant = applicant(&request.csr_pem, &agent)?;
     let now = app.now();
     let by = Stamp::agent(agent.clone(), now);
-    let token =
-        crate::db::consume_token(app, &id, &secrets::hash(&request.secret), &agent, &by).await?;
+    let secret = Fingerprint::from_bytes(secrets::hash(&request.secret));
+    let token = crate::db::usable_token(app, &id, &secret, &agent).await?;
+    let latest = crate::db::latest_package(app).await?;
+    let latest = latest.ok_or_else(|| Failure::not_found("trust package", "yet"))?;
     let spki_der = applicant.public_key.spki_der().to_vec();
     let key_digest = applicant.public_key.digest();
     let order = Order {
@@ -52,10 +56,8 @@ pub(crate) async fn enroll(app: &App, request: EnrollRequest) -> Result<Enrolled
         added_at: now,
         not_after: delivery.certificate.not_after(),
     };
-    crate::db::insert_agent(app, &row, &key, &by).await?;
+    crate::db::enroll(app, &secret, &row, &key, &by).await?;
     let endpoints = crate::db::endpoints_of(app, &agent).await?;
-    let latest = crate::db::latest_package(app).await?;
-    let latest = latest.ok_or_else(|| Failure::not_found("trust package", "yet"))?;
     tracing::info!(agent.name = %agent, "an agent enrolled");
     Ok(Enrolled {
         agent: agent.to_string(),

@@ -34,14 +34,16 @@ pub(crate) struct Findings {
     pub(crate) root_lists: Vec<RootListSeen>,
 }
 
-/// Records a report and wakes whoever waits for a gate.
+/// Records a report and wakes whoever waits for a gate. Of endpoints that are not the agent's (any
+/// more) nothing is recorded; what it says of its own counts all the same.
 pub(crate) async fn take(app: &App, agent: &CallingAgent, report: Report) -> Result<()> {
     let own = crate::db::endpoints_of(app, &agent.0).await?;
     let mut findings = Findings { clock_offset_ms: report.clock_offset_ms, ..Findings::default() };
     for one in report.endpoints {
-        let endpoint = own.iter().find(|endpoint| endpoint.name.as_str() == one.endpoint);
-        let endpoint = endpoint.ok_or_else(|| not_yours(&agent.0, &one.endpoint))?;
-        endpoint_findings(app, agent, endpoint, one, &mut findings).await?;
+        match own.iter().find(|endpoint| endpoint.name.as_str() == one.endpoint) {
+            Some(endpoint) => endpoint_findings(app, agent, endpoint, one, &mut findings).await?,
+            None => pass_over(&agent.0, &one.endpoint),
+        }
     }
     for read in report.crls {
         let Some(found) = crl_read(&agent.0, &read, app.now())? else { continue };
@@ -53,8 +55,13 @@ pub(crate) async fn take(app: &App, agent: &CallingAgent, report: Report) -> Res
     Ok(())
 }
 
-fn not_yours(agent: &AgentName, endpoint: &str) -> Failure {
-    Problem::new(Code::Forbidden, format!("{endpoint} is not an endpoint of {agent}")).into()
+fn pass_over(agent: &AgentName, endpoint: &str) {
+    metrics::counter!(crate::metrics::REPORTS_PASSED_OVER).increment(1);
+    tracing::warn!(
+        agent.name = %agent,
+        endpoint.name = endpoint,
+        "an agent reports about an endpoint that is not its own; that is passed over"
+    );
 }
 
 async fn endpoint_findings(
