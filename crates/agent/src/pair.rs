@@ -5,6 +5,7 @@ use skink_model::{Rng, Time};
 use skink_x509::{Certificate, Fingerprint};
 use std::time::Duration;
 
+use crate::orders::OrderId;
 use crate::secret::SecretPem;
 use crate::state::StateError;
 
@@ -19,6 +20,9 @@ pub(crate) struct Pair {
     pub(crate) staple: Option<String>,
     /// When to renew: two thirds of its life, and a little at random.
     pub(crate) renew_at_ms: i64,
+    /// The order that it was asked for under.
+    #[serde(default)]
+    pub(crate) order: Option<OrderId>,
 }
 
 /// An endpoint's pairs.
@@ -30,6 +34,16 @@ pub(crate) struct Pairs {
     pub(crate) previous: Option<Pair>,
     /// What was issued and is not proven yet.
     pub(crate) next: Option<Pair>,
+    /// What was asked for and not answered yet: the same request again, not another one.
+    #[serde(default)]
+    pub(crate) asking: Option<Asking>,
+}
+
+/// The key of a request, and the order that it is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Asking {
+    pub(crate) key_pem: SecretPem,
+    pub(crate) order: Option<OrderId>,
 }
 
 impl Pair {
@@ -45,6 +59,7 @@ impl Pair {
             key_pem: key_pem.clone(),
             staple: answer.staple,
             renew_at_ms: 0,
+            order: None,
         };
         pair.renew_at_ms = renewal(&pair.leaf()?, rng).as_millis();
         Ok(pair)

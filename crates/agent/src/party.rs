@@ -14,7 +14,7 @@ use skink_trust::{Digest, Held};
 
 use crate::agent::Shared;
 use crate::channel::ChannelError;
-use crate::key::{KeyFault, LocalKey};
+use crate::key::KeyFault;
 use crate::pair::{Pair, Pairs};
 use crate::probes::{Prober, ProofError};
 use crate::state::{StateError, aside};
@@ -72,8 +72,6 @@ pub(crate) struct Progress {
     distrust: BTreeSet<(Digest, String)>,
     /// Untrusted generations under which sessions were reset.
     reset: BTreeSet<String>,
-    /// The key of a request that is not answered yet: the same request again, not another one.
-    asking: Option<LocalKey>,
     reported_leaf: bool,
 }
 

@@ -12,12 +12,12 @@ use fleet::endpoint::{ClientTarget, ServerTarget};
 use fleet::server::{Fake, spec};
 use fleet::{MachineClock, Running, ShiftedClock, SystemRng, config, eventually};
 use skink_agent::{AgentError, enroll};
-use skink_api::agent::{Ack, PackageRef};
-use skink_api::{EndpointRole, Mechanism};
+use skink_api::agent::{Ack, Installed, PackageRef};
+use skink_api::{Code, EndpointRole, Mechanism};
 use skink_deploy::Target;
 use skink_testkit::TestKey;
 use skink_trust::{AuthorityState, Parts};
-use skink_x509::{Certificate, KeyAlgorithm};
+use skink_x509::{Certificate, KeyAlgorithm, KeyDigest};
 
 const MECHANISMS: [Mechanism; 3] = [Mechanism::Anchor, Mechanism::ParentCrl, Mechanism::Deny];
 
@@ -251,6 +251,84 @@ async fn an_endpoint_returns_to_its_last_good_pair() {
     .await;
     assert_eq!(back.fingerprint, first.fingerprint);
     assert_eq!(fake.said.lock().unwrap().issued.len(), issued);
+    running.stop().await;
+}
+
+impl Scene {
+    /// The endpoint's newest certificate, when it is another one than `before`.
+    async fn another(&self, name: &str, authority: &str, before: &Installed) -> Installed {
+        eventually("another certificate", || {
+            let installed = self.fake.installed(name, authority)?;
+            (installed.fingerprint != before.fingerprint).then_some(installed)
+        })
+        .await
+    }
+
+    fn leaf_keys(&self) -> Vec<KeyDigest> {
+        self.fake.said.lock().unwrap().leaf_keys.clone()
+    }
+}
+
+/// Told to renew, an endpoint does, although its certificate is of the generation that is active;
+/// once for each order, however often it is told, also by another process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_of_a_person_is_a_new_certificate_of_the_same_generation() {
+    let scene = Scene::new(&[Mechanism::Anchor]).await;
+    let fake = &scene.fake;
+    let running = scene.run().await;
+    let name = "server-anchor";
+    let first = eventually("first", || fake.installed(name, "workloads-g1")).await;
+    eventually("the client", || fake.installed("client-anchor", "workloads-g1")).await;
+    let before = scene.leaf_keys().len();
+
+    fake.order_anew(name, "workloads-g1");
+    let second = scene.another(name, "workloads-g1", &first).await;
+    assert_eq!(scene.leaf_keys().len(), before + 1);
+    // The server goes on telling until it has heard; a package makes it tell at once.
+    fake.publish(|_| {});
+    eventually("told again", || fake.ack(name, 2)).await;
+    running.stop().await;
+    let running = Running::start(scene.dir.path(), scene.targets.clone());
+    fake.publish(|_| {});
+    eventually("told once more", || fake.ack(name, 3)).await;
+    assert_eq!(scene.leaf_keys().len(), before + 1, "one order is one certificate");
+
+    fake.order_anew(name, "workloads-g1");
+    scene.another(name, "workloads-g1", &second).await;
+    assert_eq!(scene.leaf_keys().len(), before + 2);
+    running.stop().await;
+}
+
+/// Whoever is stopped after asking asks again with the same key, and so gets the same certificate;
+/// unless the server says that it takes this key no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_is_stopped_while_it_asks_asks_again_with_the_same_key() {
+    let scene = Scene::new(&[Mechanism::Anchor]).await;
+    let fake = &scene.fake;
+    let running = scene.run().await;
+    let name = "server-anchor";
+    let first = eventually("first", || fake.installed(name, "workloads-g1")).await;
+    eventually("the client", || fake.installed("client-anchor", "workloads-g1")).await;
+    let before = scene.leaf_keys().len();
+    let lost = async |code| {
+        let asked = scene.leaf_keys().len();
+        fake.said.lock().unwrap().instead = Some(code);
+        fake.order_anew(name, "workloads-g1");
+        eventually("asked", || (scene.leaf_keys().len() > asked).then_some(())).await;
+    };
+    lost(Code::Unavailable).await;
+    running.stop().await;
+    fake.said.lock().unwrap().instead = None;
+    let running = Running::start(scene.dir.path(), scene.targets.clone());
+    let second = scene.another(name, "workloads-g1", &first).await;
+    let keys = scene.leaf_keys();
+    assert!(keys[before..].iter().all(|key| *key == keys[before]), "another key was made");
+
+    lost(Code::BlockedKey).await;
+    fake.said.lock().unwrap().instead = None;
+    scene.another(name, "workloads-g1", &second).await;
+    let keys = scene.leaf_keys();
+    assert_ne!(keys[keys.len() - 1], keys[keys.len() - 2]);
     running.stop().await;
 }
 

@@ -104,6 +104,12 @@ pub struct RenewNow {
     pub endpoint: String,
     /// The generation it should move to.
     pub authority: String,
+    /// The order's number. A server that was restored may count again: the time goes with it.
+    pub number: u64,
+    /// When the order was given.
+    pub at_ms: i64,
+    /// Whether the certificate must be newer than the order; else any of that generation will do.
+    pub anew: bool,
 }
 
 /// What a certificate is for.

@@ -258,3 +258,11 @@ pub struct RenewOrder {
     #[serde(with = "wire::millis")]
     pub at: Time,
 }
+
+impl RenewOrder {
+    /// Whether any certificate of the generation will do: an incident moves its endpoints. A person
+    /// who orders wants a certificate that is newer than the order.
+    pub const fn wants_generation(&self) -> bool {
+        self.incident.is_some()
+    }
+}

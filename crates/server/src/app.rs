@@ -61,6 +61,8 @@ struct Inner {
     tls: RwLock<Option<(TlsSource, TlsSource)>>,
     server_keys: RwLock<Vec<KeyDigest>>,
     publishing: Mutex<()>,
+    /// One for each first byte of a key's digest.
+    asking: [Mutex<()>; 256],
     listing: Mutex<()>,
     stopping: AtomicBool,
 }
@@ -106,6 +108,7 @@ impl App {
             tls: RwLock::default(),
             server_keys: RwLock::default(),
             publishing: Mutex::default(),
+            asking: std::array::from_fn(|_| Mutex::default()),
             listing: Mutex::default(),
             stopping: AtomicBool::new(false),
             settings,
@@ -203,6 +206,11 @@ impl App {
 
     pub(crate) fn publishing(&self) -> &Mutex<()> {
         &self.0.publishing
+    }
+
+    /// Held while somebody asks for a certificate of this key.
+    pub(crate) fn asking(&self, key: &KeyDigest) -> &Mutex<()> {
+        &self.0.asking[usize::from(key.as_bytes()[0])]
     }
 
     pub(crate) fn listing(&self) -> &Mutex<()> {

@@ -46,9 +46,8 @@ pub(crate) async fn renew(app: &App, by: &Person, name: &EndpointName) -> Result
     let row = crate::db::endpoint(app, name).await?;
     let active = app.active_authority(&row.issuer).await?;
     let active = active.ok_or_else(|| Failure::conflict("the issuer has no active authority"))?;
-    let ordered =
-        crate::db::order_renewal(app, std::slice::from_ref(name), &active.id, None).await?;
-    tracing::info!(endpoint.name = %name, by = %by.name, ordered, "a renewal was ordered");
+    crate::db::order_renewal(app, name, &active.id).await?;
+    tracing::info!(endpoint.name = %name, by = %by.name, "a renewal was ordered");
     app.news().tell_agents();
     described(app, &row).await
 }

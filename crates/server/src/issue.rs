@@ -104,10 +104,20 @@ pub(crate) async fn issue(app: &App, order: Order) -> Result<Delivery> {
     Ok(Delivery { id, authority, certificate, chain_pem })
 }
 
+/// What was issued for this very order before, else one certificate: of requests that are the same,
+/// at the same time or after an answer was lost, all get the same.
+pub(crate) async fn issue_once(app: &App, order: Order) -> Result<Delivery> {
+    let _one_at_a_time = app.asking(&order.applicant.public_key.digest()).lock().await;
+    match issued_before(app, &order).await? {
+        Some(before) => Ok(before),
+        None => issue(app, order).await,
+    }
+}
+
 /// What was issued for this very order before: same key, names, profile and place, of the authority
 /// that issues now, and still good. An agent asks again with its key when an answer did not reach
 /// it; a second certificate would be one that nobody installs.
-pub(crate) async fn issued_before(app: &App, order: &Order) -> Result<Option<Delivery>> {
+async fn issued_before(app: &App, order: &Order) -> Result<Option<Delivery>> {
     let Some(active) = app.active_authority(&order.issuer).await? else { return Ok(None) };
     let known = crate::db::certificates_of_key(app, &order.applicant.public_key.digest()).await?;
     let same = known.into_iter().find(|row| {

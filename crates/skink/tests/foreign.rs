@@ -222,6 +222,48 @@ impl Drop for Thief {
     }
 }
 
+/// A person's word at the command line is a new certificate in the daemon, of the same authority.
+#[test]
+fn an_order_to_renew_reaches_the_daemon() {
+    if !installed(&["nginx", "curl", "openssl", "python3"]) {
+        return;
+    }
+    let skink = Path::new(env!("CARGO_BIN_EXE_skink"));
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = TestServer::init(skink, dir.path());
+    server.start();
+    let host = Host::join(&server, skink, &dir.path().join("host"));
+    host.wait_until_it_works();
+    let shown = || server.skink("operator", &["endpoint", "show", "web"]).unwrap();
+    let until = |what: &str, holds: &dyn Fn(&serde_json::Value) -> bool| {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let shown = shown();
+            if holds(&shown) {
+                return shown;
+            }
+            assert!(Instant::now() < deadline, "{what}: {shown:#}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let before = until("it has one", &|shown| shown["certificate"].is_string());
+    for _ in 0..2 {
+        let before = shown();
+        server.skink("operator", &["endpoint", "renew", "web", "--reason", "stolen"]).unwrap();
+        until("it has another", &|shown| shown["certificate"] != before["certificate"]);
+        assert!(host.curl.get(host.nginx.address(), NAME).accepted());
+    }
+    let after = shown();
+    assert_eq!(
+        (&before["authority"], &after["authority"]),
+        (&"workloads-g1".into(), &"workloads-g1".into())
+    );
+    let listed = server.skink("lead", &["certificate", "list", NAME]).unwrap();
+    let leaves = listed.as_array().unwrap().iter().filter(|one| one["profile"] == "server");
+    assert_eq!(leaves.count(), 3, "one for each order and the first: {listed:#}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
 #[test]
 fn nginx_curl_and_openssl_survive_a_stolen_key() {
     if !installed(&["nginx", "curl", "openssl", "python3"]) {

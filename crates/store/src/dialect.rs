@@ -21,7 +21,7 @@ pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
 pub(crate) const APPLICATION_ID: i64 = 0x536b_696e;
 
 /// Migrations in order: version, description, statements. Immutable once released.
-pub(crate) const MIGRATIONS: [(i64, &str, &str); 8] = [
+pub(crate) const MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         1,
         "authorities and certificates",
@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "root lists seen", include_str!("../migrations/0006_root_lists_seen.sql")),
     (7, "who vouches", include_str!("../migrations/0007_who_vouches.sql")),
     (8, "whose endpoints", include_str!("../migrations/0008_whose_endpoints.sql")),
+    (9, "orders by cause", include_str!("../migrations/0009_orders_by_cause.sql")),
 ];
 
 /// How connections are set up: what is committed is on the disk, what is deleted is overwritten.

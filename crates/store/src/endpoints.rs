@@ -27,13 +27,31 @@ const HAND_OVER: &str = "UPDATE endpoint SET agent = $2, installed = NULL, insta
         installed_by = NULL, proven_at = NULL, rolled_back = NULL, error = NULL,
         peers_measured_at = NULL
     WHERE name = $1";
-const INSERT_ORDER: &str = "INSERT INTO renew_order (number, endpoint, authority, incident, at)
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (endpoint, authority) DO NOTHING";
-const ORDERED: &str = "SELECT count(*) FROM renew_order WHERE endpoint = $1 AND authority = $2";
-const ORDERS_OF_AGENT: &str = "SELECT o.* FROM renew_order o
-    JOIN endpoint e ON e.name = o.endpoint
-    WHERE e.agent = $1 AND o.number > $2 ORDER BY o.number";
+const INSERT_ORDER: &str = "INSERT INTO renew_order
+    (number, endpoint, authority, incident, effect, at)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (endpoint, effect) DO NOTHING";
+const ORDERED: &str = "SELECT count(*) FROM renew_order WHERE endpoint = $1 AND effect = $2";
+const NEWEST_ASKED: &str = "SELECT max(created_at) FROM certificate WHERE endpoint = $1";
+const ORDERS_OF_AGENT: &str = "SELECT o.* FROM endpoint e
+    JOIN renew_order o ON o.endpoint = e.name
+    WHERE e.agent = $1
+      AND o.number = (SELECT max(number) FROM renew_order WHERE endpoint = e.name)
+    ORDER BY o.number";
 const ORDERS_TO: &str = "SELECT * FROM renew_order WHERE authority = $1 ORDER BY number";
+
+/// Who orders an endpoint to renew.
+#[derive(Clone, Copy, Debug)]
+pub enum OrderedBy<'a> {
+    /// A person, as often as there is reason to: the certificate is to be newer than the order.
+    Person,
+    /// An effect of an incident, once: the certificate is to be of the generation.
+    Effect {
+        /// The incident.
+        incident: &'a IncidentId,
+        /// The effect's id, unique over all incidents.
+        id: &'a str,
+    },
+}
 
 /// Registers an endpoint. What its agent said (`installed`, `error`) is not taken from here.
 pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, endpoint: &Endpoint) -> Result<(), StoreError> {
@@ -135,28 +153,33 @@ pub async fn all(r: &mut impl Reader) -> Result<Vec<Endpoint>, StoreError> {
     row::all(&rows, read)
 }
 
-/// Tells endpoints to renew under `authority` now; one that was told before is not told twice.
-/// Returns how many are new.
+/// Tells endpoints to renew under `authority` now; one effect tells none of them twice. An order of
+/// a person is newer than every certificate that was asked for before it. Returns how many are new.
 pub async fn order_renewal(
     tx: &mut Tx<'_>,
     at: Time,
     authority: &AuthorityId,
-    incident: Option<&IncidentId>,
+    by: OrderedBy<'_>,
     endpoints: &[EndpointName],
 ) -> Result<u64, StoreError> {
     let mut new = 0;
     for endpoint in endpoints {
-        let ordered = sqlx::query_scalar::<_, i64>(ORDERED);
-        let ordered = ordered.bind(endpoint.as_str()).bind(authority.as_str());
-        if ordered.fetch_one(tx.conn()).await.map_err(StoreError::query)? > 0 {
-            continue;
-        }
+        let (incident, effect, at) = match by {
+            OrderedBy::Person => (None, None, at.max(after_asking(tx, endpoint).await?)),
+            OrderedBy::Effect { incident, id } => {
+                if was_ordered(tx, endpoint, id).await? {
+                    continue;
+                }
+                (Some(incident.as_str().to_owned()), Some(id.to_owned()), at)
+            }
+        };
         let number = settings::next(tx, "renew_order", 0).await?;
         let done = sqlx::query(INSERT_ORDER)
             .bind(row::int(number))
             .bind(endpoint.as_str())
             .bind(authority.as_str())
-            .bind(incident.map(|id| id.as_str().to_owned()))
+            .bind(incident)
+            .bind(effect)
             .bind(at.as_millis())
             .execute(tx.conn())
             .await
@@ -166,15 +189,29 @@ pub async fn order_renewal(
     Ok(new)
 }
 
-/// Orders to an agent's endpoints with a number above `after`.
+async fn was_ordered(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointName,
+    effect: &str,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query_scalar::<_, i64>(ORDERED).bind(endpoint.as_str()).bind(effect);
+    Ok(query.fetch_one(tx.conn()).await.map_err(StoreError::query)? > 0)
+}
+
+/// Just after the newest certificate that was asked for an endpoint, whatever the clock did since.
+async fn after_asking(tx: &mut Tx<'_>, endpoint: &EndpointName) -> Result<Time, StoreError> {
+    let query = sqlx::query_scalar::<_, Option<i64>>(NEWEST_ASKED).bind(endpoint.as_str());
+    let asked = query.fetch_one(tx.conn()).await.map_err(StoreError::query)?;
+    Ok(Time::from_millis(asked.map_or(i64::MIN, |asked| asked.saturating_add(1))))
+}
+
+/// The newest order to each of an agent's endpoints.
 pub async fn orders_of_agent(
     r: &mut impl Reader,
     agent: &AgentName,
-    after: u64,
 ) -> Result<Vec<RenewOrder>, StoreError> {
-    let query = sqlx::query(ORDERS_OF_AGENT).bind(agent.as_str()).bind(row::int(after));
-    let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
-    row::all(&rows, read_order)
+    let rows = sqlx::query(ORDERS_OF_AGENT).bind(agent.as_str()).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, read_order)
 }
 
 /// Every order to move to `authority`.

@@ -58,8 +58,12 @@ pub(crate) struct Said {
     pub(crate) revoked: bool,
     pub(crate) version: u64,
     pub(crate) server_keys: Option<Vec<KeyDigest>>,
-    pub(crate) orders: BTreeMap<String, (u64, String)>,
+    pub(crate) orders: BTreeMap<String, RenewNow>,
     pub(crate) barrier_closed: bool,
+    /// Certificates for leaves are issued, and this is said instead of them.
+    pub(crate) instead: Option<Code>,
+    /// The key of each request for a leaf that was answered or lost.
+    pub(crate) leaf_keys: Vec<KeyDigest>,
     pub(crate) package: Option<(PackageRef, Vec<u8>, Parts)>,
     pub(crate) agent_key: Option<PublicKey>,
     pub(crate) issued: Vec<Certificate>,
@@ -89,6 +93,8 @@ impl Fake {
             server_keys: None,
             orders: BTreeMap::new(),
             barrier_closed: false,
+            instead: None,
+            leaf_keys: vec![],
             package: None,
             agent_key: None,
             issued: vec![],
@@ -142,10 +148,26 @@ impl Fake {
         self.bell.send_modify(|count| *count += 1);
     }
 
+    /// Moves an endpoint to a generation.
     pub(crate) fn order(&self, endpoint: &str, authority: &str) {
+        self.tell_to_renew(endpoint, authority, false);
+    }
+
+    /// Wants a new certificate of the generation.
+    pub(crate) fn order_anew(&self, endpoint: &str, authority: &str) {
+        self.tell_to_renew(endpoint, authority, true);
+    }
+
+    fn tell_to_renew(&self, endpoint: &str, authority: &str, anew: bool) {
         let mut said = self.said.lock().unwrap();
-        let number = said.orders.values().map(|(number, _)| *number).max().unwrap_or(0) + 1;
-        said.orders.insert(endpoint.into(), (number, authority.into()));
+        let order = RenewNow {
+            endpoint: endpoint.into(),
+            authority: authority.into(),
+            number: newest(&said) + 1,
+            at_ms: machine_time().as_millis(),
+            anew,
+        };
+        said.orders.insert(endpoint.into(), order);
         drop(said);
         self.ring();
     }
@@ -383,6 +405,10 @@ fn certify(authority: &TestAuthority, csr: &Csr, name: &str, names: &[String]) -
     authority.certify(&spec)
 }
 
+fn newest(said: &Said) -> u64 {
+    said.orders.values().map(|order| order.number).max().unwrap_or(0)
+}
+
 async fn poll(State(fake): App, Query(query): Query<PollQuery>) -> Json<PollAnswer> {
     let mut bell = fake.bell.subscribe();
     let until = tokio::time::Instant::now() + Duration::from_millis(query.wait_ms);
@@ -390,14 +416,10 @@ async fn poll(State(fake): App, Query(query): Query<PollQuery>) -> Json<PollAnsw
         bell.borrow_and_update();
         let answer = {
             let said = fake.said.lock().unwrap();
-            let renew = said.orders.iter().map(|(endpoint, (_, authority))| RenewNow {
-                endpoint: endpoint.clone(),
-                authority: authority.clone(),
-            });
             PollAnswer {
                 package: said.package.as_ref().unwrap().0.clone(),
-                renew: renew.collect(),
-                order: said.orders.values().map(|(number, _)| *number).max().unwrap_or(0),
+                renew: said.orders.values().cloned().collect(),
+                order: newest(&said),
                 nonce: "n1".into(),
                 server_time_ms: machine_time().as_millis(),
                 retry_after_ms: 0,
@@ -439,6 +461,12 @@ async fn certificate(State(fake): App, Json(request): Json<CertificateRequest>) 
     let names: Vec<String> = said.specs.iter().flat_map(|spec| spec.names.clone()).collect();
     let leaf = certify(authority, &csr, "endpoint", &names);
     said.issued.push(leaf.clone());
+    if request.purpose == Purpose::Leaf {
+        said.leaf_keys.push(csr.public_key().digest());
+        if let Some(code) = said.instead {
+            return refuse(code, "lost on the way");
+        }
+    }
     Json(CertificateAnswer {
         certificate_id: "c1".into(),
         authority: authority.certificate.subject().common_name().unwrap(),

@@ -1,14 +1,13 @@
 //! Tokens, agents and endpoints, and what they proved.
 
-use std::collections::HashMap;
-
 use skink_model::{
-    Ack, Agent, AgentKey, AgentName, AuthorityId, Endpoint, EndpointName, IncidentId, RenewOrder,
+    Ack, Agent, AgentKey, AgentName, AuthorityId, Endpoint, EndpointName, Installed, RenewOrder,
     Stamp, Time, Token, TokenId,
 };
+use skink_store::endpoints::OrderedBy;
 use skink_store::tokens::NewToken;
 use skink_store::{
-    Refusal, StoreError, agents, certificates, endpoints as table, proofs, sightings,
+    Reader, Refusal, StoreError, agents, certificates, endpoints as table, proofs, sightings,
     tokens as token_table,
 };
 use skink_x509::{Fingerprint, KeyDigest};
@@ -177,37 +176,49 @@ pub(crate) async fn insert_endpoint(app: &App, row: &Endpoint, by: &Stamp) -> Re
 /// The newest order to each of an agent's endpoints that is not fulfilled.
 pub(crate) async fn renew_orders(app: &App, agent: &AgentName) -> Result<Vec<RenewOrder>> {
     let mut reading = view(app).await?;
-    let mut newest: HashMap<EndpointName, RenewOrder> = HashMap::new();
-    for order in table::orders_of_agent(&mut reading, agent, 0).await? {
-        newest.insert(order.endpoint.clone(), order);
-    }
-    for endpoint in table::of_agent(&mut reading, agent).await? {
-        let installed = endpoint.installed.and_then(|installed| installed.authority);
-        if newest
-            .get(&endpoint.name)
-            .is_some_and(|order| installed.as_ref() == Some(&order.authority))
-        {
-            newest.remove(&endpoint.name);
+    let mut open = Vec::new();
+    for order in table::orders_of_agent(&mut reading, agent).await? {
+        let endpoint = table::find(&mut reading, &order.endpoint).await?;
+        let installed = endpoint.and_then(|endpoint| endpoint.installed);
+        let fulfilled = match &installed {
+            Some(installed) => is_fulfilled(&mut reading, &order, installed).await?,
+            None => false,
+        };
+        if !fulfilled {
+            open.push(order);
         }
     }
-    let mut orders: Vec<RenewOrder> = newest.into_values().collect();
-    orders.sort_by_key(|order| order.number);
-    Ok(orders)
+    Ok(open)
 }
 
-/// Tells endpoints to move to an authority; again changes nothing. Says how many orders are new.
+/// An incident's order wants a certificate of its generation; a person's, one that was asked for
+/// after the order. Both times are this server's.
+async fn is_fulfilled(
+    from: &mut impl Reader,
+    order: &RenewOrder,
+    installed: &Installed,
+) -> Result<bool> {
+    if order.wants_generation() {
+        return Ok(installed.authority.as_ref() == Some(&order.authority));
+    }
+    let Some(id) = &installed.certificate else { return Ok(false) };
+    let certificate = certificates::find(from, id).await?;
+    Ok(certificate.is_some_and(|row| row.created_at >= order.at))
+}
+
+/// Tells an endpoint to renew, on behalf of a person.
 pub(crate) async fn order_renewal(
     app: &App,
-    endpoints: &[EndpointName],
+    endpoint: &EndpointName,
     to: &AuthorityId,
-    incident: Option<&IncidentId>,
-) -> Result<u64> {
-    let now = app.now();
+) -> Result<()> {
+    let (now, endpoint) = (app.now(), std::slice::from_ref(endpoint));
     app.store()
         .run_tx("order_renewal", move |tx| {
-            Box::pin(
-                async move { Ok(table::order_renewal(tx, now, to, incident, endpoints).await?) },
-            )
+            Box::pin(async move {
+                table::order_renewal(tx, now, to, OrderedBy::Person, endpoint).await?;
+                Ok(())
+            })
         })
         .await
 }

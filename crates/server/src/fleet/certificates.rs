@@ -67,10 +67,7 @@ async fn leaf(app: &App, agent: &CallingAgent, request: &CertificateRequest) -> 
         agent: Some(agent.0.clone()),
         closing: None,
     };
-    match issue::issued_before(app, &order).await? {
-        Some(before) => Ok(before),
-        None => issue::issue(app, order).await,
-    }
+    issue::issue_once(app, order).await
 }
 
 /// The agent's standing canary of an issuer's active generation. It carries the names of all its
@@ -100,10 +97,7 @@ async fn canary(app: &App, agent: &CallingAgent, request: &CertificateRequest) -
         agent: Some(agent.0.clone()),
         closing: None,
     };
-    match issue::issued_before(app, &order).await? {
-        Some(before) => Ok(before),
-        None => issue::issue(app, order).await,
-    }
+    issue::issue_once(app, order).await
 }
 
 /// A further certificate under control, for the key that the request proves.

@@ -50,6 +50,9 @@ async fn look(app: &App, agent: &CallingAgent) -> Result<PollAnswer> {
         .map(|order| RenewNow {
             endpoint: order.endpoint.to_string(),
             authority: order.authority.to_string(),
+            number: order.number,
+            at_ms: order.at.as_millis(),
+            anew: !order.wants_generation(),
         })
         .collect();
     let now = app.now();

@@ -190,7 +190,8 @@ async fn installation(app: &App, installed: &wire::Installed) -> Result<Installe
         fingerprint,
         certificate: row.map(|row| row.id),
         authority: Some(authority),
-        proven_at: Time::from_millis(installed.proven_at_ms),
+        // Older news changes nothing, so none may be from the future.
+        proven_at: Time::from_millis(installed.proven_at_ms).min(app.now()),
         rolled_back: installed.rolled_back,
     })
 }

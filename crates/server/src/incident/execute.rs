@@ -110,9 +110,13 @@ async fn run(scene: Scene<'_>, effect: &Effect) -> Result<Came> {
             gates::barrier(scene, *handshakes, *settle_ms, *clock_offset_ms).await
         }
         Effect::OpenIssuance { .. } => transition::open_issuance(scene).await,
-        Effect::ReissueWave { wave, take } => transition::reissue(scene, *wave, *take).await,
+        Effect::ReissueWave { wave, take } => {
+            transition::reissue(scene, &effect.key(), (*wave, *take)).await
+        }
         Effect::CheckWave { wave } => gates::wave(scene, *wave).await,
-        Effect::RollBackEndpoint { endpoint, .. } => transition::roll_back(scene, endpoint).await,
+        Effect::RollBackEndpoint { endpoint, .. } => {
+            transition::roll_back(scene, &effect.key(), endpoint).await
+        }
         Effect::CheckQuiet { quiet_ms, since, .. } => gates::quiet(scene, *quiet_ms, *since).await,
         Effect::ReleaseEscrow { .. } => revoke::release(scene).await,
         Effect::RevokeCertificates { .. } => revoke::certificates(scene).await,

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 pub(crate) struct Party {
     name: String,
     pub(crate) enrolled: Enrolled,
-    leaf: Value,
+    pub(crate) leaf: Value,
     old: String,
     key: TestKey,
     canaries: Vec<String>,
@@ -28,7 +28,7 @@ pub(crate) struct Party {
     pub(crate) successor: &'static str,
     /// After it has moved it goes on seeing a peer with its old certificate, and its clock is behind
     /// by so many milliseconds.
-    sees_old_ms: Option<i64>,
+    pub(crate) sees_old_ms: Option<i64>,
 }
 
 impl Party {
@@ -46,7 +46,7 @@ impl Party {
             successor: "workloads-g2",
             sees_old_ms: None,
         };
-        party.renew().await;
+        assert!(party.renew().await);
         party
     }
 
@@ -59,12 +59,19 @@ impl Party {
         format!("{}-tls", self.name)
     }
 
-    async fn renew(&mut self) {
-        self.key = TestKey::new();
+    /// Asks for a certificate; whether it got one.
+    async fn renew(&mut self) -> bool {
+        let key = TestKey::new();
         let names = [format!("{}.example.test", self.name)];
-        let csr = self.key.csr(&self.name, &[names[0].as_str()]);
+        let csr = key.csr(&self.name, &[names[0].as_str()]);
         let ask = json!({"purpose": "leaf", "endpoint": self.endpoint(), "csr_pem": csr});
-        self.leaf = self.enrolled.api.post("/agent/v1/certificates", &ask).await.ok();
+        let answer = self.enrolled.api.post("/agent/v1/certificates", &ask).await;
+        if answer.status == 503 {
+            answer.problem("barrier-closed");
+            return false;
+        }
+        (self.leaf, self.key) = (answer.ok(), key);
+        true
     }
 
     pub(crate) async fn report(&self, endpoint: Value, crls: Vec<Value>) {
@@ -130,9 +137,11 @@ impl Party {
         }
         if !poll["renew"].as_array().unwrap().is_empty() && self.leaf["authority"] == "workloads-g1"
         {
-            self.old = self.fingerprint();
-            self.renew().await;
-            said["installed"] = self.installed(now);
+            let old = self.fingerprint();
+            if self.renew().await {
+                self.old = old;
+                said["installed"] = self.installed(now);
+            }
         }
         if let Some(behind) = self.sees_old_ms.filter(|_| !self.old.is_empty()) {
             let seen = json!({"fingerprint": self.old, "last_seen_ms": now - behind});

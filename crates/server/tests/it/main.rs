@@ -8,6 +8,7 @@ mod common;
 mod full_disk;
 mod incident;
 mod recovery;
+mod renewal;
 mod responder;
 mod secrets;
 mod upkeep;

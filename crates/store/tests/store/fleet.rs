@@ -6,6 +6,7 @@ use skink_model::{
     Ack, Agent, AgentKey, BarrierProof, Criticality, Endpoint, EndpointRole, Installed, Mechanism,
     Package, PackageVersion, PeerSeen, Stamp, Time,
 };
+use skink_store::endpoints::OrderedBy;
 use skink_store::tokens::{self, NewToken};
 use skink_store::{Refusal, Store, StoreError, Tx, agents, endpoints, packages, proofs, sightings};
 use skink_x509::Fingerprint;
@@ -164,25 +165,48 @@ async fn installed_news_never_goes_backwards() {
     assert_eq!(found, Endpoint { installed: Some(new), ..endpoint("web-1-https") });
 }
 
-#[tokio::test]
-async fn an_order_to_renew_is_given_once_and_seen_by_number() {
-    let fixture = with_agent().await;
-    let names = ["web-1-https".parse().unwrap(), "web-2-https".parse().unwrap()];
-    let order = |count: usize| {
-        let names = &names;
-        fixture.store.run_tx("order", move |tx| {
-            Box::pin(async move {
-                endpoints::order_renewal(tx, NOW, &g1(), None, &names[..count]).await
-            })
+async fn order(fixture: &Fixture, by: Option<(&str, &str)>, names: &[&str]) -> u64 {
+    let names: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
+    let by = by.map(|(incident, id)| (incident.parse().unwrap(), id));
+    let ordered = fixture.store.run_tx("order", move |tx| {
+        let (names, by) = (names.clone(), by.clone());
+        Box::pin(async move {
+            let by = match &by {
+                Some((incident, id)) => OrderedBy::Effect { incident, id },
+                None => OrderedBy::Person,
+            };
+            endpoints::order_renewal(tx, NOW, &g1(), by, &names).await
         })
-    };
-    assert_eq!(order(1).await.unwrap(), 1);
-    assert_eq!(order(2).await.unwrap(), 1);
+    });
+    ordered.await.unwrap()
+}
+
+async fn orders(fixture: &Fixture) -> Vec<(u64, String)> {
     let mut r = fixture.store.read().await.unwrap();
     let agent = "web-1".parse().unwrap();
-    let orders = endpoints::orders_of_agent(&mut r, &agent, 0).await.unwrap();
-    assert_eq!(orders.iter().map(|order| order.number).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(endpoints::orders_of_agent(&mut r, &agent, 1).await.unwrap().len(), 1);
+    let orders = endpoints::orders_of_agent(&mut r, &agent).await.unwrap();
+    orders.into_iter().map(|order| (order.number, order.endpoint.to_string())).collect()
+}
+
+/// An effect orders once, whoever ordered before; people order as often as they like.
+#[tokio::test]
+async fn an_effect_orders_an_endpoint_once_and_people_as_often_as_they_like() {
+    let fixture = with_agent().await;
+    let one = ["web-1-https"];
+    let both = ["web-1-https", "web-2-https"];
+    assert_eq!(order(&fixture, None, &one).await, 1);
+    let wave = Some(("inc-1", "inc-1/transition/reissue-wave:1"));
+    assert_eq!(order(&fixture, wave, &one).await, 1, "an ordinary order swallows no incident's");
+    assert_eq!(order(&fixture, wave, &both).await, 1);
+    assert_eq!(order(&fixture, wave, &both).await, 0);
+    for nth in ["1", "2"] {
+        let id = format!("inc-1/transition/roll-back-endpoint:web-1-https:{nth}");
+        assert_eq!(order(&fixture, Some(("inc-1", &id)), &one).await, 1);
+    }
+    assert_eq!(order(&fixture, None, &one).await, 1);
+    assert_eq!(order(&fixture, None, &one).await, 1);
+    let newest = [(3, "web-2-https".to_owned()), (7, "web-1-https".to_owned())];
+    assert_eq!(orders(&fixture).await, newest);
 }
 
 fn package(epoch: u64, version: u64) -> Package {

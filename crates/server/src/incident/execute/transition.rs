@@ -2,6 +2,7 @@
 
 use skink_incident::{EffectKey, Outcome, Stage, StepName};
 use skink_model::{Criticality, Endpoint, EndpointName, RenewOrder};
+use skink_store::endpoints::OrderedBy;
 use skink_store::{authorities, endpoints};
 
 use super::{Came, Scene};
@@ -41,7 +42,11 @@ pub(super) async fn open_issuance(scene: Scene<'_>) -> Result<Came> {
 }
 
 /// Orders the next endpoints to renew, in one transaction: the wave's orders are all there or none.
-pub(super) async fn reissue(scene: Scene<'_>, wave: u32, take: Option<u32>) -> Result<Came> {
+pub(super) async fn reissue(
+    scene: Scene<'_>,
+    effect: &EffectKey,
+    (wave, take): (u32, Option<u32>),
+) -> Result<Came> {
     let ordered = orders(scene).await?;
     let before = ordered_before(scene, wave);
     if ordered.len() > before {
@@ -53,13 +58,14 @@ pub(super) async fn reissue(scene: Scene<'_>, wave: u32, take: Option<u32>) -> R
     next.truncate(take.and_then(|take| usize::try_from(take).ok()).unwrap_or(usize::MAX));
     let names: Vec<EndpointName> = next.into_iter().map(|endpoint| endpoint.name).collect();
     let (names, at) = (names.as_slice(), scene.app.now());
-    let (incident, successor) = (scene.incident(), scene.successor()?);
+    let (id, successor) = (&effect.global(scene.incident()), scene.successor()?);
+    let by = OrderedBy::Effect { incident: scene.incident(), id };
     let endpoints = scene
         .app
         .store()
         .run_tx("incident_wave", move |tx| {
             Box::pin(async move {
-                let new = endpoints::order_renewal(tx, at, successor, Some(incident), names);
+                let new = endpoints::order_renewal(tx, at, successor, by, names);
                 Ok::<_, Failure>(new.await?)
             })
         })
@@ -114,15 +120,20 @@ const fn patience(criticality: Criticality) -> u8 {
 }
 
 /// Tells the endpoint's agent to go back to the pair that it holds of the old authority.
-pub(super) async fn roll_back(scene: Scene<'_>, endpoint: &EndpointName) -> Result<Came> {
+pub(super) async fn roll_back(
+    scene: Scene<'_>,
+    effect: &EffectKey,
+    endpoint: &EndpointName,
+) -> Result<Came> {
     let (names, at) = ([endpoint.clone()], scene.app.now());
-    let (names, incident, old) = (&names, scene.incident(), scene.authority());
+    let (names, id, old) = (&names, &effect.global(scene.incident()), scene.authority());
+    let by = OrderedBy::Effect { incident: scene.incident(), id };
     scene
         .app
         .store()
         .run_tx("incident_roll_back", move |tx| {
             Box::pin(async move {
-                let new = endpoints::order_renewal(tx, at, old, Some(incident), names);
+                let new = endpoints::order_renewal(tx, at, old, by, names);
                 Ok::<_, Failure>(new.await?)
             })
         })
