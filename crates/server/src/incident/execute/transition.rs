@@ -96,18 +96,25 @@ pub(super) fn ordered_before(scene: Scene<'_>, wave: u32) -> usize {
     (1..wave).map(size).sum()
 }
 
-/// Managed endpoints that still hold a certificate of the old authority and were not told yet;
-/// those that are missed least come first.
+/// Managed endpoints that were not told yet: those that hold a certificate of the old authority,
+/// those that are missed least first; and behind them those that have moved by themselves since, or
+/// are on a new host. A wave has to see them all: one that is empty proves nothing.
 async fn waiting(scene: Scene<'_>, ordered: &[RenewOrder]) -> Result<Vec<Endpoint>> {
     let issuer = scene.app.authority(scene.authority()).await?.issuer;
+    let (old, successor) = (scene.authority(), scene.successor()?);
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
     let mut fleet = endpoints::of_issuer(&mut snapshot, &issuer).await?;
+    let installed =
+        |endpoint: &Endpoint| endpoint.installed.as_ref().and_then(|one| one.authority.clone());
     fleet.retain(|endpoint| {
         let told = ordered.iter().any(|order| order.endpoint == endpoint.name);
-        let installed = endpoint.installed.as_ref().and_then(|one| one.authority.as_ref());
-        endpoint.agent.is_some() && !told && installed == Some(scene.authority())
+        let concerned = installed(endpoint).is_none_or(|by| by == *old || by == *successor);
+        endpoint.agent.is_some() && !told && concerned
     });
-    fleet.sort_by_key(|endpoint| (patience(endpoint.criticality), endpoint.name.clone()));
+    fleet.sort_by_key(|endpoint| {
+        let moved = installed(endpoint).as_ref() != Some(old);
+        (moved, patience(endpoint.criticality), endpoint.name.clone())
+    });
     Ok(fleet)
 }
 
