@@ -21,6 +21,8 @@ pub(crate) struct Outbox {
 pub(crate) struct News {
     pub(crate) endpoints: BTreeMap<String, EndpointNews>,
     pub(crate) crls: BTreeMap<String, CrlRead>,
+    /// The package that is held is to be shown.
+    pub(crate) package: bool,
 }
 
 /// News of one endpoint. An acknowledgement is signed when it is sent: its nonce must be fresh.
@@ -65,6 +67,13 @@ impl Outbox {
         self.arrived.notify_one();
     }
 
+    /// The server has forgotten the package that is held.
+    pub(crate) fn show_package(&self) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).package = true;
+        self.arrived.notify_one();
+        self.send();
+    }
+
     /// Takes everything out.
     pub(crate) fn take(&self) -> News {
         std::mem::take(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner))
@@ -73,6 +82,7 @@ impl Outbox {
     /// Puts back what could not be reported, below what came meanwhile.
     pub(crate) fn put_back(&self, old: News) {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        news.package |= old.package;
         for (endpoint, old) in old.endpoints {
             news.endpoints.entry(endpoint).or_default().under(old);
         }

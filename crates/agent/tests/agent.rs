@@ -194,6 +194,33 @@ async fn the_server_may_be_away_and_come_back() {
     running.stop().await;
 }
 
+/// A server that was restored from a backup is shown what its trust key signed since, also when it
+/// has come to the same version with another package.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_has_forgotten_a_package_is_shown_it() {
+    for back_to in [0, 1] {
+        let scene = Scene::new(&[Mechanism::Anchor]).await;
+        let fake = &scene.fake;
+        let running = scene.run().await;
+        fake.publish(|_| {});
+        eventually("second", || fake.ack("server-anchor", 2)).await;
+        let second = fake.said.lock().unwrap().package.as_ref().unwrap().1.clone();
+        assert!(fake.said.lock().unwrap().reports.iter().all(|report| report.held.is_none()));
+        // Across a restart of the agent, too.
+        running.stop().await;
+        fake.publish(|said| said.version = back_to);
+        let running = Running::start(scene.dir.path(), scene.targets.clone());
+        let shown = eventually("shown", || {
+            let said = fake.said.lock().unwrap();
+            said.reports.iter().find_map(|report| report.held.clone())
+        })
+        .await;
+        assert_eq!(base64::engine::general_purpose::STANDARD.decode(shown).unwrap(), second);
+        assert_eq!(running.handle.held().edition().version, 2);
+        running.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_to_control_with_another_key_is_no_server() {
     let scene = Scene::new(&[Mechanism::Anchor]).await;

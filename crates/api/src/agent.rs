@@ -169,6 +169,11 @@ pub struct Report {
     /// CRLs that the agent read at distribution points or holds in its package.
     #[serde(default)]
     pub crls: Vec<CrlRead>,
+    /// The envelope of the package that the agent holds, Base64, when the server has an older one
+    /// out or another one of the same version: signed by the trust key, it shows a server that was
+    /// restored what it has forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
 }
 
 /// News of one endpoint.

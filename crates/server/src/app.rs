@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use skink_api::{Code, ListenerAddress, Ports, Problem};
@@ -60,7 +61,8 @@ struct Inner {
     responders: RwLock<HashMap<AuthorityId, Arc<Responder>>>,
     tls: RwLock<Option<(TlsSource, TlsSource)>>,
     server_keys: RwLock<Vec<KeyDigest>>,
-    publishing: Mutex<()>,
+    /// When agents last made it publish.
+    publishing: Mutex<Option<Instant>>,
     /// One for each first byte of a key's digest.
     asking: [Mutex<()>; 256],
     listing: Mutex<()>,
@@ -204,7 +206,8 @@ impl App {
         &self.0.nonces
     }
 
-    pub(crate) fn publishing(&self) -> &Mutex<()> {
+    /// Held while a package is published; when agents last made this server publish one.
+    pub(crate) fn publishing(&self) -> &Mutex<Option<Instant>> {
         &self.0.publishing
     }
 

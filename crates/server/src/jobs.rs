@@ -73,7 +73,7 @@ async fn packages(app: &App) -> Result<()> {
     if now.since(latest.issued_at) >= app.settings().package_refresh() || latest.not_after <= now {
         package::publish(app, Stamp::server(now), "renewal", None).await?;
     }
-    Ok(())
+    package::catch_up(app).await
 }
 
 async fn delegates(app: &App) -> Result<()> {

@@ -2,13 +2,16 @@
 //! and told to everybody who waits.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use skink_api::TrustCurrent;
 use skink_api::agent::PackageRef;
 use skink_model::{
-    Authority, AuthorityState, CrlKind, CrlRow, IncidentId, IssuerKind, Package, Stamp, Time,
+    AgentName, Authority, AuthorityState, CrlKind, CrlRow, IncidentId, IssuerKind, Package, Stamp,
+    Time,
 };
 use skink_signer::{AttemptPurpose, SignatureRequest, ToSign};
 use skink_trust as trust;
@@ -21,6 +24,9 @@ use crate::failure::{Failure, Result};
 /// A package lives at least so long.
 const LEAST_LIFE: Duration = Duration::from_mins(2);
 
+/// Why a package is published above those that agents were seen to hold.
+const OVERTAKEN: &str = "agents hold a later version";
+
 /// The one stream that there is so far.
 pub(crate) const STREAM: &str = "main";
 
@@ -32,6 +38,16 @@ pub(crate) async fn publish(
     incident: Option<IncidentId>,
 ) -> Result<PackageRef> {
     let _one_at_a_time = app.publishing().lock().await;
+    publish_alone(app, by, reason, incident).await
+}
+
+/// The same, by whoever holds the lock already.
+async fn publish_alone(
+    app: &App,
+    by: Stamp,
+    reason: &str,
+    incident: Option<IncidentId>,
+) -> Result<PackageRef> {
     let now = app.now();
     let contents = contents(app, now).await?;
     let newest = crate::db::latest_package(app).await?.map(|row| row.issued_at);
@@ -135,17 +151,24 @@ impl Contents {
     }
 }
 
+/// The authority whose key signs packages.
+async fn trust_signer(app: &App) -> Result<Authority> {
+    let issuers = crate::db::issuers(app).await?;
+    let signs = |one: &Authority| {
+        let kind = issuers.iter().find(|issuer| issuer.name == one.issuer).map(|it| it.kind);
+        kind == Some(IssuerKind::Trust) && one.state == AuthorityState::Active
+    };
+    let signer = crate::db::authorities(app).await?.into_iter().find(signs);
+    signer.ok_or_else(|| Failure::conflict("there is no trust key yet"))
+}
+
 async fn contents(app: &App, now: Time) -> Result<Contents> {
     let issuers = crate::db::issuers(app).await?;
     let kind_of = |one: &Authority| {
         issuers.iter().find(|issuer| issuer.name == one.issuer).map(|issuer| issuer.kind)
     };
     let authorities = crate::db::authorities(app).await?;
-    let signer = authorities
-        .iter()
-        .find(|one| kind_of(one) == Some(IssuerKind::Trust) && one.state == AuthorityState::Active)
-        .cloned()
-        .ok_or_else(|| Failure::conflict("there is no trust key yet"))?;
+    let signer = trust_signer(app).await?;
     let mut parts = trust::Parts::new();
     let (mut entries, mut crls, mut first_end) = (Vec::new(), Vec::new(), None::<Time>);
     for one in &authorities {
@@ -245,21 +268,80 @@ async fn next_edition(app: &App, signer: &Authority) -> Result<trust::Edition> {
     Ok(trust::Edition::new(epoch, version))
 }
 
-/// How far ahead an agent's word may carry the version.
+/// How far ahead agents may carry the version: no backup explains more, a stolen trust key does.
 const LEAP_MAX: u64 = 10_000;
 
-/// An agent holds a package that this server does not remember: it was restored from a backup. What
-/// agents hold is the floor, so the next version is published above it.
-pub(crate) async fn overtake(app: &App, held: trust::Edition) -> Result<()> {
-    let Some((out, _)) = app.published().package() else { return Ok(()) };
-    let ahead = held.version.checked_sub(out.version).filter(|ahead| *ahead > 0);
-    if held.epoch != out.epoch || ahead.is_none_or(|ahead| ahead > LEAP_MAX) {
+/// Least time between two packages that agents make this server publish. What is overtaken in
+/// between is published by the job.
+const OVERTAKE_EVERY: Duration = Duration::from_secs(10);
+
+/// An agent shows a package that this server does not remember: it was restored from a backup. What
+/// agents hold is the floor, so the next version is published above it. Only what the trust key
+/// signed counts: a stolen host would have everybody fetch packages without end.
+pub(crate) async fn overtake(app: &App, agent: &AgentName, held: &str) -> Result<()> {
+    let signer = trust_signer(app).await?;
+    let held = STANDARD.decode(held).ok();
+    let Some(held) = held.and_then(|envelope| genuine(app, &signer, &envelope)) else {
+        tracing::warn!(agent.name = %agent, "an agent shows a package that is none of this server's");
         return Ok(());
+    };
+    let mut last = app.publishing().lock().await;
+    let Some(floor) = floor_for(app, &held).await? else { return Ok(()) };
+    let (epoch, version) = (held.edition.epoch, held.edition.version);
+    tracing::warn!(agent.name = %agent, package.epoch = epoch, package.version = version,
+        "an agent holds a package that this server has forgotten");
+    if crate::db::next_package_version(app, epoch).await? <= floor {
+        crate::db::raise_package_floor(app, epoch, floor).await?;
     }
-    tracing::warn!(package.held = %held, "an agent holds a later package than this server");
-    crate::db::raise_package_floor(app, held.epoch, held.version).await?;
-    publish(app, Stamp::server(app.now()), "agents hold a later version", None).await?;
+    if last.is_none_or(|last| last.elapsed() >= OVERTAKE_EVERY) {
+        *last = Some(Instant::now());
+        publish_alone(app, Stamp::server(app.now()), OVERTAKEN, None).await?;
+    }
     Ok(())
+}
+
+/// The version above which the next one must be, so that whoever holds this package takes it: it is
+/// later than what is out, or it is another one of the same version.
+async fn floor_for(app: &App, held: &Genuine) -> Result<Option<u64>> {
+    let Some(out) = crate::db::latest_package(app).await? else { return Ok(None) };
+    let version = held.edition.version;
+    let ahead = version.checked_sub(out.version);
+    if held.edition.epoch != out.epoch || ahead.is_none_or(|ahead| ahead > LEAP_MAX) {
+        return Ok(None);
+    }
+    Ok(match ahead {
+        Some(0) if held.digest == out.digest => None,
+        Some(0) => Some(version.saturating_add(1)),
+        _ => Some(version),
+    })
+}
+
+/// Publishes above what agents were seen to hold, if that has not been done.
+pub(crate) async fn catch_up(app: &App) -> Result<()> {
+    let mut last = app.publishing().lock().await;
+    let Some(out) = crate::db::latest_package(app).await? else { return Ok(()) };
+    if crate::db::next_package_version(app, out.epoch).await? > out.version.saturating_add(1) {
+        *last = Some(Instant::now());
+        publish_alone(app, Stamp::server(app.now()), OVERTAKEN, None).await?;
+    }
+    Ok(())
+}
+
+/// A package that this server's trust key signed.
+struct Genuine {
+    edition: trust::Edition,
+    digest: Fingerprint,
+}
+
+fn genuine(app: &App, signer: &Authority, bytes: &[u8]) -> Option<Genuine> {
+    let envelope = trust::Envelope::parse(bytes, &trust::Limits::default()).ok()?;
+    let manifest = envelope.manifest();
+    let ours = signer.certificate.as_ref()?.fingerprint == envelope.certificate().fingerprint()
+        && u64::from(signer.generation) == manifest.edition.epoch
+        && manifest.domain == app.settings().domain()
+        && manifest.stream == STREAM;
+    let verifies = ours && envelope.verify_signature().is_ok();
+    verifies.then(|| Genuine { edition: manifest.edition, digest: Fingerprint::of(bytes) })
 }
 
 async fn sign(

@@ -54,7 +54,8 @@ impl Held {
         now: Time,
         limits: &Limits,
     ) -> Result<Acceptance, Refusal> {
-        let envelope = Envelope::parse(envelope, limits)?;
+        let bytes = envelope;
+        let envelope = Envelope::parse(bytes, limits)?;
         let manifest = envelope.manifest();
         envelope.verify_signature()?;
         self.check_address(manifest)?;
@@ -87,6 +88,7 @@ impl Held {
         judged.check_trust(&status, &anchors.roots, now)?;
         let package = Package {
             digest: envelope.digest(),
+            envelope: Some(bytes.into()),
             not_after: manifest.not_after(),
             ceremony: anchors.content.ceremony,
             successors: anchors.content.successors,

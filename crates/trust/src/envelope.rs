@@ -106,7 +106,7 @@ impl Envelope {
     }
 
     /// Whether the certificate's key made the signature; who certified it is another question.
-    pub(crate) fn verify_signature(&self) -> Result<(), Refusal> {
+    pub fn verify_signature(&self) -> Result<(), Refusal> {
         let signature = STANDARD.decode(&self.wire.signature).map_err(|_| Refusal::NotSigned)?;
         let key = self.certificate.public_key();
         let algorithm = key.algorithm().signature_algorithm();

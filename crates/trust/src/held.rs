@@ -31,6 +31,8 @@ pub struct Held {
 #[derive(Clone, Debug)]
 pub(crate) struct Package {
     pub(crate) digest: Digest,
+    /// Absent in a record of a program that did not keep it.
+    pub(crate) envelope: Option<Arc<[u8]>>,
     pub(crate) not_after: Time,
     pub(crate) ceremony: u64,
     pub(crate) successors: Vec<Fingerprint>,
@@ -126,6 +128,12 @@ impl Held {
     /// The digest of the last package.
     pub fn digest(&self) -> Option<Digest> {
         self.package.as_ref().map(|package| package.digest)
+    }
+
+    /// The last package's envelope, as the trust key signed it: what shows a server that has
+    /// forgotten it that it is out.
+    pub fn envelope(&self) -> Option<&[u8]> {
+        self.package.as_ref()?.envelope.as_deref()
     }
 
     /// When the last package expires. It goes on running after that, loudly.

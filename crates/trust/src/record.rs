@@ -39,6 +39,8 @@ struct Record {
 struct PackageRecord {
     digest: Digest,
     not_after_ms: i64,
+    #[serde(default)]
+    envelope: Option<String>,
     anchors: String,
     status: String,
 }
@@ -96,6 +98,7 @@ impl Held {
         let package = self.package.as_ref().map(|package| PackageRecord {
             digest: package.digest,
             not_after_ms: package.not_after.as_millis(),
+            envelope: package.envelope.as_deref().map(text),
             anchors: text(&package.anchors_part),
             status: text(&package.status_part),
         });
@@ -193,6 +196,7 @@ fn read_package(
     let status = Status::parse(record.status.as_bytes()).map_err(BadRecord::Part)?;
     let package = Package {
         digest: record.digest,
+        envelope: record.envelope.map(|text| text.into_bytes().into()),
         not_after: Time::from_millis(record.not_after_ms),
         ceremony: anchors.ceremony,
         successors: anchors.successors,

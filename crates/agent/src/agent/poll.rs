@@ -1,27 +1,32 @@
 //! Waiting for news.
 
-use std::sync::Arc;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use skink_api::agent::{PollAnswer, PollQuery};
 use skink_trust::{Limits, Parts, Refusal};
+use tokio::time::Instant;
 
 use super::{OfferError, Shared, chain};
 use crate::channel::ChannelError;
 use crate::enroll::{FetchError, fetch_package};
 use crate::state::aside;
 
+/// How often a server is shown that it has forgotten a package.
+const SHOW_AGAIN: Duration = Duration::from_mins(1);
+
 impl Shared {
     pub(super) async fn poll_forever(self: Arc<Self>) {
-        let (mut failures, mut order, mut refused) = (0, 0, None);
+        let (mut failures, mut order, mut refused, mut shown) = (0, 0, None, None);
         loop {
             match self.poll(order, refused).await {
                 Ok(answer) => {
                     failures = 0;
                     order = answer.order;
                     self.note_orders(&answer);
+                    self.show_what_is_forgotten(&answer, &mut shown);
                     refused = self.follow(&answer).await;
-                    let wait = std::time::Duration::from_millis(answer.retry_after_ms.min(60_000));
+                    let wait = Duration::from_millis(answer.retry_after_ms.min(60_000));
                     // A package that is refused stays the newest: that is no reason to spin.
                     let wait = if refused.is_some() { wait.max(self.backoff(6)) } else { wait };
                     if !wait.is_zero() {
@@ -73,6 +78,27 @@ impl Shared {
                 package.edition = %held.edition(),
                 "the trust package has expired; what it says still holds, and nothing newer is known"
             );
+        }
+    }
+
+    /// A server that has an older package out, or another one of the same version, was restored from
+    /// a backup: it is shown the one that is held, now and then until it has overtaken it.
+    fn show_what_is_forgotten(&self, answer: &PollAnswer, shown: &mut Option<Instant>) {
+        let held = self.held();
+        let edition = held.edition();
+        let (out, own) =
+            ((answer.package.epoch, answer.package.version), (edition.epoch, edition.version));
+        let other = held.digest().is_some_and(|own| own.to_string() != answer.package.digest);
+        let lately = shown.is_some_and(|at| at.elapsed() < SHOW_AGAIN);
+        if (out < own || (out == own && other)) && !lately {
+            tracing::warn!(
+                agent.name = self.membership.agent,
+                package.held = %edition,
+                package.version = answer.package.version,
+                "the server has forgotten the package that is held; it is shown"
+            );
+            self.outbox.show_package();
+            *shown = Some(Instant::now());
         }
     }
 

@@ -65,7 +65,8 @@ impl Shared {
 
     async fn report(&self, peers: Peers) -> Result<(), ChannelError> {
         let news = self.outbox.take();
-        if news.endpoints.is_empty() && news.crls.is_empty() && peers.is_empty() {
+        let nothing = news.endpoints.is_empty() && news.crls.is_empty() && !news.package;
+        if nothing && peers.is_empty() {
             return Ok(());
         }
         let sent = self.send(&news, peers).await;
@@ -97,6 +98,7 @@ impl Shared {
             clock_offset_ms: self.clock_offset.millis(),
             endpoints,
             crls: news.crls.values().cloned().collect(),
+            held: self.held().envelope().filter(|_| news.package).map(|it| STANDARD.encode(it)),
         };
         let sent = self.channel().report(&report).await;
         if matches!(&sent, Err(ChannelError::Problem(problem))

@@ -2,31 +2,35 @@
 
 use std::time::Duration;
 
-use skink_api::agent::{PackageRef, PollAnswer, PollQuery, RenewNow};
-
-use skink_trust::Edition;
+use skink_api::agent::{PollAnswer, PollQuery, RenewNow};
 
 use crate::app::App;
+use crate::db;
 use crate::failure::{Failure, Result};
 use crate::http::authorise::CallingAgent;
-use crate::{db, package};
 
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 
+/// When an agent that says it holds a later package than is out is to ask again.
+const AHEAD_RETRY_MS: u64 = 5_000;
+
 /// Answers at once when there is news for the agent, else when some comes or the wait is over.
 pub(crate) async fn poll(app: &App, agent: &CallingAgent, query: &PollQuery) -> Result<PollAnswer> {
     db::agent_seen(app, &agent.0).await?;
-    package::overtake(app, Edition::new(query.epoch, query.version)).await?;
     let mut news = app.news().for_agents();
     let wait = Duration::from_millis(query.wait_ms).min(WAIT_MAX);
     let until = tokio::time::Instant::now() + wait;
     loop {
         news.borrow_and_update();
-        let answer = look(app, agent).await?;
-        let known = PackageRef { digest: String::new(), ..answer.package.clone() };
-        let newer = (known.epoch, known.version) != (query.epoch, query.version);
-        if newer || answer.order > query.order || app.is_stopping() {
+        let mut answer = look(app, agent).await?;
+        let (out, held) =
+            ((answer.package.epoch, answer.package.version), (query.epoch, query.version));
+        if held > out {
+            // Who really holds it shows it in a report; a number is nothing to wake others for.
+            answer.retry_after_ms = AHEAD_RETRY_MS;
+        }
+        if held != out || answer.order > query.order || app.is_stopping() {
             return Ok(answer);
         }
         tokio::select! {

@@ -14,9 +14,10 @@ use skink_x509::{Certificate, Fingerprint, PublicKey};
 
 use crate::app::App;
 use crate::crl;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, chain};
 use crate::http::authorise::CallingAgent;
 use crate::operators::parsed;
+use crate::package;
 
 /// A report, checked, ready for one transaction.
 #[derive(Debug, Default)]
@@ -51,6 +52,12 @@ pub(crate) async fn take(app: &App, agent: &CallingAgent, report: Report) -> Res
         findings.crls.push(found);
     }
     crate::db::record(app, &agent.0, &findings).await?;
+    if let Some(held) = &report.held
+        && let Err(error) = package::overtake(app, &agent.0, held).await
+    {
+        let error = chain(&error);
+        tracing::error!(error, "what an agent holds is not overtaken yet; it is tried again");
+    }
     app.news().tell_incidents();
     Ok(())
 }

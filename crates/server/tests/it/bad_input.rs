@@ -1,12 +1,16 @@
 //! Bad input: a clear problem, nothing changed, nothing lost.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use skink_server::{Running, SystemClock, SystemRng};
-use skink_x509::{CsrSpec, GeneralName, Name, assemble};
+use skink_trust::{Edition, Envelope, Limits, Manifest};
+use skink_x509::{Certificate, CsrSpec, GeneralName, Name, assemble};
 
-use crate::common::{TestKey, TestServer};
+use crate::common::{Enrolled, TestKey, TestServer};
 
 fn csr_signed_by_another(key: &TestKey, other: &TestKey) -> String {
     let spec = CsrSpec {
@@ -136,14 +140,75 @@ async fn tokens_name_what_they_may_become() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_server_overtakes_what_agents_hold() {
     let server = TestServer::start().await;
+    let mut agent = server.enroll("web-1").await;
+    let backup = server.dir.path().join("backup.db");
+    let database = server.server_dir().join("skink.db");
+    let server = server.restart_after(|| copy(&database, &backup)).await;
+    agent.api.base = format!("https://{}", server.running.ports().agent);
+    let mut signed = vec![];
+    for version in 2..=4 {
+        let made = server.operator("lea").post("/api/v1/trust", &json!({})).await.ok();
+        assert_eq!(made["version"], version);
+        signed.push(agent.api.get("/agent/v1/package").await.bytes);
+    }
+    let server = server.restart_after(|| copy(&backup, &database)).await;
+    agent.api.base = format!("https://{}", server.running.ports().agent);
+    let vic = server.operator("vic");
+    let version = async || vic.get("/api/v1/trust").await.ok()["version"].as_u64().unwrap();
+
+    // A number is nobody's proof, and costs nobody anything.
+    for held in [4, 900_000_000] {
+        let poll = format!("/agent/v1/poll?epoch=1&version={held}&wait_ms=30000");
+        let answer = agent.api.get(&poll).await.ok();
+        assert_eq!(answer["package"]["version"], 1, "{answer}");
+        assert!(answer["retry_after_ms"].as_u64().unwrap() >= 1000, "{answer}");
+    }
+    let show = async |envelope: &[u8]| {
+        let held = STANDARD.encode(envelope);
+        agent.api.post("/agent/v1/report", &json!({"held": held})).await.ok();
+    };
+    for lie in lies(&agent, &signed[2]) {
+        show(&lie).await;
+        assert_eq!(version().await, 1);
+    }
+    // What the trust key signed counts; a second time it does not, and of several only the first
+    // is followed at once. The third one has the version of what was published meanwhile.
+    show(&signed[0]).await;
+    assert_eq!(version().await, 3);
+    show(&signed[0]).await;
+    show(&signed[1]).await;
+    show(&signed[2]).await;
+    assert_eq!(version().await, 3);
+    let server = server.restart().await;
+    let vic = server.operator("vic");
+    let began = Instant::now();
+    while vic.get("/api/v1/trust").await.ok()["version"] != 5 {
+        assert!(began.elapsed() < Duration::from_mins(1), "it was not overtaken");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.running.stop().await;
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::copy(from, to).unwrap();
+}
+
+/// Packages that a thief on a host can make of a genuine one.
+fn lies(agent: &Enrolled, genuine: &[u8]) -> Vec<Vec<u8>> {
+    let parsed = Envelope::parse(genuine, &Limits::default()).unwrap();
+    let mut manifest = parsed.manifest().clone();
+    manifest.edition = Edition::new(1, 50);
+    let body = manifest.to_body().unwrap();
+    let own = Certificate::from_pem(agent.answer["certificate_pem"].as_str().unwrap()).unwrap();
+    let signature = agent.key.sign(&Manifest::signing_input(&body));
+    let assemble = |certificate| Envelope::assemble(body.clone(), certificate, &signature).unwrap();
+    vec![assemble(&own), assemble(parsed.certificate()), genuine[1..].to_vec(), vec![]]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_server_numbers_its_lists_above_what_agents_have_read() {
+    let server = TestServer::start().await;
     let agent = server.enroll("web-1").await;
-    let held = "/agent/v1/poll?epoch=1&version=7&wait_ms=0";
-    let answer = agent.api.get(held).await.ok();
-    assert_eq!(answer["package"]["version"], 8, "{answer}");
-    // A number that no backup explains is a lie, and uses nothing up.
-    let answer = agent.api.get("/agent/v1/poll?epoch=1&version=900000000&wait_ms=0").await.ok();
-    assert_eq!(answer["package"]["version"], 8);
-    // The same for lists: what agents have read is out there.
     let read = |number: &str| {
         let crl = json!({"scope": "/crl/workloads-g1/p0.crl", "number": number,
             "digest": "00".repeat(32), "at_ms": 1});

@@ -78,9 +78,15 @@ impl TestServer {
 
     /// Stops the server and starts it anew on what it left.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|| ()).await
+    }
+
+    /// The same, with something done while it is down.
+    pub(crate) async fn restart_after(self, meanwhile: impl FnOnce()) -> Self {
         let dir = self.server_dir();
         let Self { dir: kept, made, running } = self;
         running.stop().await;
+        meanwhile();
         let running =
             Running::start(&dir, Arc::new(SystemClock), Arc::new(SystemRng)).await.unwrap();
         Self { dir: kept, made, running }

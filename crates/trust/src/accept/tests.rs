@@ -380,6 +380,7 @@ fn a_record_reads_back_with_everything_insert_only() {
     let domain = Domain::new();
     let held = domain.offer(&domain.first(), distrusting(&domain, 2)).unwrap().held;
     let back = Held::from_record(&held.to_record().unwrap()).unwrap();
+    assert_eq!(crate::Digest::of(back.envelope().unwrap()), back.digest().unwrap());
     assert_eq!(back.to_record().unwrap(), held.to_record().unwrap());
     assert_eq!(back.denied_keys(), held.denied_keys());
     assert_eq!(back.server_keys(), held.server_keys());
