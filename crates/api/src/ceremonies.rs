@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Asks for the file to carry to the offline root.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCeremony {
     /// Issuers that get a further generation, each as a standby.
@@ -13,6 +13,24 @@ pub struct NewCeremony {
     /// Key algorithm of new generations; as their predecessors' unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_algorithm: Option<String>,
+    /// The new generation's key, where the server is not to make one in a file: the URI of a key
+    /// that exists, `vault:transit/NAME` or `pkcs11:token=…;object=…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What signs with that key, for a standby: the server uses it for the request and the list
+    /// that the standby stands by with, seals it for the recovery kit, and forgets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_credential: Option<String>,
+}
+
+impl std::fmt::Debug for NewCeremony {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewCeremony")
+            .field("standby_for", &self.standby_for)
+            .field("key_algorithm", &self.key_algorithm)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A ceremony's request, ready to be written to a file.

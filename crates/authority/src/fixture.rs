@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use skink_model::Time;
 use skink_signer::{
-    AttemptPurpose, Credential, KeyProvider, MemoryLedger, Signer, SoftwareProvider,
+    AttemptPurpose, Credential, KeyProvider, MemoryLedger, Providers, Signer, SoftwareProvider,
 };
 use skink_x509::{Certificate, KeyAlgorithm, PublicKey, Serial};
 
@@ -48,7 +48,7 @@ impl Fixture {
         let provider = Arc::new(provider);
         let ledger = Arc::new(MemoryLedger::default());
         let shared: Arc<dyn KeyProvider> = provider.clone();
-        let signer = Signer::new(ledger.clone(), [shared]);
+        let signer = Signer::new(ledger.clone(), Providers::new([shared]));
         let locations = Locations::new("http://pki.example").unwrap();
 
         let key = provider.create("root", KeyAlgorithm::EcP384).await.unwrap();

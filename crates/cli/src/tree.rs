@@ -56,7 +56,7 @@ pub struct Global {
 pub enum Command {
     /// Make a hierarchy, a server's folder and the first operators
     #[command(long_about = init::LONG, after_long_help = init::EXAMPLES)]
-    Init(init::InitArgs),
+    Init(Box<init::InitArgs>),
     /// Run the server
     #[command(long_about = serve::LONG, after_long_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),

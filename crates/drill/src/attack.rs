@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::fleet::Fleet;
+use crate::report::Means;
+use crate::thief::stolen::ThiefKind;
 
 pub(crate) mod escrow;
 pub(crate) mod handshake;
@@ -83,6 +85,28 @@ pub(crate) fn expected(fleet: &Fleet) -> BTreeMap<&'static str, usize> {
         }
     };
     NAMES.iter().map(|name| (*name, concerned(name))).collect()
+}
+
+/// What the thief makes an attack with; `thief` says how he has the issuing key.
+pub(crate) fn means(name: &str, thief: ThiefKind) -> Means {
+    let insider = [server::ONE_PERSON_TWICE, server::ISSUANCE];
+    let public = [package::REPLAYED, package::ALTERED, package::WRONG_KEY];
+    let trust_key =
+        [package::EXPIRED, package::OTHER_DOMAIN, package::FORGETFUL, package::HIJACKED];
+    if public.contains(&name) {
+        Means::Public
+    } else if trust_key.contains(&name) {
+        Means::TrustKeyCopy
+    } else if insider.contains(&name) || escrow::ALL.contains(&name) {
+        Means::Insider
+    } else if [host::ISSUANCE, host::UNDER_WAY].contains(&name) {
+        Means::Host
+    } else {
+        match thief {
+            ThiefKind::Copy => Means::KeyCopy,
+            ThiefKind::Use => Means::KeyUse,
+        }
+    }
 }
 
 /// Whether the attack must have been accepted by every target before the incident.

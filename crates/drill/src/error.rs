@@ -30,6 +30,15 @@ pub enum DrillError {
         /// Where to look.
         log: PathBuf,
     },
+    /// A key service did not do what the drill needs.
+    #[error("the key service of {key} is not ready for the drill")]
+    Key {
+        /// The key that was asked for.
+        key: skink_signer::KeyUri,
+        /// Why.
+        #[source]
+        source: skink_signer::ProviderError,
+    },
     /// `skink init` failed.
     #[error("`skink init` failed: {stderr}")]
     Init {

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use crate::DrillError;
 use crate::operator::{Answer, OUTAGE_LIMIT, Operator, REPEAT_PACE, expect};
 use crate::options::DrillOptions;
+use crate::places::Places;
 use crate::process::ServerProcess;
 
 /// The trust domain of a drill.
@@ -48,9 +49,11 @@ impl Headquarters {
     /// `skink init`, shorter timings, `skink serve`, and operators who know the root.
     pub(crate) async fn set_up(options: &DrillOptions, dir: &Path) -> Result<Self, DrillError> {
         let server_dir = dir.join("server");
-        init(&options.skink, dir, &server_dir).await?;
+        let places =
+            Places::make(options.issuer_key.as_ref(), options.standby_key.as_ref()).await?;
+        init(&options.skink, dir, &server_dir, &places).await?;
         hurry(&server_dir)?;
-        let server = ServerProcess::start(&options.skink, &server_dir).await?;
+        let server = ServerProcess::start(&options.skink, &server_dir, places).await?;
         let addr = server.ports().api;
         let (lead, _) = person(&server_dir, "lead", addr)?;
         let (lead_again, _) = person(&server_dir, "lead", addr)?;
@@ -182,7 +185,12 @@ fn person(
     Ok((Operator::new(&root, &name, addr, file.token)?, root))
 }
 
-async fn init(skink: &Path, dir: &Path, server_dir: &Path) -> Result<(), DrillError> {
+async fn init(
+    skink: &Path,
+    dir: &Path,
+    server_dir: &Path,
+    places: &Places,
+) -> Result<(), DrillError> {
     let wrote = |source| DrillError::File { what: "prepare the drill's folder", source };
     let passphrases = dir.join("passphrases");
     let people = CUSTODIANS.iter().chain(&["root"]);
@@ -195,6 +203,8 @@ async fn init(skink: &Path, dir: &Path, server_dir: &Path) -> Result<(), DrillEr
         command.args(["--custodian", name]);
     }
     command.arg("--passphrase-file").arg(&passphrases);
+    places.tell(&mut command, dir)?;
+    places.equip(&mut command);
     // All three are held until all three are known, so that they differ.
     let listeners: Vec<_> = (0..3)
         .map(|_| TcpListener::bind(("127.0.0.1", 0)))

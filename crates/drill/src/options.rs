@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use skink_signer::KeyUri;
+
 use crate::command::Limits;
 
 /// The incident that is drilled.
@@ -72,6 +74,10 @@ pub struct DrillOptions {
     pub plan: DrilledPlan,
     /// Kill the server at random moments of the incident.
     pub crash: bool,
+    /// The issuer's key, made for the drill by this URI, where it is not to be a file.
+    pub issuer_key: Option<KeyUri>,
+    /// The same of the standby's.
+    pub standby_key: Option<KeyUri>,
     /// The `skink` binary to start the server with.
     pub skink: PathBuf,
     /// Take this protection out.

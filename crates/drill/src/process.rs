@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::DrillError;
+use crate::places::Places;
 
 /// From a start that failed to the next.
 const RESTART_PACE: Duration = Duration::from_millis(250);
@@ -28,15 +29,26 @@ pub(crate) struct Ports {
 pub(crate) struct ServerProcess {
     skink: PathBuf,
     dir: PathBuf,
+    places: Places,
     child: Mutex<Child>,
     ports: Ports,
 }
 
 impl ServerProcess {
     /// Starts `skink serve` over `dir` and waits until it answers.
-    pub(crate) async fn start(skink: &Path, dir: &Path) -> Result<Self, DrillError> {
-        let (child, ports) = launch(skink, dir).await?;
-        Ok(Self { skink: skink.to_owned(), dir: dir.to_owned(), child: Mutex::new(child), ports })
+    pub(crate) async fn start(
+        skink: &Path,
+        dir: &Path,
+        places: Places,
+    ) -> Result<Self, DrillError> {
+        let (child, ports) = launch(skink, dir, &places).await?;
+        let (skink, dir) = (skink.to_owned(), dir.to_owned());
+        Ok(Self { skink, dir, places, child: Mutex::new(child), ports })
+    }
+
+    /// Where the issuer's and the standby's keys are.
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(crate) const fn ports(&self) -> &Ports {
@@ -49,7 +61,7 @@ impl ServerProcess {
         child.kill().await.map_err(|source| DrillError::Process { what: "kill", source })?;
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            match launch(&self.skink, &self.dir).await {
+            match launch(&self.skink, &self.dir, &self.places).await {
                 // Somebody's connection may have been given a port of ours in the meantime; a
                 // supervisor starts a server again, too.
                 Err(DrillError::ServerExited { .. }) if Instant::now() < deadline => {
@@ -77,7 +89,7 @@ impl ServerProcess {
     }
 }
 
-async fn launch(skink: &Path, dir: &Path) -> Result<(Child, Ports), DrillError> {
+async fn launch(skink: &Path, dir: &Path, places: &Places) -> Result<(Child, Ports), DrillError> {
     let ports_file = dir.join("ports.json");
     match fs_err::remove_file(&ports_file) {
         Ok(()) => {}
@@ -89,7 +101,9 @@ async fn launch(skink: &Path, dir: &Path) -> Result<(Child, Ports), DrillError> 
         .append(true)
         .open(dir.join("serve.log"))
         .map_err(|source| DrillError::Process { what: "open the log of", source })?;
-    let mut child = Command::new(skink)
+    let mut command = Command::new(skink);
+    places.equip(&mut command);
+    let mut child = command
         .arg("serve")
         .arg("--dir")
         .arg(dir)

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::thief::stolen::ThiefKind;
+
 /// The result of a drill.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -73,6 +75,8 @@ pub struct Handshakes {
 pub struct AttackResult {
     /// Its name.
     pub name: String,
+    /// What the thief makes it with.
+    pub thief: Means,
     /// How many targets it concerns.
     pub targets: usize,
     /// How many accepted it before the incident.
@@ -89,6 +93,24 @@ pub struct AttackResult {
     pub attempts_during: usize,
     /// What went wrong, in words, at most a few.
     pub failures: Vec<String>,
+}
+
+/// What an attack is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Means {
+    /// A copy of the issuing key.
+    KeyCopy,
+    /// The use of the issuing key, until its provider refused him.
+    KeyUse,
+    /// A copy of the key that signs trust packages.
+    TrustKeyCopy,
+    /// A host with its agent's identity.
+    Host,
+    /// An operator's session, or files of an earlier ceremony.
+    Insider,
+    /// What anybody can fetch, and keys of his own.
+    Public,
 }
 
 /// Refusals by the distrust mechanism of the relying party.
@@ -137,6 +159,11 @@ pub struct KeyResult {
     pub control_signature_ok: bool,
     /// Whether the thief signs with his copy all the same.
     pub thief_has_copy: bool,
+    /// Which thief it was.
+    pub thief: ThiefKind,
+    /// The provider's own code of its refusal to sign for him, where he has no copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thief_refused: Option<String>,
 }
 
 /// The incident's journal as `skink journal verify` sees it.

@@ -29,6 +29,7 @@ use crate::score::{Observed, Released, gates};
 use crate::thief::forge::{Partner, Thief};
 use crate::thief::key::{StolenKey, thwarted};
 use crate::thief::status;
+use crate::thief::stolen::{Stolen, StolenUse, ThiefKind};
 use crate::{DrillError, Progress};
 
 /// Full handshakes that the fleet makes before anything happens, for each of its clients.
@@ -122,14 +123,24 @@ struct Outcome {
     text: String,
 }
 
-/// Takes the key off the disk with the credential that lies there.
+/// The key off the disk, with the credential that lies there.
+fn copy(dir: &Path) -> Result<StolenKey, DrillError> {
+    let key = dir.join("keys").join(format!("{STOLEN}.key.pem"));
+    StolenKey::take(&key, &dir.join("credentials").join("software.key"))
+}
+
+/// Takes the issuing key: a copy of its file, or, where a service keeps it, the credential that the
+/// server has in its environment.
 async fn steal(
     headquarters: &Headquarters,
     sample: Option<&Certificate>,
 ) -> Result<Thief, DrillError> {
-    let dir = headquarters.server_dir();
-    let key = dir.join("keys").join(format!("{STOLEN}.key.pem"));
-    let stolen = StolenKey::take(&key, &dir.join("credentials").join("software.key"))?;
+    let stolen = match headquarters.server.places().issuer() {
+        Some((key, credential)) => {
+            Stolen::Use(StolenUse::take(key.clone(), Some(credential.clone())).await?)
+        }
+        None => Stolen::Copy(copy(&headquarters.server_dir())?),
+    };
     let path = format!("/authorities/{STOLEN}");
     let answer = headquarters.lead.get::<skink_api::Authority>(&path).await?;
     let authority = expect("look at the authority", answer)?;
@@ -170,7 +181,7 @@ async fn theft(
     let footholds = Arc::new(lasting::Footholds::default());
     attack_all(&field, headquarters, Phase::Before).await?;
     footholds.take(&field).await?;
-    let loot = package::Loot::take(headquarters, agents, &field.fleet).await?;
+    let loot = package::Loot::take(headquarters, agents, &field).await?;
     let host = host::StolenHost::take(headquarters, &field.fleet, &field.scoreboard).await?;
 
     progress.stage("the theft is declared: two operators answer it");
@@ -225,9 +236,11 @@ async fn theft(
     let escaped: Vec<String> =
         signed.iter().map(|one| one.serial.clone()).filter(|serial| !crl.holds(serial)).collect();
     let unknown = signed.iter().filter(|one| one.state == "unknown").count();
-    let attacks = field.scoreboard.results(command.declared);
+    let attacks = field.scoreboard.results(command.declared, field.thief.stolen.kind());
     let exposure_s = attacks.iter().filter_map(|attack| attack.last_accepted_s).fold(0.0, f64::max);
-    let thief_has_copy = field.thief.stolen.sign(b"he still can").is_ok();
+    let stolen = &field.thief.stolen;
+    let still_signs = stolen.sign(b"he still can").is_ok();
+    let kind = stolen.kind();
     let mut report = blank(options, &closed, field.fleet.parties().len());
     report.exposure_s = exposure_s;
     report.attacks = attacks;
@@ -236,7 +249,9 @@ async fn theft(
         disabled: closed.key.disabled,
         refusal_code: closed.key.refusal_code.clone().unwrap_or_default(),
         control_signature_ok: closed.key.control_signature_ok,
-        thief_has_copy,
+        thief_has_copy: kind == ThiefKind::Copy && still_signs,
+        thief: kind,
+        thief_refused: stolen.refusal(),
     };
     report.crashes = kills;
     report.certificates.unknown = u64::try_from(unknown).unwrap_or(u64::MAX);

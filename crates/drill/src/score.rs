@@ -6,6 +6,7 @@ use crate::attack;
 use crate::options::{DrillOptions, DrilledPlan};
 use crate::publications::Publications;
 use crate::report::{AttackResult, Gate, Report};
+use crate::thief::stolen::ThiefKind;
 
 const LEAST_FULL_HANDSHAKES: u64 = 1_000;
 const LEAST_CRASHES: u32 = 3;
@@ -133,11 +134,18 @@ fn authority_gates(report: &Report, observed: &Observed) -> Vec<Gate> {
         report.key.disabled && report.key.control_signature_ok,
         format!("{} with a control signature beside it", report.key.refusal_code),
     ));
-    gates.push(gate(
-        "the thief has a copy",
-        report.key.thief_has_copy,
-        "he signs although the key is disabled".to_owned(),
-    ));
+    gates.push(match report.key.thief {
+        ThiefKind::Copy => gate(
+            "the thief has a copy",
+            report.key.thief_has_copy,
+            "he signs although the key is disabled".to_owned(),
+        ),
+        ThiefKind::Use => gate(
+            "the thief has lost the use of the key",
+            report.key.thief_refused.is_some(),
+            report.key.thief_refused.clone().unwrap_or_else(|| "he is not refused".to_owned()),
+        ),
+    });
     gates.push(gate(
         "final CRL read back",
         report.crl.read_back && report.crl.entries >= as_u64(report.relying_parties),

@@ -3,4 +3,5 @@
 pub(crate) mod forge;
 pub(crate) mod key;
 pub(crate) mod status;
+pub(crate) mod stolen;
 pub(crate) mod tls;

@@ -13,7 +13,7 @@ use skink_authority::{
     default_profiles,
 };
 use skink_model::{Authority, AuthorityId, Clock, IssuerName, ProfileName, Rng, Time};
-use skink_signer::{Credential, KeyProvider, KeyUri, Ledger, Signer, SoftwareProvider};
+use skink_signer::{KeyUri, Ledger, Signer};
 use skink_store::Store;
 use skink_x509::{Certificate, Fingerprint, KeyDigest, PublicKey};
 use tokio::sync::Mutex;
@@ -23,6 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::http::authorise::Person;
 use crate::http::tls::{self, TlsSource};
 use crate::incident::Board;
+use crate::keys::Keys;
 use crate::ledger::{StoreLedger, Writes};
 use crate::news::News;
 use crate::ocsp::Remembered;
@@ -43,7 +44,7 @@ struct Inner {
     store: Store,
     signer: Signer,
     ledger: Arc<StoreLedger>,
-    provider: Arc<SoftwareProvider>,
+    keys: Keys,
     writes: Writes,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -79,13 +80,10 @@ impl App {
         ports: Option<&Ports>,
     ) -> Result<Self> {
         let store = Store::open(&settings.database()).await.map_err(Failure::Store)?;
-        let text = fs_err::read_to_string(settings.credential()).map_err(Failure::Io)?;
-        let provider = SoftwareProvider::open(&settings.keys(), Credential::from_text(&text));
-        let provider = Arc::new(provider.map_err(Failure::Provider)?);
+        let keys = Keys::open(&settings)?;
         let ledger = Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock)));
-        let (attempts, keys): (Arc<dyn Ledger>, Arc<dyn KeyProvider>) =
-            (Arc::<StoreLedger>::clone(&ledger), Arc::<SoftwareProvider>::clone(&provider));
-        let signer = Signer::new(attempts, [keys]);
+        let attempts: Arc<dyn Ledger> = Arc::<StoreLedger>::clone(&ledger);
+        let signer = Signer::new(attempts, keys.providers().clone());
         let locations = Locations::new(settings.base_url())
             .map_err(|error| Failure::malformed(error.to_string()))?;
         let nonces =
@@ -95,7 +93,7 @@ impl App {
             writes: Writes::new(store.clone()),
             signer,
             ledger,
-            provider,
+            keys,
             profiles: profiles(&settings)?,
             started_at: clock.now(),
             ports: ports.cloned(),
@@ -154,9 +152,9 @@ impl App {
         &self.0.signer
     }
 
-    /// The keys in files.
-    pub fn provider(&self) -> &Arc<SoftwareProvider> {
-        &self.0.provider
+    /// The keys, wherever they are kept.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     /// Where lists and responders are found.
@@ -310,7 +308,7 @@ impl App {
         }
         let key = key_uri(authority)?;
         let public_key: PublicKey =
-            self.0.provider.public_key(&key).await.map_err(Failure::Provider)?;
+            self.0.keys.of(&key)?.public_key(&key).await.map_err(Failure::Provider)?;
         let subject = skink_authority::subject_of(self.0.settings.domain(), &authority.id)
             .map_err(|_| Failure::Bug("an authority's name cannot be written"))?;
         Ok(SigningIdentity { id: authority.id.clone(), subject, public_key, key })

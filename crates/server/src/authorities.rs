@@ -4,7 +4,6 @@ use skink_api as api;
 use skink_model::{
     Authority, AuthorityId, AuthorityState, Issuer, IssuerKind, KeyState, ProfileName, Stamp,
 };
-use skink_signer::KeyProvider as _;
 use skink_x509::oid;
 
 use crate::app::App;
@@ -121,7 +120,7 @@ pub(crate) async fn activate(
     }
     let uri = row.key.uri.as_deref().and_then(|uri| uri.parse().ok());
     let uri = uri.ok_or_else(|| Failure::conflict(format!("the key of {id} is not here")))?;
-    let state = app.provider().state(&uri).await.map_err(Failure::Provider)?;
+    let state = app.keys().state(&uri).await?;
     if state != skink_signer::KeyState::Enabled {
         let detail =
             format!("the key of {id} is {}: release its recovery kit first", state.as_str());

@@ -46,6 +46,18 @@ pub(crate) struct Wanted {
     pub(crate) algorithm: KeyAlgorithm,
     /// The authority that it stands by for.
     pub(crate) replaces: Option<AuthorityId>,
+    /// Its key, where that is not a file of the server's.
+    pub(crate) elsewhere: Option<Elsewhere>,
+}
+
+/// A key that was made by somebody else than the server, at a place of its own.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// The key.
+    pub key: KeyUri,
+    /// What signs with it, for a standby: it leaves for the kit. The first of its issuer signs by
+    /// the server's own credential.
+    pub credential: Option<Credential>,
 }
 
 pub(crate) async fn list(app: &App) -> Result<Vec<Ceremony>> {
@@ -65,6 +77,7 @@ pub(crate) async fn list(app: &App) -> Result<Vec<Ceremony>> {
 /// there is nobody to stand by for: the new one's key stays here, and two people approve its use.
 pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<CeremonyRequest> {
     let mut wanted = Vec::new();
+    let elsewhere = elsewhere(new)?;
     for name in &new.standby_for {
         let issuer: IssuerName = parsed(name)?;
         if crate::db::issuer(app, &issuer).await?.kind != IssuerKind::Issuing {
@@ -84,11 +97,29 @@ pub(crate) async fn create(app: &App, by: Stamp, new: &NewCeremony) -> Result<Ce
             kind: AuthorityKind::Issuing,
             algorithm: algorithm.or(before).unwrap_or(KeyAlgorithm::EcP256),
             replaces: active.map(|one| one.id),
+            elsewhere: elsewhere.clone(),
         });
     }
     let request = request(app, by, wanted).await?;
     let file = request.to_json().map_err(|error| unusable(&error))?;
     Ok(CeremonyRequest { id: request.body().id.clone(), file })
+}
+
+/// A key is one generation's: who names one names one issuer with it.
+fn elsewhere(new: &NewCeremony) -> Result<Option<Elsewhere>> {
+    let Some(key) = &new.key else { return Ok(None) };
+    if new.standby_for.len() != 1 || new.key_algorithm.is_some() {
+        let detail = "with `key` name exactly one issuer, and no algorithm: the key has its own";
+        return Err(Failure::malformed(detail));
+    }
+    let key: KeyUri = key
+        .parse()
+        .map_err(|error: skink_signer::BadKeyUri| Failure::malformed(error.to_string()))?;
+    if key.scheme() == "software" {
+        return Err(Failure::malformed("software keys are made by the server: leave `key` out"));
+    }
+    let credential = new.key_credential.as_deref().map(Credential::from_text);
+    Ok(Some(Elsewhere { key, credential }))
 }
 
 /// Makes keys for what is wanted, and the request for their certificates.
@@ -129,15 +160,16 @@ async fn prepare(
     let generation = next_generation(app, &wanted.issuer).await?;
     let id = AuthorityId::generation(&wanted.issuer, generation);
     let standby = wanted.replaces.is_some();
-    let (key, credential) = make_key(app, &id, wanted.algorithm, standby).await?;
-    let public_key = app.provider().public_key(&key).await.map_err(Failure::Provider)?;
+    let (key, credential) = key_for(app, &id, &wanted, standby).await?;
+    let provider = app.keys().of(&key)?;
+    let public_key = provider.public_key(&key).await.map_err(Failure::Provider)?;
     let row = NewAuthority {
         id: id.clone(),
         issuer: wanted.issuer.clone(),
         generation,
         parent: Some(crate::authorities::id(skink_authority::ceremony::ROOT)?),
         key_uri: Some(key.to_string()),
-        key_algorithm: wanted.algorithm,
+        key_algorithm: public_key.algorithm(),
         key_digest: public_key.digest(),
         csr_pem: None,
         crl_uri: (wanted.kind != AuthorityKind::Trust).then(|| app.locations().crl(&id, 0)),
@@ -150,7 +182,7 @@ async fn prepare(
             standby_list(app, &id).await?;
             let sealed = sealing_key.seal(credential.expose().as_bytes(), id.as_str().as_bytes());
             let sealed = sealed.map_err(|_| Failure::Bug("a credential cannot be sealed"))?;
-            app.provider().lock(&key);
+            app.keys().forget(&key);
             crate::db::set_key_state(app, key.as_str(), KeyState::Absent, None, by).await?;
             Some(StandbyFor { replaces, credential: Some(sealed) })
         }
@@ -169,26 +201,46 @@ async fn next_generation(app: &App, issuer: &IssuerName) -> Result<u32> {
         let Some(left) = crate::keys::left_behind(app, id.as_str()).await? else {
             return Ok(generation);
         };
-        app.provider().destroy(&left).await.map_err(Failure::Provider)?;
+        app.keys().software().destroy(&left).await.map_err(Failure::Provider)?;
         tracing::warn!(key = %left, "a key without a row was destroyed; its number is passed over");
         generation += 1;
     }
 }
 
 /// A standby's key has a credential of its own, which leaves for the kit at once.
-async fn make_key(
+async fn key_for(
     app: &App,
     id: &AuthorityId,
-    algorithm: KeyAlgorithm,
+    wanted: &Wanted,
     standby: bool,
 ) -> Result<(KeyUri, Option<Credential>)> {
-    let provider = app.provider();
-    if standby {
-        let made = provider.create_standby(id.as_str(), algorithm).await;
-        return made.map(|(key, own)| (key, Some(own))).map_err(Failure::Provider);
+    let software = app.keys().software();
+    let Some(elsewhere) = &wanted.elsewhere else {
+        if standby {
+            let made = software.create_standby(id.as_str(), wanted.algorithm).await;
+            return made.map(|(key, own)| (key, Some(own))).map_err(Failure::Provider);
+        }
+        let made = software.create(id.as_str(), wanted.algorithm).await;
+        return made.map(|key| (key, None)).map_err(Failure::Provider);
+    };
+    let (named, own) = (&elsewhere.key, elsewhere.credential.as_ref());
+    if standby != own.is_some() {
+        let detail = if standby {
+            format!("{named} stands by: give the credential that signs with it, for the kit")
+        } else {
+            format!("{id} has nobody to stand by for: it signs by the server's own credential")
+        };
+        return Err(Failure::malformed(detail));
     }
-    let made = provider.create(id.as_str(), algorithm).await;
-    made.map(|key| (key, None)).map_err(Failure::Provider)
+    let provider = match own {
+        Some(own) => skink_signer::open(named, Some(own.clone())).map_err(Failure::Provider)?,
+        None => app.keys().of(named)?,
+    };
+    let key = provider.find(named).await.map_err(Failure::Provider)?;
+    if let Some(own) = own {
+        app.keys().borrow(&key, own)?;
+    }
+    Ok((key, own.cloned()))
 }
 
 /// The long list that a standby stands by with: in every package from now on.

@@ -1,12 +1,13 @@
 //! `skink.toml`: raw text becomes validated settings once, at load.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skink_authority::ProfileConfig;
+use skink_signer::KeyUri;
 
 /// The file's name in the data directory.
 pub(crate) const FILE: &str = "skink.toml";
@@ -38,6 +39,9 @@ pub struct Config {
     /// The regulations that apply: `gdpr`, `nis2`, …
     #[serde(default)]
     pub regulations: Vec<String>,
+    /// Keys that are not in files of the server's.
+    #[serde(default)]
+    pub keys: KeyPlaces,
     /// Profiles beside, or instead of, those that come with Skink.
     #[serde(default, rename = "profile")]
     pub profiles: Vec<ProfileConfig>,
@@ -60,6 +64,19 @@ impl Default for Listen {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self { api: local(7443), agent: local(7444), public: local(7480) }
     }
+}
+
+/// Keys that are not in files of the server's. Credentials stand in no configuration: they come from
+/// the environment, by the variables of each service's own tools.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyPlaces {
+    /// The places, one of each service, by any key there or by the place alone: `vault:transit/`,
+    /// `pkcs11:token=LABEL`.
+    pub places: Vec<KeyUri>,
+    /// For each service a key whose only use is to show, when another was disabled there, that the
+    /// service and our credential for it still work.
+    pub control: Vec<KeyUri>,
 }
 
 /// What relying parties are told.
@@ -332,6 +349,27 @@ impl Settings {
         self.dir.join("operators")
     }
 
+    /// Places of keys beside the server's own directory.
+    pub fn key_places(&self) -> &[KeyUri] {
+        &self.config.keys.places
+    }
+
+    /// Keys for control signatures there.
+    pub fn control_keys(&self) -> &[KeyUri] {
+        &self.config.keys.control
+    }
+
+    /// Where the credential lies that disables the keys of a service, if it is entrusted to the
+    /// server.
+    pub fn disabling(&self, scheme: &str) -> PathBuf {
+        self.dir.join("credentials").join("disabling").join(format!("{scheme}.key"))
+    }
+
+    /// The credentials of keys that came out of recovery kits.
+    pub fn adopted(&self) -> PathBuf {
+        self.dir.join("credentials").join("adopted")
+    }
+
     /// Published lists and files.
     pub fn published(&self) -> PathBuf {
         self.dir.join("published")
@@ -367,6 +405,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return invalid("public.agent_url", "must begin with https://");
     }
     check_nesting(&config.lifetimes)?;
+    check_places(&config.keys.places)?;
     check_incident(&config.incident)
 }
 
@@ -386,6 +425,15 @@ fn check_incident(timings: &IncidentTimings) -> Result<(), ConfigError> {
         return invalid("incident.quiet_ms", rule);
     }
     Ok(())
+}
+
+fn check_places(places: &[KeyUri]) -> Result<(), ConfigError> {
+    let schemes: BTreeSet<&str> = places.iter().map(KeyUri::scheme).collect();
+    if schemes.len() == places.len() && !schemes.contains("software") {
+        return Ok(());
+    }
+    let rule = "must name at most one place of each service, and no file";
+    Err(ConfigError::Invalid { field: "keys.places", rule: rule.to_owned() })
 }
 
 fn check_nesting(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
@@ -443,6 +491,11 @@ mod tests {
             assert!(matches!(error, ConfigError::Invalid { .. }), "{bad}: {error}");
         }
         assert!(settings(&LEAST.replace("http://", "https://")).is_err());
+        let keys = |places: &str| settings(&format!("{LEAST}[keys]\nplaces = [{places}]\n"));
+        assert_eq!(keys("'vault:transit/', 'pkcs11:token=a'").unwrap().key_places().len(), 2);
+        for bad in ["'software:a'", "'vault:a/', 'vault:b/'"] {
+            assert!(matches!(keys(bad), Err(ConfigError::Invalid { .. })), "{bad}");
+        }
     }
 
     #[test]

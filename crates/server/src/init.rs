@@ -19,7 +19,7 @@ use skink_store::authorities::NewAuthority;
 use skink_x509::{Certificate, Fingerprint, KeyAlgorithm};
 
 use crate::app::{App, CONTROL};
-use crate::ceremonies::{self, Wanted, import};
+use crate::ceremonies::{self, Elsewhere, Wanted, import};
 use crate::config::{Config, ConfigError, FILE, Settings};
 use crate::failure::{Failure, Result};
 use crate::operators::parsed;
@@ -45,6 +45,19 @@ pub struct InitOptions {
     pub key_algorithm: KeyAlgorithm,
     /// The first operators.
     pub operators: Vec<(OperatorName, Role)>,
+    /// Keys of the only issuer that are not to be files of the server's.
+    pub elsewhere: KeysElsewhere,
+}
+
+/// Keys that `init` is given instead of making them.
+#[derive(Debug, Default)]
+pub struct KeysElsewhere {
+    /// Of the first generation.
+    pub issuer: Option<Elsewhere>,
+    /// Of its standby.
+    pub standby: Option<Elsewhere>,
+    /// What disables the issuer's key and does nothing else.
+    pub disabling: Option<Credential>,
 }
 
 /// What was made.
@@ -108,9 +121,14 @@ pub async fn init(
         refuse_contents(path)?;
     }
     let settings = Settings::new(dir, options.config.clone()).map_err(InitError::Config)?;
+    let elsewhere = &options.elsewhere;
+    if options.issuers.len() > 1 && (elsewhere.issuer.is_some() || elsewhere.standby.is_some()) {
+        let detail = "a key is of one issuer: make one issuer here, and others by ceremonies";
+        return Err(InitError::Server(Failure::malformed(detail)));
+    }
     let credential = Credential::generate()
         .map_err(|_| InitError::Server(Failure::Bug("no credential could be made")))?;
-    let enabling = lay_out(&settings, &options.config, &credential)?;
+    let enabling = lay_out(&settings, &options, &credential)?;
     let mut root = begin_root(&options, &clock, &rng).await?;
     let enabling_credential = options.root_dir.join("enabling.key");
     write(&enabling_credential, enabling.as_bytes())?;
@@ -149,17 +167,23 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), InitError> {
 /// Directories, configuration, credential and key provider.
 fn lay_out(
     settings: &Settings,
-    config: &Config,
+    options: &InitOptions,
     credential: &Credential,
 ) -> Result<String, InitError> {
     let dir = settings.dir();
     let failed = |source| InitError::Write { path: dir.to_owned(), source };
     files::private_dir(dir).map_err(failed)?;
     files::private_dir(&dir.join("credentials")).map_err(failed)?;
-    let text = toml::to_string_pretty(config)
+    let text = toml::to_string_pretty(&options.config)
         .map_err(|_| InitError::Server(Failure::Bug("the configuration cannot be written")))?;
     write(&dir.join(FILE), text.as_bytes())?;
     write(&settings.credential(), credential.expose().as_bytes())?;
+    let KeysElsewhere { issuer, disabling, .. } = &options.elsewhere;
+    if let (Some(issuer), Some(disabling)) = (issuer, disabling) {
+        let path = settings.disabling(issuer.key.scheme());
+        files::private_dir(path.parent().unwrap_or(dir)).map_err(failed)?;
+        write(&path, disabling.expose().as_bytes())?;
+    }
     let (_, enabling) = SoftwareProvider::init(&settings.keys(), credential.clone())
         .map_err(|error| InitError::Server(Failure::Provider(error)))?;
     Ok(enabling.expose().to_string())
@@ -231,17 +255,20 @@ async fn hold_ceremony(
             kind: of,
             algorithm: KeyAlgorithm::EcP256,
             replaces: None,
+            elsewhere: None,
         });
     }
     for issuer in &options.issuers {
         create_issuer(app, issuer, IssuerKind::Issuing, &PROFILES, by).await?;
         let first = AuthorityId::generation(issuer, 1);
-        for replaces in [None, Some(first)] {
+        let KeysElsewhere { issuer: of_first, standby, .. } = &options.elsewhere;
+        for (replaces, elsewhere) in [(None, of_first), (Some(first), standby)] {
             wanted.push(Wanted {
                 issuer: issuer.clone(),
                 kind: AuthorityKind::Issuing,
                 algorithm: options.key_algorithm,
                 replaces,
+                elsewhere: elsewhere.clone(),
             });
         }
     }

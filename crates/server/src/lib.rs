@@ -44,9 +44,12 @@ mod words;
 
 pub use ambient::{SystemClock, SystemRng};
 pub use app::App;
-pub use config::{Config, ConfigError, IncidentTimings, Lifetimes, Listen, Public, Settings};
+pub use ceremonies::Elsewhere;
+pub use config::{
+    Config, ConfigError, IncidentTimings, KeyPlaces, Lifetimes, Listen, Public, Settings,
+};
 pub use failure::Failure;
 pub use http::tls::TlsError;
-pub use init::{InitError, InitOptions, Initialised, anchors, init};
+pub use init::{InitError, InitOptions, Initialised, KeysElsewhere, anchors, init};
 pub use logging::init as init_logging;
 pub use serve::{Running, ServeError, serve, signals};

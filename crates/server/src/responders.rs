@@ -43,7 +43,8 @@ pub(crate) async fn certify(
         Some(key) => key,
         None => make_key(app, id).await?,
     };
-    let public_key = app.provider().public_key(&uri(&key)?).await.map_err(Failure::Provider)?;
+    let public_key =
+        app.keys().software().public_key(&uri(&key)?).await.map_err(Failure::Provider)?;
     let authority = app.authority(id).await?;
     let now = app.now();
     let lifetime = closing.as_ref().map(|(_, until)| until.since(now));
@@ -85,7 +86,7 @@ pub(crate) async fn renew_if_due(app: &App, id: &AuthorityId) -> Result<()> {
 async fn make_key(app: &App, id: &AuthorityId) -> Result<SigningKey> {
     let algorithm = KeyAlgorithm::EcP256;
     let uri = crate::keys::make(app, &format!("ocsp-{id}"), algorithm).await?;
-    let public_key = app.provider().public_key(&uri).await.map_err(Failure::Provider)?;
+    let public_key = app.keys().software().public_key(&uri).await.map_err(Failure::Provider)?;
     let now = app.now();
     let row = SigningKey {
         uri: uri.to_string(),

@@ -6,6 +6,7 @@
 //! nobody can know is recorded as unknown and never retried.
 #![warn(missing_docs)]
 
+mod administrator;
 pub mod chain;
 pub mod conformance;
 mod credential;
@@ -14,6 +15,7 @@ mod ledger;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod provider;
+mod providers;
 mod quota;
 pub mod sealed;
 mod signer;
@@ -24,6 +26,7 @@ mod uri;
 pub mod vault;
 mod verify;
 
+pub use administrator::{Administrator, administer};
 pub use credential::Credential;
 pub use custody::Custody;
 pub use ledger::{
@@ -34,6 +37,7 @@ pub use provider::{
     Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
     ProviderError, ProviderSignature, RequestId, ToSign,
 };
+pub use providers::{Providers, open, open_custody};
 pub use quota::Quotas;
 pub use signer::{SignError, Signed, Signer};
 pub use skink_model::{AttemptId, AttemptPurpose};

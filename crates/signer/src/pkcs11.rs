@@ -35,6 +35,13 @@ use crate::verify::{digest_of, hash};
 
 pub use settings::Pkcs11Settings;
 
+/// The name of a key within its token.
+pub(crate) fn object_of(key: &KeyUri) -> Result<String, ProviderError> {
+    let reason = "it names no object";
+    let bad = || ProviderError::BadUri { key: key.clone(), reason };
+    Pkcs11Uri::parse(key)?.object.ok_or_else(bad)
+}
+
 const SCHEME: &str = "pkcs11";
 
 /// The keys of one token.

@@ -188,6 +188,12 @@ pub trait KeyProvider: Send + Sync + 'static {
     }
 }
 
+/// An environment variable that says something.
+#[cfg(any(feature = "vault", feature = "pkcs11"))]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// How many keys [`KeyProvider::list`] asks for at a time.
 const PAGE: u16 = 100;
 

@@ -1,6 +1,6 @@
 //! Tickets become signatures here, and nowhere else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use skink_x509::{KeyDigest, SignatureAlgorithm};
 
 use crate::ledger::{AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket};
 use crate::provider::{KeyProvider, ProviderError, RequestId, ToSign};
+use crate::providers::Providers;
 use crate::quota::{self, Quotas};
 use crate::uri::KeyUri;
 use crate::verify::VerifyingKey;
@@ -114,7 +115,7 @@ enum Turn {
 pub struct Signer(Arc<Inner>);
 
 struct Inner {
-    providers: BTreeMap<&'static str, Arc<dyn KeyProvider>>,
+    providers: Providers,
     ledger: Arc<dyn Ledger>,
     quotas: Quotas,
     /// Public keys, parsed once.
@@ -127,27 +128,19 @@ struct Verifier {
 }
 
 impl Signer {
-    /// A signer over `ledger` with these providers, one for each scheme.
-    pub fn new(
-        ledger: Arc<dyn Ledger>,
-        providers: impl IntoIterator<Item = Arc<dyn KeyProvider>>,
-    ) -> Self {
+    /// A signer over `ledger` with these providers.
+    pub fn new(ledger: Arc<dyn Ledger>, providers: Providers) -> Self {
         Self::with_quotas(ledger, providers, Quotas::new())
     }
 
     /// The same, with no more calls than the services allow. Where a quota is set, a call that is
     /// throttled all the same is tried again, as another attempt.
-    pub fn with_quotas(
-        ledger: Arc<dyn Ledger>,
-        providers: impl IntoIterator<Item = Arc<dyn KeyProvider>>,
-        quotas: Quotas,
-    ) -> Self {
-        let providers = providers.into_iter().map(|one| (one.scheme(), one)).collect();
+    pub fn with_quotas(ledger: Arc<dyn Ledger>, providers: Providers, quotas: Quotas) -> Self {
         Self(Arc::new(Inner { providers, ledger, quotas, verifying: Mutex::default() }))
     }
 
     /// The provider of `key`.
-    pub fn provider(&self, key: &KeyUri) -> Result<&Arc<dyn KeyProvider>, SignError> {
+    pub fn provider(&self, key: &KeyUri) -> Result<Arc<dyn KeyProvider>, SignError> {
         self.0.provider(key)
     }
 
@@ -215,9 +208,7 @@ impl Signer {
 
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signer")
-            .field("providers", &self.0.providers.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("Signer").field("providers", &self.0.providers).finish_non_exhaustive()
     }
 }
 
@@ -293,10 +284,9 @@ impl Inner {
         Ok(Signed { attempt, algorithm, signature, key_digest, request_id })
     }
 
-    fn provider(&self, key: &KeyUri) -> Result<&Arc<dyn KeyProvider>, SignError> {
-        let scheme = key.scheme();
-        let none = || SignError::NoProvider { scheme: scheme.to_owned() };
-        self.providers.get(scheme).ok_or_else(none)
+    fn provider(&self, key: &KeyUri) -> Result<Arc<dyn KeyProvider>, SignError> {
+        let none = || SignError::NoProvider { scheme: key.scheme().to_owned() };
+        self.providers.of(key).ok_or_else(none)
     }
 
     async fn verifier(

@@ -39,6 +39,11 @@ pub use administrator::VaultAdministrator;
 pub use custody::{PolicyCustody, SoftDeleteCustody};
 pub use settings::VaultSettings;
 
+/// The name of a key within its engine.
+pub(crate) fn name_of(key: &KeyUri) -> Result<String, ProviderError> {
+    Name::parse(key).map(|name| name.key)
+}
+
 const SCHEME: &str = "vault";
 
 /// The keys of a transit engine, with one credential.

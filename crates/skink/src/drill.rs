@@ -42,6 +42,8 @@ fn resolve(args: DrillArgs) -> Result<DrillOptions> {
             DrillPlan::Rotation => DrilledPlan::Rotation,
         },
         crash: args.crash,
+        issuer_key: args.issuer_key,
+        standby_key: args.standby_key,
         skink: std::env::current_exe().context("the program does not find itself")?,
         sabotage: args.without.as_deref().map(str::parse::<Sabotage>).transpose()?,
     })

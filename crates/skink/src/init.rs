@@ -10,9 +10,10 @@ use skink_api::Role;
 use skink_cli::{InitArgs, OperatorFile, Output, Passphrases, ResolvedInit, ask_custodians};
 use skink_model::OperatorName;
 use skink_server::{
-    Config, IncidentTimings, InitOptions, Initialised, Lifetimes, Listen, Public, SystemClock,
-    SystemRng,
+    Config, Elsewhere, IncidentTimings, InitOptions, Initialised, KeyPlaces, KeysElsewhere,
+    Lifetimes, Listen, Public, SystemClock, SystemRng,
 };
+use skink_signer::{Credential, KeyUri};
 
 /// The first operators; they register everybody else.
 const OPERATORS: [(&str, Role); 3] =
@@ -36,11 +37,27 @@ pub(crate) async fn run(args: InitArgs, out: Output) -> Result<()> {
         issuers: init.args.issuers.clone(),
         key_algorithm: init.args.key_algorithm,
         operators: operators.collect::<Result<_>>()?,
+        elsewhere: keys_elsewhere(&init.args)?,
     };
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
     let made = skink_server::init(&init.args.dir, options, clock, rng).await?;
     let files = write_operators(&init, &made)?;
     tell(&init, &made, &files, out)
+}
+
+fn keys_elsewhere(args: &InitArgs) -> Result<KeysElsewhere> {
+    let read = |file: &Option<PathBuf>| -> Result<Option<Credential>> {
+        let text = file.as_ref().map(fs_err::read_to_string).transpose()?;
+        Ok(text.as_deref().map(Credential::from_text))
+    };
+    let standby = read(&args.standby_credential_file)?;
+    let elsewhere =
+        |key: &Option<KeyUri>, credential| key.clone().map(|key| Elsewhere { key, credential });
+    Ok(KeysElsewhere {
+        issuer: elsewhere(&args.issuer_key, None),
+        standby: elsewhere(&args.standby_key, standby),
+        disabling: read(&args.disabling_credential_file)?,
+    })
 }
 
 fn configuration(init: &ResolvedInit) -> Config {
@@ -54,6 +71,10 @@ fn configuration(init: &ResolvedInit) -> Config {
         incident: IncidentTimings::default(),
         contacts: std::collections::BTreeMap::new(),
         regulations: Vec::new(),
+        keys: KeyPlaces {
+            places: args.issuer_key.iter().cloned().collect(),
+            control: args.control_key.iter().cloned().collect(),
+        },
         profiles: Vec::new(),
     }
 }

@@ -36,7 +36,7 @@ async fn perform(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Client(command) => skink_cli::run(command, &cli.global).await,
         Command::Agent(command) => agent::run(command, &cli.global).await,
-        Command::Init(args) => init::run(args, Output::new(cli.global.json)).await,
+        Command::Init(args) => init::run(*args, Output::new(cli.global.json)).await,
         Command::Serve(args) => serve::run(&args).await,
         Command::Drill(args) => drill::run(args, Output::new(cli.global.json)).await,
     }

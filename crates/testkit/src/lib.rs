@@ -7,6 +7,7 @@
 
 mod authority;
 mod key;
+pub mod service;
 mod tmpfs;
 
 pub use authority::{Shape, TestAuthority, serial};

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::service::missing_is_a_failure;
+
 /// A small file system of its own, unmounted when dropped.
 #[derive(Debug)]
 pub struct Tmpfs(tempfile::TempDir);
@@ -11,7 +13,6 @@ pub struct Tmpfs(tempfile::TempDir);
 impl Tmpfs {
     /// One of `size` (as `mount -o size=` takes it: `5m`). Where nobody may mount it says that the
     /// test is skipped, and gives none; a machine that sets `CI` must be able to.
-    #[expect(clippy::print_stdout, reason = "a skipped test says so")]
     pub fn mount(size: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -21,8 +22,7 @@ impl Tmpfs {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(dir));
         }
-        assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs");
-        println!("SKIPPED: only root may mount a small file system to fill");
+        missing_is_a_failure(true, "a mounted tmpfs", "run as root");
         None
     }
 

@@ -19,7 +19,7 @@ use skink_signer::chain::{Chain, ChainError};
 use skink_signer::sealed::{OpeningKey, SealError, SealedBox, SealingKey};
 use skink_signer::{
     AttemptPurpose, Credential, FileLedger, KeyProvider, KeyUri, LedgerError, ProviderError,
-    Signer, SoftwareProvider,
+    Providers, Signer, SoftwareProvider,
 };
 use skink_x509::{Certificate, KeyAlgorithm, Serial};
 
@@ -358,7 +358,7 @@ fn append(chain: &mut Chain, event: &Event) -> Result<(), RootError> {
 fn signer(dir: &Path, provider: SoftwareProvider) -> Result<Signer, RootError> {
     let ledger = FileLedger::open(&dir.join(SIGNATURES)).map_err(RootError::Ledger)?;
     let provider: Arc<dyn KeyProvider> = Arc::new(provider);
-    Ok(Signer::new(Arc::new(ledger), [provider]))
+    Ok(Signer::new(Arc::new(ledger), Providers::new([provider])))
 }
 
 fn root_id() -> Result<skink_model::AuthorityId, RootError> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use skink_signer::KeyUri;
 
 pub(crate) const LONG: &str = "Steal a key on purpose and watch everything survive it.\n\n\
     Starts a server as a process of its own, an offline root, endpoints that serve and clients \
@@ -18,6 +19,8 @@ pub(crate) const EXAMPLES: &str = "Examples:\n  \
     skink drill --json > figures.json          one object; exit code 0 only if everything holds\n  \
     skink drill --crash --endpoints 8 --clients 8 --seed 7\n  \
     skink drill --plan rotation                the same path without a thief\n  \
+    skink drill --create-keys --issuer-key vault:transit/drill-1   a thief with the use of a key
+  \
     skink drill --keep /tmp/drill              leave every file to be looked at\n  \
     skink drill --endpoints 200 --clients 200  ten times as many: about a minute";
 
@@ -51,6 +54,17 @@ pub struct DrillArgs {
     /// Kill the server at random moments of the incident, at least three times.
     #[arg(long)]
     pub crash: bool,
+    /// Keep the issuer's key at a key service, by this name there: vault:transit/NAME or
+    /// pkcs11:token=LABEL;object=NAME
+    #[arg(long, value_name = "URI", requires = "create_keys")]
+    pub issuer_key: Option<KeyUri>,
+    /// The same for the standby's key; best at another service
+    #[arg(long, value_name = "URI", requires = "create_keys")]
+    pub standby_key: Option<KeyUri>,
+    /// Make these keys, which must not exist, with the credential in the environment; the server
+    /// gets another one that only signs
+    #[arg(long)]
+    pub create_keys: bool,
     /// Take one protection out, to see the drill fail.
     #[arg(long, value_name = "PROTECTION", hide = true)]
     pub without: Option<String>,

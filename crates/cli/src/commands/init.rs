@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 use skink_model::IssuerName;
+use skink_signer::KeyUri;
 use skink_x509::KeyAlgorithm;
 
 use crate::custodian::check_custodians;
@@ -43,6 +44,23 @@ pub struct InitArgs {
     /// Algorithm of the issuers' keys.
     #[arg(long, default_value = "ec-p256", value_name = "ALGORITHM")]
     pub key_algorithm: KeyAlgorithm,
+    /// The issuer's key, where it is not to be a file of the server's: a key that exists, at a
+    /// service that the environment gives the credential for
+    #[arg(long, value_name = "URI")]
+    pub issuer_key: Option<KeyUri>,
+    /// At the same service, a key whose only use is to show that the service works when the
+    /// issuer's is disabled
+    #[arg(long, value_name = "URI", requires = "issuer_key")]
+    pub control_key: Option<KeyUri>,
+    /// File with what disables keys at that service, and neither signs nor enables
+    #[arg(long, value_name = "FILE", requires = "issuer_key")]
+    pub disabling_credential_file: Option<PathBuf>,
+    /// The standby's key, where it is not to be a file of the server's: best of another service
+    #[arg(long, value_name = "URI", requires = "standby_credential_file")]
+    pub standby_key: Option<KeyUri>,
+    /// File with what signs with the standby's key: sealed for the recovery kit, and then forgotten
+    #[arg(long, value_name = "FILE", requires = "standby_key")]
+    pub standby_credential_file: Option<PathBuf>,
     /// Address for operators, HTTPS.
     #[arg(long, default_value = "127.0.0.1:7443", value_name = "IP:PORT")]
     pub api: SocketAddr,
@@ -100,6 +118,20 @@ impl InitArgs {
             });
         }
         check_custodians(&self.custodians)?;
+        let keys = [&self.issuer_key, &self.standby_key, &self.control_key];
+        let files = keys.into_iter().flatten().find(|key| key.scheme() == "software");
+        if let Some(key) = files {
+            bail!(Failure::Usage {
+                what: format!("{key} would be a file of the server's, which it makes itself"),
+                hint: "leave the flag out, or name a key of vault: or pkcs11:".into(),
+            });
+        }
+        if self.issuers.len() > 1 && (self.issuer_key.is_some() || self.standby_key.is_some()) {
+            bail!(Failure::Usage {
+                what: "a key is of one issuer, and several are to be made".into(),
+                hint: "make one issuer here and the others by ceremonies".into(),
+            });
+        }
         let public_url =
             self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.public));
         if !public_url.starts_with("http://") {

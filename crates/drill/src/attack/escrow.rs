@@ -21,6 +21,7 @@ pub(crate) const ALTERED: &str = "escrow-kit-altered";
 pub(crate) const SMALLER: &str = "smaller-escrow-sealed-by-its-custodians";
 pub(crate) const SECOND: &str = "second-escrow-after-the-first";
 pub(crate) const REPLAYED: &str = "ceremony-response-replayed";
+pub(crate) const ALL: &[&str] = &[STALE, ALTERED, SMALLER, SECOND, REPLAYED];
 
 /// Offers the kit of the earlier ceremony and an altered one, before the right one is released.
 pub(crate) async fn offer_wrong_kits(

@@ -18,7 +18,6 @@ use crate::DrillError;
 use crate::agents::Agents;
 use crate::battlefield::Battlefield;
 use crate::clock::now;
-use crate::fleet::Fleet;
 use crate::headquarters::{Headquarters, ISSUER, STOLEN};
 use crate::options::DrillOptions;
 use crate::outcome::Outcome;
@@ -52,6 +51,8 @@ pub(crate) struct Loot {
     envelope: Vec<u8>,
     status: Status,
     lists: Vec<Vec<u8>>,
+    /// Version 2^63, signed by the issuing key.
+    fast_forward: Vec<u8>,
 }
 
 impl Loot {
@@ -59,14 +60,14 @@ impl Loot {
     pub(crate) async fn take(
         headquarters: &Headquarters,
         agents: &Agents,
-        fleet: &Fleet,
+        field: &Battlefield,
     ) -> Result<Self, DrillError> {
         let dir = headquarters.server_dir();
         let key = dir.join("keys").join("trust-g1.key.pem");
         let trust_key = StolenKey::take(&key, &dir.join("credentials").join("software.key"))?;
         let envelope = headquarters.published("/trust/package").await?;
         let parsed = read(&envelope)?;
-        let party = fleet.parties().first();
+        let party = field.fleet.parties().first();
         let party = party.ok_or_else(|| thwarted("copying the package", &"nobody has one"))?;
         let held = agents.of(party)?.held();
         let status = held
@@ -76,7 +77,19 @@ impl Loot {
             Status::parse(&status).map_err(|error| thwarted("reading the package", &error))?;
         let trust_certificate = parsed.certificate().clone();
         let lists = held.crls().iter().map(|crl| crl.crl.der().to_vec()).collect();
-        Ok(Self { trust_key, trust_certificate, envelope, status, lists })
+        let fast_forward = Vec::new();
+        let mut loot = Self { trust_key, trust_certificate, envelope, status, lists, fast_forward };
+        loot.fast_forward = loot.signed_by_the_issuer(&field.thief, &held)?;
+        Ok(loot)
+    }
+
+    /// Made at once: who has the use of the issuing key only will lose it.
+    fn signed_by_the_issuer(&self, thief: &Thief, held: &Held) -> Result<Vec<u8>, DrillError> {
+        let far = Edition::new(held.edition().epoch, FAR);
+        let body = self.manifest(held, far, now().plus(AGES), held.domain())?;
+        let signature = thief.stolen.sign(&Manifest::signing_input(&body))?;
+        Envelope::assemble(body, &thief.authority, &signature)
+            .map_err(|error| thwarted("forging a package", &error))
     }
 
     /// Offers every package to every agent's state. Beside each, the agent judges an honest one of
@@ -93,7 +106,7 @@ impl Loot {
             for name in ALL {
                 let held = agent.held();
                 let control = self.honest_is_taken(&held, &current)?;
-                let (envelope, parts) = self.forge(name, &field.thief, &held)?;
+                let (envelope, parts) = self.forge(name, &held)?;
                 let outcome = offer(name, agent, &envelope, &parts);
                 let (target, mechanism) = (party.name.clone(), None);
                 let attempt = Attempt { target, mechanism, outcome, control };
@@ -153,12 +166,7 @@ impl Loot {
         Ok(())
     }
 
-    fn forge(
-        &self,
-        name: &str,
-        thief: &Thief,
-        held: &Held,
-    ) -> Result<(Vec<u8>, Parts), DrillError> {
+    fn forge(&self, name: &str, held: &Held) -> Result<(Vec<u8>, Parts), DrillError> {
         let next = Edition::new(held.edition().epoch, held.edition().version + 1);
         let until = now().plus(AGES);
         match name {
@@ -172,14 +180,7 @@ impl Loot {
             EXPIRED => self.sign(held, next, now().minus(AGES), held.domain(), &self.trust_key),
             OTHER_DOMAIN => self.sign(held, next, until, "elsewhere.example", &self.trust_key),
             WRONG_KEY => self.sign(held, next, until, held.domain(), &StolenKey::generate()?),
-            FAST_FORWARD => {
-                let far = Edition::new(next.epoch, FAR);
-                let body = self.manifest(held, far, until, held.domain())?;
-                let signature = thief.stolen.sign(&Manifest::signing_input(&body))?;
-                let envelope = Envelope::assemble(body, &thief.authority, &signature)
-                    .map_err(|error| thwarted("forging a package", &error))?;
-                Ok((envelope, self.parts(held)))
-            }
+            FAST_FORWARD => Ok((self.fast_forward.clone(), self.parts(held))),
             _ => self.sign(held, next, until, held.domain(), &self.trust_key),
         }
     }

@@ -8,6 +8,7 @@ use skink_model::Mechanism;
 
 use crate::outcome::Outcome;
 use crate::report::{AttackResult, RefusedBy};
+use crate::thief::stolen::ThiefKind;
 
 const KEPT_FAILURES: usize = 8;
 
@@ -73,9 +74,9 @@ impl Scoreboard {
     }
 
     /// The results, in the order of the names, with times counted from `declared`.
-    pub(crate) fn results(&self, declared: Instant) -> Vec<AttackResult> {
+    pub(crate) fn results(&self, declared: Instant, thief: ThiefKind) -> Vec<AttackResult> {
         let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.iter().map(|(name, row)| row.result(name, declared)).collect()
+        rows.iter().map(|(name, row)| row.result(name, declared, thief)).collect()
     }
 }
 
@@ -98,7 +99,7 @@ impl Row {
         }
     }
 
-    fn result(&self, name: &str, declared: Instant) -> AttackResult {
+    fn result(&self, name: &str, declared: Instant, thief: ThiefKind) -> AttackResult {
         let mut refused_by = RefusedBy::default();
         let standing =
             self.refused_after.iter().filter(|(target, _)| !self.accepted_after.contains(*target));
@@ -114,6 +115,7 @@ impl Row {
         }
         AttackResult {
             name: name.to_owned(),
+            thief: super::means(name, thief),
             targets: self.targets.len(),
             accepted_before: self.accepted_before.len(),
             refused_after,
@@ -146,7 +148,7 @@ mod tests {
         board.record("rogue", Phase::After, attempt("b", refused(), false));
         let accepted = Outcome::Accepted { resumed: false };
         board.record("rogue", Phase::After, attempt("a", accepted, true));
-        let result = &board.results(declared)[0];
+        let result = &board.results(declared, ThiefKind::Copy)[0];
         assert_eq!((result.targets, result.refused_after, result.controls_ok), (2, 1, 1));
         assert_eq!(result.refused_by.deny, 1);
         assert!(result.last_accepted_s.is_some());
@@ -157,6 +159,6 @@ mod tests {
         let board = Scoreboard::default();
         let down = Outcome::Failed("connection refused".to_owned());
         board.record("rogue", Phase::After, attempt("a", down, true));
-        assert_eq!(board.results(Instant::now())[0].refused_after, 0);
+        assert_eq!(board.results(Instant::now(), ThiefKind::Copy)[0].refused_after, 0);
     }
 }

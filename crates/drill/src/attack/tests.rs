@@ -19,6 +19,7 @@ use crate::options::Sabotage;
 use crate::report::AttackResult;
 use crate::thief::forge::{Partner, Thief};
 use crate::thief::key::StolenKey;
+use crate::thief::stolen::Stolen;
 
 const ROOT_SCOPE: &str = "http://pki.test/crl/root/root.crl";
 
@@ -140,7 +141,7 @@ async fn campaign(sabotage: Option<Sabotage>) -> Vec<AttackResult> {
     let partner = Partner::new().unwrap();
     let scene = Scene::set(&fleet, &partner, sabotage);
     let leaves = scene.install(&fleet, &scene.old, false).await;
-    let stolen = StolenKey::from_pkcs8(scene.old.key.pkcs8_der()).unwrap();
+    let stolen = Stolen::Copy(StolenKey::from_pkcs8(scene.old.key.pkcs8_der()).unwrap());
     let thief = Thief::new(stolen, scene.old.certificate.clone(), leaves.values().next()).unwrap();
     let field = Arc::new(crate::run::prepare(fleet, thief, &partner, leaves).unwrap());
     let footholds = lasting::Footholds::default();
@@ -149,7 +150,7 @@ async fn campaign(sabotage: Option<Sabotage>) -> Vec<AttackResult> {
     scene.install(&field.fleet, &scene.new, true).await;
     strike_everywhere(&field, Phase::After).await;
     footholds.use_all(&field, Phase::After).await;
-    field.scoreboard.results(std::time::Instant::now())
+    field.scoreboard.results(std::time::Instant::now(), crate::thief::stolen::ThiefKind::Copy)
 }
 
 async fn strike_everywhere(field: &Arc<Battlefield>, phase: Phase) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::report::{
-    Certificates, Checkpoint, CrlResult, Handshakes, JournalResult, KeyResult, RefusedBy,
+    Certificates, Checkpoint, CrlResult, Handshakes, JournalResult, KeyResult, Means, RefusedBy,
 };
 
 const TARGETS: usize = 4;
@@ -19,6 +19,8 @@ fn options() -> DrillOptions {
         plan: DrilledPlan::Authority,
         crash: true,
         skink: PathBuf::new(),
+        issuer_key: None,
+        standby_key: None,
         sabotage: None,
     }
 }
@@ -26,6 +28,7 @@ fn options() -> DrillOptions {
 fn attack(name: &str) -> AttackResult {
     AttackResult {
         name: name.to_owned(),
+        thief: Means::KeyCopy,
         targets: TARGETS,
         accepted_before: if attack::bites_before(name) { TARGETS } else { 0 },
         refused_after: TARGETS,
@@ -60,6 +63,8 @@ fn full() -> (Report, Observed) {
             refusal_code: "disabled".to_owned(),
             control_signature_ok: true,
             thief_has_copy: true,
+            thief: ThiefKind::Copy,
+            thief_refused: None,
         },
         crashes: LEAST_CRASHES,
         journal: JournalResult { events: 1, verified: true },

@@ -1,14 +1,18 @@
 //! What a thief makes with a stolen authority key: certificates that nobody asked for.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use skink_x509::{
-    Certificate, CertificateSpec, Extensions, GeneralName, KeyUsage, Name, PublicKey, Serial, Time,
-    assemble, oid,
+    Certificate, CertificateSpec, Extensions, GeneralName, KeyUsage, Name, PublicKey, Serial,
+    SignatureAlgorithm, Time, assemble, oid,
 };
 
 use super::key::{StolenKey, thwarted};
+use super::stolen::Stolen;
 use crate::DrillError;
 use crate::clock::now;
 
@@ -37,6 +41,32 @@ impl Clone for Identity {
     }
 }
 
+/// What forges.
+trait Signs {
+    fn algorithm(&self) -> SignatureAlgorithm;
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, DrillError>;
+}
+
+impl Signs for StolenKey {
+    fn algorithm(&self) -> SignatureAlgorithm {
+        Self::algorithm(self)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, DrillError> {
+        Self::sign(self, message)
+    }
+}
+
+impl Signs for Stolen {
+    fn algorithm(&self) -> SignatureAlgorithm {
+        Self::algorithm(self)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, DrillError> {
+        Self::sign(self, message)
+    }
+}
+
 /// Whose certificate a twin copies.
 pub(crate) enum Likeness<'a> {
     /// A fresh serial and this name.
@@ -45,24 +75,55 @@ pub(crate) enum Likeness<'a> {
     Twin(&'a Certificate),
 }
 
+impl fmt::Display for Likeness<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Twin(of) => write!(f, "twin of {}", of.fingerprint()),
+        }
+    }
+}
+
 /// The thief with an authority's key and certificate.
 pub(crate) struct Thief {
-    pub(crate) stolen: StolenKey,
+    pub(crate) stolen: Stolen,
     pub(crate) authority: Certificate,
     /// The distribution point of legitimate certificates, which he copies.
     pub(crate) scope: Option<String>,
     own: StolenKey,
+    /// His responder, made while he could.
+    responder: (StolenKey, Certificate),
+    /// What he has signed: all that is left to one who has lost the use of the key.
+    stock: Mutex<HashMap<String, Identity>>,
 }
 
 impl Thief {
     /// The thief, with a legitimate certificate to learn its habits from.
     pub(crate) fn new(
-        stolen: StolenKey,
+        stolen: Stolen,
         authority: Certificate,
         sample: Option<&Certificate>,
     ) -> Result<Self, DrillError> {
         let scope = sample.and_then(|leaf| leaf.crl_distribution_points().first().cloned());
-        Ok(Self { stolen, authority, scope, own: StolenKey::generate()? })
+        let own = StolenKey::generate()?;
+        let responder = responder(&stolen, &authority)?;
+        Ok(Self { stolen, authority, scope, own, responder, stock: Mutex::default() })
+    }
+
+    /// What `forge` makes, or what it made when the thief could still sign.
+    fn stocked(
+        &self,
+        what: String,
+        forge: impl FnOnce() -> Result<Identity, DrillError>,
+    ) -> Result<Identity, DrillError> {
+        let stock = || self.stock.lock().unwrap_or_else(PoisonError::into_inner);
+        match forge() {
+            Ok(identity) => {
+                stock().insert(what, identity.clone());
+                Ok(identity)
+            }
+            Err(error) => stock().get(&what).cloned().ok_or(error),
+        }
     }
 
     /// A server and client certificate under the stolen key, valid for a week around now.
@@ -77,13 +138,20 @@ impl Thief {
         not_before: Time,
     ) -> Result<Identity, DrillError> {
         let scope = self.scope.as_deref();
-        let spec = leaf_spec(likeness, &self.authority, &self.own, not_before, scope)?;
-        let leaf = sign(&spec, &self.stolen)?;
-        Ok(Identity::new(vec![leaf, self.authority.der().to_vec()], self.own.to_pkcs8()?))
+        let age = if now().since(not_before) > 2 * HOUR { "back-dated" } else { "young" };
+        self.stocked(format!("{age} {likeness}"), || {
+            let spec = leaf_spec(likeness, &self.authority, &self.own, not_before, scope)?;
+            let leaf = sign(&spec, &self.stolen)?;
+            Ok(Identity::new(vec![leaf, self.authority.der().to_vec()], self.own.to_pkcs8()?))
+        })
     }
 
     /// A leaf below an authority of the thief's own, below the stolen one.
     pub(crate) fn leaf_below_sub_authority(&self, name: &str) -> Result<Identity, DrillError> {
+        self.stocked(format!("sub-authority {name}"), || self.forge_below_sub_authority(name))
+    }
+
+    fn forge_below_sub_authority(&self, name: &str) -> Result<Identity, DrillError> {
         let sub_key = StolenKey::generate()?;
         let spec = CertificateSpec {
             serial: serial()?,
@@ -105,28 +173,8 @@ impl Thief {
     }
 
     /// An OCSP responder that the stolen key delegates to.
-    pub(crate) fn responder(&self) -> Result<(StolenKey, Certificate), DrillError> {
-        let key = StolenKey::generate()?;
-        let public = public_key(&key)?;
-        let spec = CertificateSpec {
-            serial: serial()?,
-            issuer: self.authority.subject().clone(),
-            subject: common_name("Rogue Responder")?,
-            not_before: now().minus(HOUR),
-            not_after: now().plus(WEEK),
-            signature_algorithm: self.stolen.algorithm(),
-            extensions: Extensions::new()
-                .end_entity()
-                .key_usage(KeyUsage::DIGITAL_SIGNATURE)
-                .extended_key_usages(&[oid::OCSP_SIGNING])
-                .subject_key_id(&public.key_id())
-                .authority_key_id(&self.authority.public_key().key_id())
-                .ocsp_nocheck(),
-            public_key: public,
-        };
-        let certificate = Certificate::from_der(&sign(&spec, &self.stolen)?)
-            .map_err(|error| thwarted("reading his responder", &error))?;
-        Ok((key, certificate))
+    pub(crate) const fn responder(&self) -> &(StolenKey, Certificate) {
+        &self.responder
     }
 
     /// A leaf under the stolen key, with the stolen key certified by somebody else as well.
@@ -136,6 +184,33 @@ impl Thief {
         identity.chain.push(CertificateDer::from(cross.to_vec()));
         Ok(identity)
     }
+}
+
+fn responder(
+    stolen: &Stolen,
+    authority: &Certificate,
+) -> Result<(StolenKey, Certificate), DrillError> {
+    let key = StolenKey::generate()?;
+    let public = public_key(&key)?;
+    let spec = CertificateSpec {
+        serial: serial()?,
+        issuer: authority.subject().clone(),
+        subject: common_name("Rogue Responder")?,
+        not_before: now().minus(HOUR),
+        not_after: now().plus(WEEK),
+        signature_algorithm: stolen.algorithm(),
+        extensions: Extensions::new()
+            .end_entity()
+            .key_usage(KeyUsage::DIGITAL_SIGNATURE)
+            .extended_key_usages(&[oid::OCSP_SIGNING])
+            .subject_key_id(&public.key_id())
+            .authority_key_id(&authority.public_key().key_id())
+            .ocsp_nocheck(),
+        public_key: public,
+    };
+    let certificate = Certificate::from_der(&sign(&spec, stolen)?)
+        .map_err(|error| thwarted("reading his responder", &error))?;
+    Ok((key, certificate))
 }
 
 /// A second anchor that some relying parties trust, and that certified the stolen key in good
@@ -231,7 +306,7 @@ fn authority_extensions(public: &PublicKey, issuer: &Certificate) -> Extensions 
         .authority_key_id(&issuer.public_key().key_id())
 }
 
-fn sign(spec: &CertificateSpec, key: &StolenKey) -> Result<Vec<u8>, DrillError> {
+fn sign(spec: &CertificateSpec, key: &impl Signs) -> Result<Vec<u8>, DrillError> {
     let tbs = spec.tbs_der().map_err(|error| thwarted("forging a certificate", &error))?;
     assemble(&tbs, key.algorithm(), &key.sign(&tbs)?)
         .map_err(|error| thwarted("forging a certificate", &error))

@@ -42,7 +42,7 @@ pub(crate) fn empty_crl(thief: &Thief) -> Result<Crl, DrillError> {
 /// A `good` for the forged leaf, signed by a responder that the thief certified himself.
 pub(crate) fn good_response(thief: &Thief, leaf: &Certificate) -> Result<Vec<u8>, DrillError> {
     let forged = |error: &dyn std::fmt::Display| thwarted("forging an OCSP response", error);
-    let (responder, certificate) = thief.responder()?;
+    let (responder, certificate) = thief.responder();
     let cert_id =
         CertId::of(HashAlgorithm::Sha1, leaf, &thief.authority).map_err(|error| forged(&error))?;
     let spec = OcspResponseSpec {
@@ -56,7 +56,7 @@ pub(crate) fn good_response(thief: &Thief, leaf: &Certificate) -> Result<Vec<u8>
             next_update: Some(now().plus(LIFE)),
         }],
         nonce: None,
-        certificates: vec![certificate],
+        certificates: vec![certificate.clone()],
     };
     let tbs = spec.tbs_der().map_err(|error| forged(&error))?;
     spec.assemble(&tbs, &responder.sign(&tbs)?).map_err(|error| forged(&error))

@@ -142,7 +142,7 @@ async fn adopt(app: &App, file: &KitFile, contents: &KitContents) -> Result<()> 
     let uri = app.authority(standby).await?.key.uri;
     let uri = uri.ok_or_else(|| Failure::conflict(format!("the key of {standby} is not here")))?;
     let key = uri.parse().map_err(|_| Failure::Bug("a key's URI"))?;
-    app.provider().adopt(&key, credential).await.map_err(Failure::Provider)
+    app.keys().adopt(&key, credential).await
 }
 
 /// What the second share brings into the database.

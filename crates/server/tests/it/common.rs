@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use skink_api::Role;
 use skink_api::token::EnrolmentToken;
 use skink_server::{
-    Config, IncidentTimings, InitOptions, Initialised, Lifetimes, Listen, Public, Running,
-    SystemClock, SystemRng,
+    Config, IncidentTimings, InitOptions, Initialised, KeyPlaces, KeysElsewhere, Lifetimes, Listen,
+    Public, Running, SystemClock, SystemRng,
 };
 use skink_signer::Credential;
 use skink_signer::sealed::Custodian;
@@ -39,6 +39,7 @@ pub(crate) fn config() -> Config {
         incident: IncidentTimings::default(),
         contacts: std::collections::BTreeMap::new(),
         regulations: Vec::new(),
+        keys: KeyPlaces::default(),
         profiles: Vec::new(),
     }
 }
@@ -68,6 +69,7 @@ impl TestServer {
                 ("vic".parse().unwrap(), Role::Viewer),
                 ("ada".parse().unwrap(), Role::Auditor),
             ],
+            elsewhere: KeysElsewhere::default(),
         };
         let server = dir.path().join("server");
         let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));

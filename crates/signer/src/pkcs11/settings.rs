@@ -39,13 +39,14 @@ impl Pkcs11Settings {
     }
 
     /// The token of a URI: the library from its `module-path` or `PKCS11_MODULE_PATH`, the PIN from
-    /// the file of its `pin-source` or `PKCS11_PIN`.
-    pub fn of_uri(uri: &KeyUri) -> Result<Self, ProviderError> {
-        Self::of_uri_and(uri, |name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    /// the file of its `pin-source` or `PKCS11_PIN`, unless it is given.
+    pub fn of_uri(uri: &KeyUri, pin: Option<Credential>) -> Result<Self, ProviderError> {
+        Self::of_uri_and(uri, pin, crate::provider::variable)
     }
 
     fn of_uri_and(
         uri: &KeyUri,
+        pin: Option<Credential>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderError> {
         let missing = |what: &str| ProviderError::NotConfigured { what: what.to_owned() };
@@ -54,16 +55,18 @@ impl Pkcs11Settings {
         let module = module
             .ok_or_else(|| missing("neither module-path in the URI nor PKCS11_MODULE_PATH"))?;
         let token = read.token.ok_or_else(|| missing("the URI names no token"))?;
-        let pin = match read.pin_source {
-            Some(source) => {
+        let pin = match (pin, read.pin_source) {
+            (Some(pin), _) => Some(pin),
+            (None, Some(source)) => {
                 let path = source.strip_prefix("file:").unwrap_or(&source);
                 let path = path.strip_prefix("//").unwrap_or(path);
-                Some(fs_err::read_to_string(path).map_err(ProviderError::Storage)?)
+                let text = fs_err::read_to_string(path).map_err(ProviderError::Storage)?;
+                Some(Credential::from_text(&text))
             }
-            None => variable("PKCS11_PIN"),
+            (None, None) => variable("PKCS11_PIN").as_deref().map(Credential::from_text),
         };
         let pin = pin.ok_or_else(|| missing("neither pin-source in the URI nor PKCS11_PIN"))?;
-        Ok(Self::new(module, &token, Credential::from_text(&pin)))
+        Ok(Self::new(module, &token, pin))
     }
 }
 
@@ -86,11 +89,11 @@ mod tests {
             "pkcs11:token=t;object=o?module-path=/lib/a.so&pin-source=file://{}",
             file.display()
         );
-        let read = Pkcs11Settings::of_uri_and(&uri.parse().unwrap(), nothing).unwrap();
+        let read = Pkcs11Settings::of_uri_and(&uri.parse().unwrap(), None, nothing).unwrap();
         assert_eq!((read.module.to_str(), read.pin.expose()), (Some("/lib/a.so"), "4711"));
         let plain: KeyUri = "pkcs11:token=t;object=o".parse().unwrap();
-        let read = Pkcs11Settings::of_uri_and(&plain, variables).unwrap();
+        let read = Pkcs11Settings::of_uri_and(&plain, None, variables).unwrap();
         assert_eq!((read.module.to_str(), read.pin.expose()), (Some("/lib/b.so"), "1234"));
-        assert!(Pkcs11Settings::of_uri_and(&plain, nothing).is_err());
+        assert!(Pkcs11Settings::of_uri_and(&plain, None, nothing).is_err());
     }
 }

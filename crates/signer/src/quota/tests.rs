@@ -13,6 +13,7 @@ use crate::ledger::{MemoryLedger, Outcome};
 use crate::provider::{
     Answer, KeyPage, KeyProvider, KeyState, PageToken, ProviderError, ProviderSignature, ToSign,
 };
+use crate::providers::Providers;
 use crate::signer::Signer;
 use crate::software::SoftwareProvider;
 
@@ -93,7 +94,8 @@ async fn bench(per_second: u32, foreign: usize) -> Bench {
     let service = Arc::new(Throttling { real, per_second: per, state });
     let ledger = Arc::new(MemoryLedger::default());
     let quotas = Quotas::new().of_provider("software", per_second);
-    let providers: [Arc<dyn KeyProvider>; 1] = [Arc::<Throttling>::clone(&service)];
+    let shared: Arc<dyn KeyProvider> = Arc::<Throttling>::clone(&service);
+    let providers = Providers::new([shared]);
     let signer = Signer::with_quotas(Arc::<MemoryLedger>::clone(&ledger), providers, quotas);
     tokio::time::pause();
     Bench { _dir: dir, service, ledger, signer }

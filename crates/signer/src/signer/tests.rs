@@ -85,7 +85,7 @@ async fn bench() -> Bench {
     let provider = Arc::new(Faulty { real, fault: Mutex::new(None), calls: AtomicUsize::new(0) });
     let ledger = Arc::new(MemoryLedger::default());
     let shared: Arc<dyn KeyProvider> = provider.clone();
-    let signer = Signer::new(ledger.clone(), [shared]);
+    let signer = Signer::new(ledger.clone(), Providers::new([shared]));
     Bench { _dir: dir, provider, ledger, signer }
 }
 

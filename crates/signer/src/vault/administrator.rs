@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::client::Client;
+use super::name::Name;
 use super::{SCHEME, VaultSettings};
 use crate::credential::Credential;
 use crate::provider::ProviderError;
+use crate::uri::KeyUri;
 
 /// Acts with a token that may make policies and tokens: for setting up, and for drills. Nothing
 /// that signs ever holds such a token.
@@ -31,15 +33,40 @@ impl VaultAdministrator {
         Err(reply.answered(|answer| ProviderError::Refused { answer }))
     }
 
-    /// A token that signs and looks, and can neither make, disable, enable nor destroy a key. Its
-    /// permissions are the policy `policy`, made here, and nothing else.
-    pub async fn mint_signing(&self, policy: &str) -> Result<Credential, ProviderError> {
+    /// A token that looks, and signs with these keys only; with every key if none is named. It can
+    /// neither make, disable, enable nor destroy a key. Its permissions are the policy `policy`,
+    /// made here, and nothing else.
+    pub async fn mint_signing(
+        &self,
+        policy: &str,
+        keys: &[KeyUri],
+    ) -> Result<Credential, ProviderError> {
         let mount = &self.mount;
-        let rules = format!(
+        let mut rules = format!(
             "path \"{mount}/keys\" {{ capabilities = [\"list\", \"read\"] }}\n\
              path \"{mount}/keys/+\" {{ capabilities = [\"read\"] }}\n\
-             path \"{mount}/sign/*\" {{ capabilities = [\"update\"] }}\n\
              path \"{mount}/verify/*\" {{ capabilities = [\"update\"] }}\n"
+        );
+        let every = keys.is_empty().then(|| Ok("*".to_owned()));
+        let named = keys.iter().map(|key| Name::parse(key).map(|name| name.key));
+        for name in named.chain(every) {
+            let path = format!("{mount}/sign/{}", name?);
+            rules.extend(["path \"", &path, "\" { capabilities = [\"update\"] }\n"]);
+        }
+        self.mint(policy, &rules).await
+    }
+
+    /// A token that disables `key` and does nothing else: it cannot take that back, and so may lie
+    /// where a server finds it when an incident comes to it.
+    pub async fn mint_disabling(
+        &self,
+        policy: &str,
+        key: &KeyUri,
+    ) -> Result<Credential, ProviderError> {
+        let path = Name::parse(key)?.path("keys");
+        let rules = format!(
+            "path \"{path}\" {{ capabilities = [\"read\"] }}\n\
+             path \"{path}/soft-delete\" {{ capabilities = [\"delete\"] }}\n"
         );
         self.mint(policy, &rules).await
     }

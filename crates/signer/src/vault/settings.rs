@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::name::Name;
 use crate::credential::Credential;
 use crate::provider::ProviderError;
+use crate::uri::KeyUri;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,20 +45,34 @@ impl VaultSettings {
     /// `BAO_CACERT`, `BAO_CLIENT_TIMEOUT` (in seconds), or the same after `VAULT_`; and the token
     /// that `login` left in the home directory.
     pub fn from_environment() -> Result<Self, ProviderError> {
-        Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        Self::from_variables(None, crate::provider::variable)
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
+    /// The server that the environment names, and the transit engine of a key's URI or of
+    /// `vault:MOUNT/`; the environment's token unless another is given.
+    pub fn of_uri(uri: &KeyUri, token: Option<Credential>) -> Result<Self, ProviderError> {
+        let mount = match uri.name().strip_suffix('/') {
+            Some(mount) => mount.to_owned(),
+            None => Name::parse(uri)?.mount,
+        };
+        Ok(Self { mount, ..Self::from_variables(token, crate::provider::variable)? })
+    }
+
+    fn from_variables(
+        token: Option<Credential>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ProviderError> {
         let either = |name: &str| {
             variable(&format!("BAO_{name}")).or_else(|| variable(&format!("VAULT_{name}")))
         };
         let missing = |what: &str| ProviderError::NotConfigured { what: what.to_owned() };
         let address = either("ADDR").ok_or_else(|| missing("VAULT_ADDR or BAO_ADDR is not set"))?;
         let home = variable("HOME").map(PathBuf::from);
-        let token = either("TOKEN")
-            .or_else(|| home.as_deref().and_then(left_by_login))
+        let found = || either("TOKEN").or_else(|| home.as_deref().and_then(left_by_login));
+        let token = token
+            .or_else(|| found().as_deref().map(Credential::from_text))
             .ok_or_else(|| missing("VAULT_TOKEN or BAO_TOKEN is not set, and nobody logged in"))?;
-        let mut settings = Self::new(&address, Credential::from_text(&token));
+        let mut settings = Self::new(&address, token);
         settings.namespace = either("NAMESPACE");
         settings.ca_file = either("CACERT").map(PathBuf::from);
         if let Some(text) = either("CLIENT_TIMEOUT") {
@@ -96,13 +112,13 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        let settings = VaultSettings::from_variables(variables).unwrap();
+        let settings = VaultSettings::from_variables(None, variables).unwrap();
         assert_eq!(settings.address, "https://bao.example:8200");
         assert_eq!(settings.token.expose(), "s.secret");
         assert_eq!(settings.namespace.as_deref(), Some("pki"));
         assert_eq!(settings.patience, Duration::from_secs(3));
         assert!(!format!("{settings:?}").contains("secret"));
-        assert!(VaultSettings::from_variables(|_| None).is_err());
+        assert!(VaultSettings::from_variables(None, |_| None).is_err());
     }
 
     #[test]
@@ -115,7 +131,7 @@ mod tests {
             "VAULT_ADDR" => Some("http://127.0.0.1:8200".to_owned()),
             _ => None,
         };
-        let settings = VaultSettings::from_variables(variables).unwrap();
+        let settings = VaultSettings::from_variables(None, variables).unwrap();
         assert_eq!(settings.token.expose(), "s.login");
     }
 }

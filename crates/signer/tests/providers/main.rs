@@ -4,8 +4,9 @@
 
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
-mod service;
 #[cfg(feature = "vault")]
 mod vault;
 #[cfg(feature = "vault")]
 mod vault_faults;
+
+use skink_testkit::service;

@@ -55,7 +55,7 @@ impl Bao {
             assert!(Instant::now() < deadline, "{error}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let signing = administrator.mint_signing("skink-sign").await.unwrap();
+        let signing = administrator.mint_signing("skink-sign", &[]).await.unwrap();
         let custody = administrator.mint_custody("skink-custody", "skink-sign").await.unwrap();
         let (signing, custody) = (root.with_token(signing), root.with_token(custody));
         Some(Self { service, home, root, signing, custody, by_policy: false })

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use skink_api::{Ceremony, CeremonyImported, CeremonyRequest, NewCeremony};
 use skink_model::IssuerName;
+use skink_signer::KeyUri;
 
 use crate::commands::{Session, write_new};
 use crate::table::{Facts, Table, or_dash};
@@ -45,6 +46,13 @@ pub struct Request {
     /// Algorithm of the new keys [default: as their predecessors']
     #[arg(long, value_name = "ALGORITHM")]
     key_algorithm: Option<String>,
+    /// The new generation's key, where the server is not to make one in a file: a key that exists
+    #[arg(long, value_name = "URI")]
+    key: Option<KeyUri>,
+    /// File with what signs with that key (a token, a PIN): sealed for the recovery kit, and then
+    /// forgotten by the server
+    #[arg(long, value_name = "FILE", requires = "key")]
+    key_credential_file: Option<PathBuf>,
     /// File to write; must not exist.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -78,6 +86,8 @@ async fn ask(session: &Session, request: Request) -> Result<()> {
     let wanted = NewCeremony {
         standby_for: request.standby_for.iter().map(|name| name.as_str().to_owned()).collect(),
         key_algorithm: request.key_algorithm,
+        key: request.key.map(String::from),
+        key_credential: request.key_credential_file.map(fs_err::read_to_string).transpose()?,
     };
     let made: CeremonyRequest = session.api.post("/api/v1/ceremonies", &wanted).await?;
     write_new(&request.out, made.file.as_bytes())?;

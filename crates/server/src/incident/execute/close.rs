@@ -2,7 +2,6 @@
 
 use skink_incident::{Catalogue, Disposal, Outcome};
 use skink_model::{AuthorityState, KeyState};
-use skink_signer::KeyProvider as _;
 use skink_store::authorities;
 use skink_x509::Fingerprint;
 
@@ -31,15 +30,15 @@ pub(super) async fn authority(scene: Scene<'_>) -> Result<Came> {
 
 /// An archived key stays where it is, disabled: it may be evidence.
 pub(super) async fn dispose(scene: Scene<'_>, disposal: Disposal) -> Result<Came> {
-    let (app, provider) = (scene.app, scene.app.provider());
+    let app = scene.app;
     let key = key_of(app, scene.authority()).await?;
     let state = match disposal {
         Disposal::Archive => {
-            provider.disable(&key).await.map_err(Failure::Provider)?;
+            app.keys().disable(&key).await?;
             KeyState::Disabled
         }
         Disposal::Destroy => {
-            provider.destroy(&key).await.map_err(Failure::Provider)?;
+            app.keys().of(&key)?.destroy(&key).await.map_err(Failure::Provider)?;
             KeyState::Destroyed
         }
     };

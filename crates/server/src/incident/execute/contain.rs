@@ -275,7 +275,7 @@ async fn close(scene: Scene<'_>) -> Result<()> {
 pub(super) async fn disable(scene: Scene<'_>) -> Result<Came> {
     let app = scene.app;
     let key = key_of(app, scene.authority()).await?;
-    app.provider().disable(&key).await.map_err(Failure::Provider)?;
+    app.keys().disable(&key).await?;
     let refusal_code = refusal(scene, &key).await?;
     let (uri, stamp) = (key.as_str(), scene.stamp());
     crate::db::set_key_state(app, uri, KeyState::Disabled, Some(&refusal_code), &stamp).await?;
@@ -331,7 +331,7 @@ pub(super) async fn prove(scene: Scene<'_>) -> Result<Came> {
 
 async fn control(scene: Scene<'_>) -> Result<Fingerprint> {
     let app = scene.app;
-    let key = control_key(scene).await?;
+    let key = control_key(app, key_of(app, scene.authority()).await?.scheme()).await?;
     let authority = app
         .active_authority(&operators::parsed(CONTROL)?)
         .await?
@@ -349,22 +349,34 @@ async fn control(scene: Scene<'_>) -> Result<Fingerprint> {
     Ok(Fingerprint::of(&signed.map_err(Failure::Sign)?.signature))
 }
 
-/// The key for control signatures, made when it is first needed.
-async fn control_key(scene: Scene<'_>) -> Result<SigningKey> {
-    let app = scene.app;
+/// The key for control signatures at a provider, taken up when it is first needed. Software keys
+/// are made; elsewhere the configuration names one.
+async fn control_key(app: &App, scheme: &str) -> Result<SigningKey> {
     let known = crate::db::keys(app).await?;
-    if let Some(key) = known.into_iter().find(|key| key.key_use == KeyUse::Control) {
+    let at = |uri: &str| uri.parse().is_ok_and(|uri: KeyUri| uri.scheme() == scheme);
+    if let Some(key) = known.into_iter().find(|k| k.key_use == KeyUse::Control && at(&k.uri)) {
         return Ok(key);
     }
-    let algorithm = KeyAlgorithm::EcP256;
-    let uri = crate::keys::make(app, CONTROL_KEY, algorithm).await?;
-    let public_key = app.provider().public_key(&uri).await.map_err(Failure::Provider)?;
+    let uri = if scheme == app.keys().software().scheme() {
+        crate::keys::make(app, CONTROL_KEY, KeyAlgorithm::EcP256).await?
+    } else {
+        let named = app.settings().control_keys().iter().find(|uri| uri.scheme() == scheme);
+        let named = named.ok_or_else(|| {
+            Failure::conflict(format!(
+                "`keys.control` of the configuration names no key of {scheme}: make one at the \
+                 same place, which the same credential signs with, and name it"
+            ))
+        })?;
+        app.keys().of(named)?.find(named).await.map_err(Failure::Provider)?
+    };
+    let provider = app.keys().of(&uri)?;
+    let public_key = provider.public_key(&uri).await.map_err(Failure::Provider)?;
     let now = app.now();
     let row = SigningKey {
         uri: uri.to_string(),
         key_use: KeyUse::Control,
         authority: None,
-        algorithm,
+        algorithm: public_key.algorithm(),
         digest: public_key.digest(),
         state: KeyState::Enabled,
         refusal_code: None,

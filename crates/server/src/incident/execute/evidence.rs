@@ -126,13 +126,22 @@ fn configuration(scene: Scene<'_>) -> Result<Vec<u8>> {
     fs_err::read(path).map_err(Failure::Io)
 }
 
-/// Names and states of the provider's keys: no material, no credential.
+/// Names and states of the keys: no material, no credential. Of a service that is not reached the
+/// reason stands there, and the evidence is preserved all the same.
 async fn provider_state(scene: Scene<'_>) -> Result<Vec<u8>> {
-    let provider = scene.app.provider();
+    let held = scene.app.keys();
+    let mut uris = held.software().list().await.map_err(Failure::Provider)?;
+    for row in crate::db::keys(scene.app).await? {
+        uris.push(row.uri.parse().map_err(|_| Failure::Bug("a key's URI"))?);
+    }
+    uris.sort();
+    uris.dedup();
     let mut keys = Vec::new();
-    for key in provider.list().await.map_err(Failure::Provider)? {
-        let state = provider.state(&key).await.map_err(Failure::Provider)?;
-        keys.push(json!({"key": key.to_string(), "state": state.as_str()}));
+    for key in uris {
+        keys.push(match held.state(&key).await {
+            Ok(state) => json!({"key": key, "state": state.as_str()}),
+            Err(error) => json!({"key": key, "state": null, "why": crate::failure::chain(&error)}),
+        });
     }
     serde_json::to_vec_pretty(&keys).map_err(Failure::Encode)
 }

@@ -2,7 +2,7 @@
 
 use skink_incident::{Outcome, State};
 use skink_model::{Authority, AuthorityId, AuthorityState};
-use skink_signer::{KeyProvider as _, KeyState};
+use skink_signer::KeyState;
 use skink_store::authorities::of_issuer;
 
 use super::contain::key_of;
@@ -39,7 +39,7 @@ pub(in crate::incident) async fn successor(app: &App, state: &State) -> Result<A
     let mut locked = None;
     for one in generations.iter().rev().filter(|one| one.state == AuthorityState::Prepared) {
         let key = key_of(app, &one.id).await?;
-        match app.provider().state(&key).await.map_err(Failure::Provider)? {
+        match app.keys().state(&key).await? {
             KeyState::Enabled => return Ok(one.id.clone()),
             state => locked = locked.or(Some((&one.id, state))),
         }

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running program, killed when dropped.
-pub(crate) struct Service {
+#[derive(Debug)]
+pub struct Service {
     child: Child,
-    pub(crate) address: SocketAddr,
+    /// Where it answers.
+    pub address: SocketAddr,
 }
 
 impl Service {
     /// Starts the program that `command` makes for an address, and waits until it answers there.
-    pub(crate) fn start(command: impl Fn(SocketAddr) -> Command) -> Self {
+    pub fn start(command: impl Fn(SocketAddr) -> Command) -> Self {
         for _ in 0..5 {
             // Somebody else may take the port in between: then the program ends, and another try.
             let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -30,7 +32,7 @@ impl Service {
     }
 
     /// Stops it as a power cut would.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -58,15 +60,16 @@ impl Drop for Service {
 
 /// The program `name`, if it is on the path. Without it a test is skipped; where continuous
 /// integration runs it fails instead.
-pub(crate) fn program(name: &str, install: &str) -> Option<PathBuf> {
+pub fn program(name: &str, install: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
     missing_is_a_failure(found.is_none(), name, install);
     found
 }
 
+/// Says that a test is skipped; where continuous integration runs, that is a failure.
 #[expect(clippy::print_stdout, reason = "a skipped test says why")]
-pub(crate) fn missing_is_a_failure(missing: bool, name: &str, install: &str) {
+pub fn missing_is_a_failure(missing: bool, name: &str, install: &str) {
     if missing {
         assert!(std::env::var_os("CI").is_none(), "{name} is not installed, and CI wants it");
         println!("skipped: {name} is not installed ({install})");

