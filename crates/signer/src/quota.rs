@@ -20,6 +20,8 @@ const USED: f64 = 0.95;
 const JITTER: f64 = 0.049;
 /// How long everybody waits after a throttling that does not say.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+/// The longest that a service is believed: signatures that were made wait for it, too.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How fast keys may sign: for a whole provider, for one key, or both.
 #[derive(Debug, Default)]
@@ -96,7 +98,7 @@ impl Pace {
     }
 
     fn push_back(&self, pause: Duration) {
-        let earliest = Instant::now() + pause;
+        let earliest = Instant::now() + pause.min(LONGEST_PAUSE);
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         *next = Some(next.map_or(earliest, |next| next.max(earliest)));
     }

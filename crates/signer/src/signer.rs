@@ -246,7 +246,6 @@ impl Inner {
             if turn == Turn::ToTake {
                 self.quotas.turn(&request.key).await;
             }
-            turn = Turn::ToTake;
             let result = self.attempt(&attempt, &request, to_sign).await;
             let settlement = settlement(attempt, &result, request.key.scheme());
             let throttled = result.as_ref().err().and_then(SignError::throttled);
@@ -257,9 +256,12 @@ impl Inner {
             if tries == TRIES {
                 return (result, Some(settlement));
             }
+            // Waiting before asking: a taint meanwhile finds no ticket out, and is what is said.
+            self.quotas.turn(&request.key).await;
+            turn = Turn::Taken;
             match self.ledger.again(settlement, request).await {
                 Ok(Ok(ticket)) => (attempt, request) = ticket.into_parts(),
-                Ok(Err(_)) => return (result, None),
+                Ok(Err(refused)) => return (Err(SignError::Refused(refused)), None),
                 Err(error) => return (Err(SignError::Ledger(error)), None),
             }
         }
@@ -300,7 +302,8 @@ impl Inner {
         if let Some(verifier) = cache().get(&known) {
             return Ok(Arc::clone(verifier));
         }
-        let public = provider.public_key(key).await.map_err(|e| refused(key, e))?;
+        let public = provider.public_key(key).await;
+        let public = public.map_err(|e| refused(key, e.before_signing()))?;
         let parsed = VerifyingKey::new(&public, algorithm).map_err(|_| {
             let has = public.algorithm();
             refused(key, ProviderError::WrongAlgorithm { key: key.clone(), has, asked: algorithm })

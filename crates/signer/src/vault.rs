@@ -59,10 +59,7 @@ impl VaultProvider {
     /// A provider for the service and credential in `settings`. Calls nobody yet.
     pub fn new(settings: &VaultSettings) -> Result<Self, ProviderError> {
         let mount = settings.mount.clone();
-        if !mount.split('/').all(name::is_segment) {
-            let what = format!("{mount:?} is no mount");
-            return Err(ProviderError::NotConfigured { what });
-        }
+        name::check_mount(&mount)?;
         Ok(Self { client: Client::new(settings)?, mount, known: Mutex::default() })
     }
 
@@ -160,7 +157,8 @@ impl KeyProvider for VaultProvider {
     ) -> Result<ProviderSignature, ProviderError> {
         let name = Name::parse(key)?;
         let version = name.pinned(key)?;
-        let mut body = self.input(key, &name, algorithm, to_sign).await?;
+        let body = self.input(key, &name, algorithm, to_sign).await;
+        let mut body = body.map_err(ProviderError::before_signing)?;
         body["key_version"] = json!(version);
         let path = name.path("sign");
         let reply = self.client.post(&path, &body).await?;
@@ -207,8 +205,8 @@ impl KeyProvider for VaultProvider {
         if found.soft_deleted {
             return Ok(KeyState::Disabled);
         }
-        if found.version(key, name.version.unwrap_or(found.latest_version)).is_err() {
-            return Ok(KeyState::Destroyed);
+        if !found.shows(key, name.version.unwrap_or(found.latest_version))? {
+            return Ok(KeyState::Disabled);
         }
         let denied = self.client.is_denied(&name.path("sign")).await?;
         Ok(if denied { KeyState::Disabled } else { KeyState::Enabled })
@@ -272,7 +270,7 @@ impl KeyProvider for VaultProvider {
         let names: Vec<String> = match reply.status {
             404 => Vec::new(),
             200 => reply.data::<wire::Names>()?.keys,
-            _ => return Err(reply.answered(|answer| ProviderError::Refused { answer })),
+            _ => return Err(reply.failure()),
         };
         let mut uris = Vec::with_capacity(names.len());
         for name in names {

@@ -114,13 +114,7 @@ impl Pair {
             }
         };
         let (label, id) = names(session, public)?;
-        let private = [
-            Attribute::Class(ObjectClass::PRIVATE_KEY),
-            Attribute::Token(true),
-            Attribute::Label(label.as_bytes().to_vec()),
-            Attribute::Id(id.clone()),
-        ];
-        let mut private = session.find_objects(&private)?;
+        let mut private = private_halves(session, &label, &id)?;
         // To a session that somebody logged out, every private key is gone.
         if private.is_empty() && !is_logged_in(session)? {
             return Err(Error::Pkcs11(RvError::UserNotLoggedIn, Function::FindObjects).into());
@@ -237,13 +231,7 @@ impl Pair {
             session.copy_object(private, &changed)?;
         }
         // Whatever else has the name and signs, an earlier try's remainder too.
-        let named = [
-            Attribute::Class(ObjectClass::PRIVATE_KEY),
-            Attribute::Token(true),
-            Attribute::Label(self.label.as_bytes().to_vec()),
-            Attribute::Id(self.id.clone()),
-        ];
-        for object in session.find_objects(&named)? {
+        for object in private_halves(session, &self.label, &self.id)? {
             if signs(session, object)? {
                 session.destroy_object(object)?;
             }
@@ -252,7 +240,10 @@ impl Pair {
     }
 
     pub(super) fn destroy(&self, session: &Session) -> Result<(), Failure> {
-        if let Some(private) = self.private {
+        let mut halves = private_halves(session, &self.label, &self.id)?;
+        // What signs goes first: a disabling that was cut off has left both.
+        halves.sort_by_key(|handle| !signs(session, *handle).unwrap_or(true));
+        for private in halves {
             session.destroy_object(private)?;
         }
         Ok(())
@@ -289,6 +280,17 @@ impl Pair {
             _ => (Mechanism::Ecdsa, input.to_vec()),
         })
     }
+}
+
+/// Every private key of this name: one, or two while it is being disabled.
+fn private_halves(session: &Session, label: &str, id: &[u8]) -> Result<Vec<ObjectHandle>, Failure> {
+    let named = [
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::Token(true),
+        Attribute::Label(label.as_bytes().to_vec()),
+        Attribute::Id(id.to_vec()),
+    ];
+    Ok(session.find_objects(&named)?)
 }
 
 /// What stands before a SHA-2 digest in the DigestInfo of RFC 8017 §9.2; `hash` is the last number

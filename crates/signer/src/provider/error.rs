@@ -173,6 +173,9 @@ pub enum ProviderError {
         /// The service's refusal.
         answer: Box<Answer>,
     },
+    /// The key could not be looked at, and so nothing was asked to sign.
+    #[error("the key could not be read, and nothing was signed")]
+    KeyNotRead(#[source] Box<Self>),
     /// The service was not reached, and has not seen the call: it certainly did not sign.
     #[error("the key service cannot be reached")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -270,6 +273,7 @@ impl ProviderError {
             | Self::Refused { answer }
             | Self::Faulted { answer }
             | Self::TokenAbsent { answer, .. } => Some(answer),
+            Self::KeyNotRead(source) => source.answer(),
             _ => None,
         }
     }
@@ -282,6 +286,12 @@ impl ProviderError {
             }
             _ => self.answer().and_then(|answer| answer.request_id.as_ref()),
         }
+    }
+
+    /// The same of a call that only looks at the key, made before one that signs: whatever became of
+    /// it, nothing was signed.
+    pub(crate) fn before_signing(self) -> Self {
+        if self.may_have_signed() { Self::KeyNotRead(Box::new(self)) } else { self }
     }
 
     /// Whether the provider may have signed all the same.
@@ -297,7 +307,10 @@ impl ProviderError {
     }
 
     /// Whether the same call may well succeed later, with nothing changed on our side.
-    pub const fn may_pass(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
+        if let Self::KeyNotRead(source) = self {
+            return source.may_pass();
+        }
         matches!(
             self,
             Self::Throttled { .. }
@@ -309,7 +322,7 @@ impl ProviderError {
         )
     }
 
-    const fn name(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::UnknownKey { .. } => "UnknownKey",
             Self::Disabled { .. } => "KeyDisabled",
@@ -330,6 +343,7 @@ impl ProviderError {
             Self::Unreachable(_) => "Unreachable",
             Self::Interrupted => "Interrupted",
             Self::Late { .. } => "Late",
+            Self::KeyNotRead(source) => source.name(),
             Self::CredentialExpired { .. } => "CredentialExpired",
             Self::CredentialRefused { .. } => "CredentialRefused",
             Self::AnotherKey { .. } => "AnotherKey",

@@ -3,11 +3,15 @@
 use serde_json::json;
 
 use super::client::Client;
-use super::name::Name;
+use super::name::{self, Name};
 use super::{SCHEME, VaultSettings};
 use crate::credential::Credential;
 use crate::provider::ProviderError;
 use crate::uri::KeyUri;
+
+/// How long a token lives from its making and from each renewal: as long as a recovery kit. Some of
+/// these lie sealed, where nobody renews them.
+const LIFE: &str = "17520h";
 
 /// Acts with a token that may make policies and tokens: for setting up, and for drills. Nothing
 /// that signs ever holds such a token.
@@ -20,7 +24,9 @@ pub struct VaultAdministrator {
 impl VaultAdministrator {
     /// The administrator whose token is in `settings`.
     pub fn new(settings: &VaultSettings) -> Result<Self, ProviderError> {
-        Ok(Self { client: Client::new(settings)?, mount: settings.mount.clone() })
+        let mount = settings.mount.clone();
+        name::check_mount(&mount)?;
+        Ok(Self { client: Client::new(settings)?, mount })
     }
 
     /// Mounts the transit engine, if it is not there.
@@ -30,7 +36,7 @@ impl VaultAdministrator {
         if reply.is_success() || reply.says("path is already in use") {
             return Ok(());
         }
-        Err(reply.answered(|answer| ProviderError::Refused { answer }))
+        Err(reply.failure())
     }
 
     /// A token that looks, and signs with these keys only; with every key if none is named. It can
@@ -91,12 +97,16 @@ impl VaultAdministrator {
     }
 
     async fn mint(&self, policy: &str, rules: &str) -> Result<Credential, ProviderError> {
+        if !name::is_segment(policy) {
+            let what = format!("{policy:?} is no policy's name");
+            return Err(ProviderError::NotConfigured { what });
+        }
         let path = format!("sys/policies/acl/{policy}");
         let written = self.client.post(&path, &json!({ "policy": rules })).await?;
         if !written.is_success() {
-            return Err(written.answered(|answer| ProviderError::Refused { answer }));
+            return Err(written.failure());
         }
-        let asked = json!({ "policies": [policy], "no_parent": true, "ttl": "768h" });
+        let asked = json!({ "policies": [policy], "no_parent": true, "period": LIFE });
         let reply = self.client.post("auth/token/create", &asked).await?;
         let token = reply.token.as_ref().map(|token| Credential::from_text(token));
         token.ok_or_else(|| {

@@ -147,10 +147,6 @@ impl Client {
             403 => self.denied(key, reply, signing).await,
             404 => ProviderError::UnknownKey { key: key.clone() },
             400 if said("key not found") => ProviderError::UnknownKey { key: key.clone() },
-            429 => {
-                let retry_after = reply.retry_after;
-                reply.answered(|answer| ProviderError::Throttled { retry_after, answer })
-            }
             // Verification says it with 400, everything else with 500.
             _ if said("soft-deleted") || said("soft deleted") => {
                 reply.answered(|answer| disabled(key, "soft-deleted", answer))
@@ -158,8 +154,7 @@ impl Client {
             500 if said("requested version for signing is") => {
                 ProviderError::UnknownKey { key: key.clone() }
             }
-            300..=499 => reply.answered(|answer| ProviderError::Refused { answer }),
-            _ => reply.answered(|answer| ProviderError::Faulted { answer }),
+            _ => reply.failure(),
         }
     }
 
@@ -188,12 +183,23 @@ impl Client {
                 answer.code = format!("{SCHEME}:token-invalid");
                 ProviderError::CredentialExpired { answer }
             })),
-            _ => Err(reply.answered(|answer| ProviderError::Refused { answer })),
+            _ => Err(reply.failure()),
         }
     }
 }
 
 impl Reply {
+    /// What a refusal means by its status alone, where it is about no key.
+    pub(super) fn failure(self) -> ProviderError {
+        let retry_after = self.retry_after;
+        match self.status {
+            403 => self.answered(|answer| ProviderError::CredentialRefused { answer }),
+            429 => self.answered(|answer| ProviderError::Throttled { retry_after, answer }),
+            500.. => self.answered(|answer| ProviderError::Faulted { answer }),
+            _ => self.answered(|answer| ProviderError::Refused { answer }),
+        }
+    }
+
     fn read(response: &reqwest::Response, bytes: &[u8]) -> Result<Self, ProviderError> {
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());

@@ -11,6 +11,9 @@ use crate::custody::Custody;
 use crate::provider::ProviderError;
 use crate::uri::KeyUri;
 
+/// How often a policy is written until it says what it was told.
+const TRIES: u32 = 8;
+
 /// `OpenBao`: the key itself is marked deleted, and refuses every credential until it is restored.
 #[derive(Debug)]
 pub struct SoftDeleteCustody {
@@ -44,6 +47,14 @@ impl Custody for SoftDeleteCustody {
     }
 }
 
+#[derive(Deserialize)]
+struct Policy {
+    policy: String,
+    /// `OpenBao` only.
+    #[serde(default)]
+    version: Option<u64>,
+}
+
 /// HashiCorp Vault has no call that stops a key. What stops is the policy of those who sign: this
 /// adds a denial for the key to it, which beats every permission, and takes it out again.
 ///
@@ -60,14 +71,10 @@ impl PolicyCustody {
         Ok(Self { client: Client::new(settings)?, policy: policy.to_owned() })
     }
 
-    async fn rules(&self, key: &KeyUri) -> Result<String, ProviderError> {
-        #[derive(Deserialize)]
-        struct Policy {
-            policy: String,
-        }
+    async fn policy(&self, key: &KeyUri) -> Result<Policy, ProviderError> {
         let reply = self.client.get(&self.path()).await?;
         match reply.status {
-            200 => Ok(reply.data::<Policy>()?.policy),
+            200 => reply.data(),
             404 => Err(ProviderError::NotConfigured {
                 what: format!("the service has no policy {:?}", self.policy),
             }),
@@ -75,9 +82,28 @@ impl PolicyCustody {
         }
     }
 
-    async fn replace(&self, key: &KeyUri, rules: &str) -> Result<(), ProviderError> {
-        let reply = self.client.post(&self.path(), &json!({ "policy": rules })).await?;
-        done(&self.client, key, reply).await
+    /// Changes the rules until they are as `change` wants them; it gives none where they are.
+    async fn change(
+        &self,
+        key: &KeyUri,
+        change: impl Fn(&str) -> Option<String> + Send,
+    ) -> Result<(), ProviderError> {
+        for _ in 0..TRIES {
+            let now = self.policy(key).await?;
+            let Some(rules) = change(&now.policy) else { return Ok(()) };
+            // By its version OpenBao refuses to write over what somebody else wrote meanwhile.
+            let written = match now.version {
+                Some(version) => json!({ "policy": rules, "cas": version }),
+                None => json!({ "policy": rules }),
+            };
+            let reply = self.client.post(&self.path(), &written).await?;
+            if !reply.says("check-and-set") {
+                done(&self.client, key, reply).await?;
+            }
+        }
+        Err(ProviderError::NotConfigured {
+            what: format!("somebody else goes on changing the policy {:?}", self.policy),
+        })
     }
 
     fn path(&self) -> String {
@@ -93,20 +119,18 @@ impl Custody for PolicyCustody {
 
     async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError> {
         exists(&self.client, key).await?;
-        let (denial, rules) = (denial(&Name::parse(key)?), self.rules(key).await?);
-        if rules.contains(&denial) {
-            return Ok(());
-        }
-        self.replace(key, &format!("{}\n{denial}", rules.trim_end())).await
+        let denial = denial(&Name::parse(key)?);
+        let add = |rules: &str| {
+            (!rules.contains(&denial)).then(|| format!("{}\n{denial}", rules.trim_end()))
+        };
+        self.change(key, add).await
     }
 
     async fn enable(&self, key: &KeyUri) -> Result<(), ProviderError> {
         exists(&self.client, key).await?;
-        let (denial, rules) = (denial(&Name::parse(key)?), self.rules(key).await?);
-        if !rules.contains(&denial) {
-            return Ok(());
-        }
-        self.replace(key, &rules.replace(&denial, "")).await
+        let denial = denial(&Name::parse(key)?);
+        let take = |rules: &str| rules.contains(&denial).then(|| rules.replace(&denial, ""));
+        self.change(key, take).await
     }
 }
 
@@ -119,8 +143,13 @@ fn denial(name: &Name) -> String {
 
 /// What does not exist is not disabled: a mistyped name must not look contained.
 async fn exists(client: &Client, key: &KeyUri) -> Result<(), ProviderError> {
-    let reply = client.get(&Name::parse(key)?.path("keys")).await?;
-    done(client, key, reply).await
+    let name = Name::parse(key)?;
+    let reply = client.get(&name.path("keys")).await?;
+    if !reply.is_success() {
+        return Err(client.refusal(key, reply, None).await);
+    }
+    let found: super::wire::Key = reply.data()?;
+    found.shows(key, name.version.unwrap_or(1)).map(drop)
 }
 
 pub(super) async fn soft_delete(client: &Client, key: &KeyUri) -> Result<(), ProviderError> {

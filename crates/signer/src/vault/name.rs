@@ -72,6 +72,14 @@ pub(super) fn is_segment(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(plain) && !text.bytes().all(|b| b == b'.')
 }
 
+/// Refuses what cannot stand in a path as the place of an engine.
+pub(super) fn check_mount(mount: &str) -> Result<(), ProviderError> {
+    if mount.split('/').all(is_segment) {
+        return Ok(());
+    }
+    Err(ProviderError::NotConfigured { what: format!("{mount:?} is no mount") })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -70,6 +70,15 @@ impl Key {
         found.ok_or_else(|| ProviderError::UnknownKey { key: key.clone() })
     }
 
+    /// Whether a version that there was is usable; it comes back when the engine's minimum is set
+    /// down. One that there never was is unknown.
+    pub(super) fn shows(&self, key: &KeyUri, number: u32) -> Result<bool, ProviderError> {
+        if number > self.latest_version {
+            return Err(ProviderError::UnknownKey { key: key.clone() });
+        }
+        Ok(self.version(key, number).is_ok())
+    }
+
     pub(super) fn public_key(&self, key: &KeyUri, number: u32) -> Result<PublicKey, ProviderError> {
         let text = &self.version(key, number)?.public_key;
         let algorithm = self.algorithm()?;

@@ -174,6 +174,42 @@ async fn a_name_without_a_version_is_found_and_does_not_sign() {
     let third: KeyUri = "vault:transit/turning?version=3".parse().unwrap();
     let unknown = provider.sign(&third, HOW, MESSAGE).await;
     assert!(matches!(unknown, Err(ProviderError::UnknownKey { .. })), "{unknown:?}");
+    let unknown = provider.state(&third).await;
+    assert!(matches!(unknown, Err(ProviderError::UnknownKey { .. })), "{unknown:?}");
+    let unknown = bao.custody().disable(&third).await;
+    assert!(matches!(unknown, Err(ProviderError::UnknownKey { .. })), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn two_keys_disabled_by_policy_at_once_are_both_disabled() {
+    let Some(bao) = Bao::start().await else { return };
+    let keys = [bao.key("one").await, bao.key("two").await];
+    let custody = PolicyCustody::new(&bao.custody, "skink-sign").unwrap();
+    for _ in 0..10 {
+        let (one, two) = tokio::join!(custody.disable(&keys[0]), custody.disable(&keys[1]));
+        one.unwrap();
+        two.unwrap();
+        for key in &keys {
+            assert_eq!(bao.provider().state(key).await.unwrap(), KeyState::Disabled);
+        }
+        for key in &keys {
+            custody.enable(key).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disabling_token_disables_its_key_and_nothing_else() {
+    let Some(bao) = Bao::start().await else { return };
+    let (own, other) = (bao.key("own").await, bao.key("other").await);
+    let administrator = VaultAdministrator::new(&bao.root).unwrap();
+    let token = administrator.mint_disabling("skink-disable-own", &own).await.unwrap();
+    let disabling = SoftDeleteCustody::new(&bao.root.with_token(token)).unwrap();
+    assert!(disabling.disable(&other).await.is_err());
+    disabling.disable(&own).await.unwrap();
+    assert!(disabling.enable(&own).await.is_err());
+    assert_eq!(bao.provider().state(&own).await.unwrap(), KeyState::Disabled);
+    assert_eq!(bao.provider().state(&other).await.unwrap(), KeyState::Enabled);
 }
 
 #[tokio::test]

@@ -75,6 +75,21 @@ async fn silence_is_late_and_may_have_signed() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_not_shown_was_not_signed_with() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let mut settings = VaultSettings::new(&address, Credential::from_text("t"));
+    settings.patience = Duration::from_millis(300);
+    let provider = VaultProvider::new(&settings).unwrap();
+    let key: KeyUri = "vault:transit/a?version=1".parse().unwrap();
+    let how = SignatureAlgorithm::EcdsaSha256;
+    let error = provider.sign(&key, how, ToSign::Message(b"m")).await.unwrap_err();
+    assert!(matches!(error, ProviderError::KeyNotRead(_)), "{error:?}");
+    assert!(!error.may_have_signed() && error.may_pass());
+    assert_eq!(error.code("vault"), "vault:Late");
+}
+
+#[tokio::test]
 async fn another_versions_signature_is_another_keys() {
     let error = refusal(Some((
         "200 OK",
