@@ -1,14 +1,14 @@
 //! Drills with keys at key services: a thief who has the use of the issuing key, not a copy, and a
 //! standby at another service than the issuer.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skink_testkit::service::{Service, missing_is_a_failure, program};
 use tempfile::TempDir;
+
+use crate::search::{Search, Secret};
 
 const MODULES: [&str; 2] =
     ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
@@ -63,6 +63,38 @@ impl Services {
             .env("PKCS11_PIN", PIN)
     }
 
+    fn kept(&self) -> PathBuf {
+        self.home.path().join("kept")
+    }
+
+    /// What the drill wrote down for `skink init`, and the token of a key that was adopted, is
+    /// nowhere but there.
+    fn assert_credentials_stay(&self, files: &[&str]) {
+        let kept = self.kept();
+        let secret = |file: &&str| Secret::new(*file, &std::fs::read(kept.join(file)).unwrap());
+        let secrets: Vec<Secret> = files.iter().map(secret).collect();
+        let search = Search::new(&secrets);
+        let mut looked_at = 0;
+        let mut folders = vec![kept.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let below = path.strip_prefix(&kept).unwrap();
+                let home = below.starts_with("server/credentials")
+                    || files.iter().any(|file| below == Path::new(file));
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !home {
+                    looked_at += 1;
+                    let found = search.found_in(&std::fs::read(&path).unwrap());
+                    let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+                    assert!(names.is_empty(), "{names:?} in {}", path.display());
+                }
+            }
+        }
+        assert!(looked_at > 100, "only {looked_at} files");
+    }
+
     fn drill(&self, issuer: &str, standby: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -70,7 +102,9 @@ impl Services {
             command
                 .current_dir(self.home.path())
                 .args(["drill", "--endpoints", "3", "--clients", "3", "--seed", "5", "--json"])
-                .args(["--create-keys", "--issuer-key", issuer, "--standby-key", standby]);
+                .args(["--create-keys", "--issuer-key", issuer, "--standby-key", standby])
+                .arg("--keep")
+                .arg(self.kept());
             let done = self.lead_to(&mut command).stdin(Stdio::null()).output().unwrap();
             let stderr = String::from_utf8_lossy(&done.stderr);
             // A service listens before it is unsealed.
@@ -108,6 +142,7 @@ fn an_issuer_at_openbao_is_followed_by_a_standby_at_a_token() {
     let Some(services) = Services::start() else { return };
     let report = services.drill(ISSUER_AT_BAO, STANDBY_AT_TOKEN);
     assert_the_use_is_lost(&report, "vault:soft-deleted");
+    services.assert_credentials_stay(&["disabling.key"]);
 }
 
 #[test]
@@ -115,4 +150,5 @@ fn an_issuer_at_a_token_is_followed_by_a_standby_at_openbao() {
     let Some(services) = Services::start() else { return };
     let report = services.drill(ISSUER_AT_TOKEN, STANDBY_AT_BAO);
     assert_the_use_is_lost(&report, "pkcs11:KeyFunctionNotPermitted");
+    services.assert_credentials_stay(&["standby.key"]);
 }
