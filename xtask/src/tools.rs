@@ -10,11 +10,13 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 /// Programs that tests call, with the Debian package that brings each.
-const DEBIAN: [(&str, &str); 13] = [
+const DEBIAN: [(&str, &str); 15] = [
     ("openssl", "openssl"),
     ("nginx", "nginx-light"),
     ("apache2", "apache2"),
     ("haproxy", "haproxy"),
+    ("caddy", "caddy"),
+    ("psql", "postgresql"),
     ("certutil", "libnss3-tools"),
     ("keytool", "default-jre-headless"),
     ("update-ca-certificates", "ca-certificates"),

@@ -22,6 +22,9 @@ openssl ca -config ca.cnf -gencrl -keyfile root.key -cert root.pem -out root.crl
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    // Debian keeps PostgreSQL's programs by version, off the path.
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let folders = folders.chain(versions.map(|version| version.path().join("bin")));
     let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
     let ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(found.is_some() || !ci, "missing: {name}; `cargo xtask test` installs it");
@@ -111,4 +114,27 @@ fn apache_takes_its_sections() {
 fn haproxy_takes_its_sections() {
     let whole = |_: &Path, section: &str| section.to_owned();
     judged(Software::Haproxy, whole, &["haproxy", "-c", "-f", "{file}"]);
+}
+
+#[test]
+fn caddy_takes_its_sections() {
+    let whole = |folder: &Path, section: &str| {
+        let folder = folder.display();
+        format!("{{\nadmin off\nstorage file_system {folder}/caddy\n}}\n{section}")
+    };
+    let check = ["caddy", "validate", "--config", "{file}", "--adapter", "caddyfile"];
+    judged(Software::Caddy, whole, &check);
+}
+
+/// It reads the section and knows every word of it; it opens no file for that.
+#[test]
+fn postgres_takes_its_sections() {
+    let whole = |folder: &Path, section: &str| {
+        let folder = folder.display();
+        format!(
+            "data_directory = '{folder}'\nhba_file = '{folder}/hba'\n\
+             ident_file = '{folder}/ident'\n{section}"
+        )
+    };
+    judged(Software::Postgres, whole, &["postgres", "-C", "ssl_ciphers", "--config-file={file}"]);
 }

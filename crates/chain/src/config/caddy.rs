@@ -14,7 +14,7 @@ pub(super) fn section(wanted: &Wanted) -> Section {
     }
     if let Some(clients) = &wanted.clients {
         inside += "        client_auth {\n            mode require_and_verify\n            \
-                   trust_pool file \"";
+                   trusted_ca_cert_file \"";
         inside += clients;
         inside += "\"\n        }\n";
     }
