@@ -176,12 +176,29 @@ struct Examined<'s> {
 }
 
 /// Codes of the engine for each step; what is in none of them is about usage.
+const UNREADABLE: [&str; 5] = [
+    "unreadable-input",
+    "malformed-encoding",
+    "duplicate-extension",
+    "signature-algorithm-mismatch",
+    "unreadable-extension",
+];
+const NAMES: [&str; 3] = ["name-mismatch", "no-subject-alt-name", "common-name"];
 const VALIDITY: [&str; 2] = ["expired", "not-yet-valid"];
-const REVOCATION: [&str; 6] = [
+const REVOCATION: [&str; 15] = [
     "revoked",
     "no-crl",
     "stale-crl",
     "crl-lacks-reasons",
+    "crl-out-of-scope",
+    "unreadable-crl",
+    "crl-unknown-critical-extension",
+    "crl-signer-not-accepted",
+    "crl-signer-lacks-crl-sign",
+    "crl-wrong-key",
+    "crl-bad-signature",
+    "crl-number",
+    "crl-duplicate-serial",
     "ocsp-unusable",
     "crl-number-and-date-disagree",
 ];
@@ -230,7 +247,7 @@ impl<'s> Examined<'s> {
     }
 
     fn readable(&self) -> Stage {
-        let findings = self.with_codes(&["unreadable-input", "malformed-encoding"]);
+        let findings = self.with_codes(&UNREADABLE);
         let (wrong, summary) = match findings.len() {
             0 => (false, "everything that was given can be read".to_owned()),
             count => (true, format!("{count} things cannot be read as they should")),
@@ -376,11 +393,12 @@ impl<'s> Examined<'s> {
         if *name == PeerName::None {
             return Self::unknown(Step::Name, "no name was asked for (--host NAME)");
         }
-        let mut findings = self.with_codes(&["name-mismatch"]);
-        if findings.is_empty() {
+        let mut findings = self.with_codes(&NAMES);
+        if !findings.iter().any(|it| it.code == "name-mismatch") {
             findings.extend(question::misnamed(&self.leaf.certificate, name, *profile));
         }
-        let summary = if findings.is_empty() { "has" } else { "does not have" };
+        let lacks = findings.iter().any(|it| it.code == "name-mismatch");
+        let summary = if lacks { "does not have" } else { "has" };
         let summary = format!("{} {summary} the name {name}", label(&self.leaf.certificate));
         Self::stage(Step::Name, false, summary, findings)
     }

@@ -160,11 +160,8 @@ impl Question {
     fn wrong_besides(&self, path: &[Certificate]) -> Vec<Finding> {
         let Some(top) = path.last() else { return Vec::new() };
         if let [leaf] = path {
-            let Settings { time, name, profile, .. } = &self.settings;
-            return outside(leaf, *time)
-                .into_iter()
-                .chain(misnamed(leaf, name, *profile))
-                .collect();
+            let findings = skink_path::examine(leaf, &self.settings.options(&self.bag));
+            return findings.iter().map(Finding::from).collect();
         }
         let verdict = self.decide(path, std::slice::from_ref(top));
         let weighty = verdict.findings().iter().filter(|it| it.severity != Severity::Note);

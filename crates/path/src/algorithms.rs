@@ -23,6 +23,10 @@ pub(crate) fn judge(
     {
         let message = format!("its signature is by {algorithm}, which is weak");
         let finding = Finding::new(Code::WeakSignature, severity, Some(certificate), message);
+        let finding = match options.profile {
+            Profile::Webpki => finding.by("CA/Browser Forum BR §7.1.3.2"),
+            Profile::Rfc5280 => finding,
+        };
         findings.push(finding.with("a signature with SHA-256 or better", algorithm));
     }
     let key = certificate.public_key();
@@ -40,7 +44,7 @@ pub(crate) fn judge(
         Profile::Rfc5280 => weak::check_size(key),
     };
     if let Err(flaw) = flaw {
-        findings.push(of_key(certificate, flaw, severity));
+        findings.push(of_key(certificate, flaw, options));
     }
     Ok(())
 }
@@ -53,7 +57,8 @@ pub(crate) const fn severity(options: &Options<'_>) -> Severity {
     }
 }
 
-fn of_key(certificate: &Certificate, flaw: WeakKey, severity: Severity) -> Finding {
+fn of_key(certificate: &Certificate, flaw: WeakKey, options: &Options<'_>) -> Finding {
+    let severity = severity(options);
     let key = certificate.public_key();
     let found = format_args!("{} of {} bits", key.algorithm(), key.bits());
     match flaw {
@@ -74,7 +79,20 @@ fn of_key(certificate: &Certificate, flaw: WeakKey, severity: Severity) -> Findi
         reason => {
             let code = Code::WeakKey;
             let finding = Finding::new(code, severity, Some(certificate), reason.to_string());
+            let finding = match options.profile {
+                Profile::Webpki => finding.by(requirement(flaw)),
+                Profile::Rfc5280 => finding,
+            };
             finding.with(format_args!("RSA of {MIN_RSA_BITS} bits or more, or ECDSA"), found)
         }
+    }
+}
+
+/// Where the Baseline Requirements rule out a weakness.
+const fn requirement(flaw: WeakKey) -> &'static str {
+    match flaw {
+        WeakKey::Exponent | WeakKey::SmallFactor(_) => "CA/Browser Forum BR §6.1.6",
+        WeakKey::ClosePrimes | WeakKey::Roca => "CA/Browser Forum BR §6.1.1.3",
+        _ => "CA/Browser Forum BR §6.1.5",
     }
 }

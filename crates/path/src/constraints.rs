@@ -10,7 +10,7 @@ use x509_cert::ext::pkix::name::GeneralName as Base;
 
 use crate::distinguished::{Canonical, is_self_issued};
 use crate::finding::{Code, Finding};
-use crate::form::is_host;
+use crate::form::{is_host, is_mailbox_base};
 use crate::work::{COMPARISONS, Spent, Work};
 use crate::{Formalities, Options, Profile};
 
@@ -64,6 +64,9 @@ fn read(value: &[u8], formalities: Formalities) -> Result<NameConstraints, &'sta
     if permitted.is_none() && excluded.is_none() {
         return Err("its name constraints constrain nothing");
     }
+    if permitted.iter().chain(excluded).any(Vec::is_empty) {
+        return Err("its name constraints hold an empty list of subtrees");
+    }
     for subtree in permitted.iter().chain(excluded).flatten() {
         if subtree.minimum != 0 || subtree.maximum.is_some() {
             return Err("its name constraints have distances, which this profile does not");
@@ -71,7 +74,7 @@ fn read(value: &[u8], formalities: Formalities) -> Result<NameConstraints, &'sta
         let sound = match &subtree.base {
             Base::DnsName(base) => is_dns_base(base.as_str(), formalities),
             Base::IpAddress(base) => is_network(base.as_bytes()),
-            Base::Rfc822Name(base) => !base.as_str().starts_with('*'),
+            Base::Rfc822Name(base) => is_mailbox_base(base.as_str()),
             _ => true,
         };
         if !sound {
@@ -226,6 +229,9 @@ fn ends_with<'n>(name: &'n [u8], end: &str) -> Option<&'n [u8]> {
 }
 
 fn mailbox_within(mailbox: &str, base: &str) -> bool {
+    if base.is_empty() {
+        return true;
+    }
     let Some((local, host)) = mailbox.rsplit_once('@') else { return false };
     match base.rsplit_once('@') {
         Some((base_local, base_host)) => {

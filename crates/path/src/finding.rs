@@ -75,12 +75,24 @@ codes! {
     UnreadableConstraint = "unreadable-name-constraint", 47, "RFC 5280 §4.2.1.10", "use constraints on DNS names, addresses, mailboxes, URIs or directory names";
     /// A rule about a field or an extension is broken.
     Malformed = "malformed", 36, "RFC 5280 §4", "have the certificate issued anew by software that keeps to the profile";
+    /// The bytes are not in the encoding of a certificate.
+    MalformedEncoding = "malformed-encoding", 39, "RFC 5280 §4.1", "have the certificate issued anew by software that keeps to DER";
     /// An extension is critical that must not be, or not critical that must be.
     Criticality = "wrong-criticality", 36, "RFC 5280 §4.2", "have the certificate issued anew with the criticality that the profile asks for";
     /// A name is malformed, or empty where one must stand.
     MalformedName = "malformed-name", 36, "RFC 5280 §4.2.1.6", "have the certificate issued with names in the right form";
     /// The serial number is none that may be.
-    SerialNumber = "bad-serial-number", 36, "RFC 5280 §4.1.2.2", "have the certificate issued with a positive serial number";
+    SerialNumber = "bad-serial-number", 36, "RFC 5280 §4.1.2.2", "have the certificate issued with a positive serial number of at most 20 octets";
+    /// An extension stands twice.
+    DuplicateExtension = "duplicate-extension", 36, "RFC 5280 §4.2", "have the certificate issued anew with each extension once";
+    /// Two algorithms are named for the one signature.
+    AlgorithmMismatch = "signature-algorithm-mismatch", 36, "RFC 5280 §4.1.1.2", "have the certificate issued anew by software that signs what it says that it signs";
+    /// A server's common name is none of its alternative names.
+    CommonName = "common-name", 36, "CA/Browser Forum BR §7.1.4.3", "have the certificate issued with a common name that repeats one of its alternative names, or without one";
+    /// The extended key usage has a purpose that does not go with the others.
+    ForbiddenPurpose = "forbidden-purpose", 37, "CA/Browser Forum BR §7.1.2.7.10", "have certificates issued for one purpose each";
+    /// There are no alternative names, where the names of peers stand.
+    NoAltNames = "no-subject-alt-name", 65, "RFC 5280 §4.2.1.6", "have the certificate issued with its names as subject alternative names";
     /// A key identifier is missing, or another than it must be.
     KeyIdentifier = "key-identifier", 35, "RFC 5280 §4.2.1.1", "have the certificate issued with its key identifiers";
     /// An extension cannot be read.
@@ -109,10 +121,28 @@ codes! {
     NoCrl = "no-crl", 70, "RFC 5280 §6.3.3", "fetch the CRL named in the certificate's distribution point";
     /// An OCSP response does not decide.
     OcspUnusable = "ocsp-unusable", 3, "RFC 6960 §3.2", "fetch the response anew from the responder named in the certificate";
+    /// The CRLs of the issuer speak about other certificates.
+    CrlScope = "crl-out-of-scope", 71, "RFC 5280 §6.3.3 (b)", "fetch the CRL named in the certificate's distribution point";
+    /// What a CRL speaks about cannot be read.
+    CrlUnreadable = "unreadable-crl", 72, "RFC 5280 §5.2.5", "have the CRL issued anew without the broken extension";
+    /// A critical extension of a CRL or of an entry is not understood.
+    CrlUnknownCritical = "crl-unknown-critical-extension", 73, "RFC 5280 §5.2", "have the CRL issued without it, or use software that knows it";
+    /// Who signed the CRL leads to no anchor of the certificate's path.
+    CrlSigner = "crl-signer-not-accepted", 74, "RFC 5280 §6.3.3 (f)", "fetch a CRL that is signed by the certificate's issuer, or give the CRL signer's chain";
+    /// The CRL's signer may not sign CRLs.
+    CrlSign = "crl-signer-lacks-crl-sign", 75, "RFC 5280 §6.3.3 (f)", "have the issuer's certificate issued anew with cRLSign in its keyUsage";
+    /// Another key than the issuer's signed the CRL.
+    CrlWrongKey = "crl-wrong-key", 76, "RFC 5280 §6.3.3 (g)", "fetch the CRL that this issuer's key signed; an authority with several keys has one for each";
+    /// The CRL's signature does not verify.
+    CrlSignature = "crl-bad-signature", 77, "RFC 5280 §6.3.3 (g)", "fetch the CRL anew: it was altered on its way, or is somebody else's";
     /// CRLs are there, and not for every reason of revocation.
-    SomeReasons = "crl-lacks-reasons", 71, "RFC 5280 §6.3.3", "fetch the CRLs for the other reasons, too";
+    SomeReasons = "crl-lacks-reasons", 78, "RFC 5280 §6.3.3", "fetch the CRLs for the other reasons, too";
     /// The CRL is out of date.
-    StaleCrl = "stale-crl", 72, "RFC 5280 §6.3.3 (a)", "fetch the CRL anew; if the published one is old, its authority has stopped";
+    StaleCrl = "stale-crl", 79, "RFC 5280 §6.3.3 (a)", "fetch the CRL anew; if the published one is old, its authority has stopped";
+    /// A CRL has no number, or one in a critical extension.
+    CrlNumber = "crl-number", 33, "RFC 5280 §5.2.3", "have the issuer number its CRLs, in an extension that is not critical";
+    /// A CRL lists a serial twice.
+    CrlDuplicate = "crl-duplicate-serial", 33, "RFC 5280 §5.1.2.6", "have the issuer list each certificate once";
     /// Two CRLs of one scope disagree about which is newer.
     CrlDisagreement = "crl-number-and-date-disagree", 1, "RFC 5280 §5.2.3", "the issuer of these CRLs publishes out of order: find out why";
     /// The certificate is revoked.
@@ -202,6 +232,11 @@ impl fmt::Display for Finding {
     }
 }
 
+/// The weightiest first.
+pub(crate) fn rank(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.code.rank())));
+}
+
 /// A candidate path that was refused, or a beginning of one that led nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -216,7 +251,7 @@ impl Attempt {
         reached_anchor: bool,
         mut findings: Vec<Finding>,
     ) -> Self {
-        findings.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.code.rank())));
+        rank(&mut findings);
         Self { path, reached_anchor, findings }
     }
 

@@ -1,14 +1,24 @@
 //! What RFC 5280 §4 asks of each certificate by itself: a broken MUST is an error where formalities
 //! count, a broken SHOULD a warning.
 
-use std::time::Duration;
+mod baseline;
+mod extension_rules;
+mod syntax;
 
-use der::{AnyRef, Decode as _};
-use skink_x509::{Certificate, GeneralName, KeyUsage, ObjectIdentifier, oid};
+use der::Decode as _;
+use skink_x509::{Certificate, GeneralName, KeyUsage, oid};
+use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 
 use crate::distinguished::is_self_issued;
 use crate::finding::{Code, Finding, Severity};
-use crate::{Formalities, Options, Profile, Purpose};
+use crate::{Formalities, Options, Profile};
+use extension_rules::{
+    ALWAYS_CRITICAL, BEST_CRITICAL, BEST_NOT_CRITICAL, NEVER_CRITICAL, Named, UNDERSTOOD,
+};
+
+pub use extension_rules::section_of;
+use syntax::{is_absolute, is_mailbox};
+pub(crate) use syntax::{is_host, is_mailbox_base};
 
 /// Where on the path a certificate stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,38 +27,6 @@ pub(crate) enum Place {
     Intermediate,
     Anchor,
 }
-
-/// The longest life of a server's certificate.
-const LONGEST_LIFE: Duration = Duration::from_hours(398 * 24);
-
-/// Critical extensions whose rules are enforced here.
-const UNDERSTOOD: [ObjectIdentifier; 11] = [
-    oid::BASIC_CONSTRAINTS,
-    oid::KEY_USAGE,
-    oid::EXTENDED_KEY_USAGE,
-    oid::SUBJECT_ALT_NAME,
-    oid::NAME_CONSTRAINTS,
-    oid::CRL_DISTRIBUTION_POINTS,
-    oid::CERTIFICATE_POLICIES,
-    oid::POLICY_MAPPINGS,
-    oid::POLICY_CONSTRAINTS,
-    oid::INHIBIT_ANY_POLICY,
-    oid::OCSP_NOCHECK,
-];
-
-/// Extensions that must not be critical: told as such, not as unknown.
-const NEVER_CRITICAL: [ObjectIdentifier; 7] = [
-    oid::SUBJECT_KEY_IDENTIFIER,
-    oid::AUTHORITY_KEY_IDENTIFIER,
-    oid::AUTHORITY_INFO_ACCESS,
-    oid::SUBJECT_INFO_ACCESS,
-    oid::FRESHEST_CRL,
-    oid::SUBJECT_DIRECTORY_ATTRIBUTES,
-    oid::NO_REV_AVAIL,
-];
-
-/// Extensions that must be critical.
-const ALWAYS_CRITICAL: [ObjectIdentifier; 2] = [oid::NAME_CONSTRAINTS, oid::INHIBIT_ANY_POLICY];
 
 /// Findings on one certificate; `sole` if it is all of the path.
 pub(crate) fn judge(
@@ -62,7 +40,7 @@ pub(crate) fn judge(
     let webpki = options.profile == Profile::Webpki;
     let mut form = Form { certificate, refuse, webpki, findings };
     form.critical_extensions();
-    form.names();
+    form.names(place);
     form.serial();
     form.usages(place);
     form.key_identifiers(place, sole);
@@ -88,6 +66,13 @@ impl Form<'_> {
             let severity = if self.refuse { Severity::Error } else { Severity::Warning };
             self.broken(severity, rule, message());
         }
+    }
+
+    /// A broken must with what was expected and what was found.
+    fn must_be(&mut self, wanted: &str, found: &str, rule: Rule, message: impl FnOnce() -> String) {
+        let severity = if self.refuse { Severity::Error } else { Severity::Warning };
+        let finding = Finding::new(rule.0, severity, Some(self.certificate), message());
+        self.findings.push(finding.by(rule.1).with(wanted, found));
     }
 
     fn should(&mut self, holds: bool, rule: Rule, message: impl FnOnce() -> String) {
@@ -116,12 +101,11 @@ impl Form<'_> {
                 self.must(critical, rule, || {
                     format!("its extension {} must be critical", Named(oid))
                 });
-            } else if oid == oid::POLICY_CONSTRAINTS || oid == oid::KEY_USAGE {
-                // The first is a must, but PKITS 4.8.1 and many others want it accepted.
+            } else if BEST_CRITICAL.contains(&oid) {
                 self.should(critical, rule, || {
-                    format!("its extension {} must be critical", Named(oid))
+                    format!("its extension {} should be critical", Named(oid))
                 });
-            } else if oid == oid::CRL_DISTRIBUTION_POINTS {
+            } else if BEST_NOT_CRITICAL.contains(&oid) {
                 self.should(!critical, rule, || {
                     format!("its extension {} should not be critical", Named(oid))
                 });
@@ -134,7 +118,7 @@ impl Form<'_> {
     }
 
     /// §4.1.2.4, §4.1.2.6 and §4.2.1.6.
-    fn names(&mut self) {
+    fn names(&mut self, place: Place) {
         const SUBJECT: Rule = (Code::MalformedName, "RFC 5280 §4.1.2.6");
         const ALTERNATIVE: Rule = (Code::MalformedName, "RFC 5280 §4.2.1.6");
         let certificate = self.certificate;
@@ -152,9 +136,16 @@ impl Form<'_> {
                 "without a subject it must have critical subject alternative names".to_owned()
             });
         } else if alt_names.is_some_and(|extension| extension.critical) {
-            self.should(false, (Code::Criticality, ALTERNATIVE.1), || {
-                "subject alternative names beside a subject should not be critical".to_owned()
-            });
+            if self.webpki && place == Place::EndEntity {
+                let rule = (Code::Criticality, "CA/Browser Forum BR §7.1.2.7.12");
+                self.must(false, rule, || {
+                    "subject alternative names beside a subject must not be critical".to_owned()
+                });
+            } else {
+                self.should(false, (Code::Criticality, ALTERNATIVE.1), || {
+                    "subject alternative names beside a subject should not be critical".to_owned()
+                });
+            }
         }
         for name in certificate.subject_alt_names() {
             let sound = match name {
@@ -259,6 +250,7 @@ impl Form<'_> {
         self.must(named.is_some() || exempt, AUTHORITY, || {
             "its authority key identifier is missing".to_owned()
         });
+        self.issuer_by_name(exempt);
         if certificate.is_ca() && place != Place::EndEntity {
             let own = certificate.subject_key_id();
             self.must(own.is_some(), (Code::KeyIdentifier, "RFC 5280 §4.2.1.2"), || {
@@ -278,6 +270,40 @@ impl Form<'_> {
         }
     }
 
+    /// The other way in which an authorityKeyIdentifier names a certificate: by its issuer and serial,
+    /// neither of which stands alone.
+    fn issuer_by_name(&mut self, is_root: bool) {
+        let certificate = self.certificate;
+        let Some(extension) = certificate.extension(oid::AUTHORITY_KEY_IDENTIFIER) else { return };
+        let identifier = certificate.authority_key_id().map_or(0, <[u8]>::len);
+        // Tag and length of the sequence and of the key identifier: there is nothing else in it.
+        if extension.value.len() <= identifier + 4 {
+            return;
+        }
+        let Ok(named) = AuthorityKeyIdentifier::from_der(&extension.value) else {
+            self.must(false, (Code::Unreadable, "RFC 5280 §4.2.1.1"), || {
+                "its authority key identifier cannot be read".to_owned()
+            });
+            return;
+        };
+        let (issuer, serial) =
+            (named.authority_cert_issuer.is_some(), named.authority_cert_serial_number.is_some());
+        self.must(issuer == serial, (Code::KeyIdentifier, "RFC 5280 §4.2.1.1"), || {
+            let (here, missing) = if issuer { ("issuer", "serial") } else { ("serial", "issuer") };
+            format!("its authority key identifier gives an {here} without the {missing}")
+                .replace("an serial", "a serial")
+        });
+        let section = if is_root {
+            "CA/Browser Forum BR §7.1.2.1.3"
+        } else {
+            "CA/Browser Forum BR §7.1.2.11.1"
+        };
+        let by_name = self.webpki && (issuer || serial);
+        self.must(!by_name, (Code::KeyIdentifier, section), || {
+            "its authority key identifier must hold a key identifier and nothing else".to_owned()
+        });
+    }
+
     /// RFC 9608 §4: what is never revoked names no place where that would be said, and is nobody's
     /// issuer.
     fn revocation(&mut self) {
@@ -293,103 +319,4 @@ impl Form<'_> {
             "it says that nobody ever revokes it, and where that would be said".to_owned()
         });
     }
-
-    /// What is asked of a peer beyond RFC 5280.
-    fn peer(&mut self, options: &Options<'_>) {
-        let certificate = self.certificate;
-        if options.purpose == Purpose::Any {
-            return;
-        }
-        if certificate.is_ca() {
-            let message = "an authority's certificate is used by a peer".to_owned();
-            let code = Code::AuthorityAsPeer;
-            self.findings.push(Finding::error(code, certificate, message));
-        }
-        self.must(certificate.version() == 3, (Code::Malformed, "RFC 5280 §4.1.2.1"), || {
-            "its version is not 3".to_owned()
-        });
-        let life = certificate.not_after().since(certificate.not_before());
-        if options.purpose == Purpose::Server && life > LONGEST_LIFE {
-            let days = life.as_secs() / 86_400;
-            let message = format!("it lives for {days} days");
-            let finding = Finding::warning(Code::LongLife, certificate, message);
-            self.findings.push(finding.with("at most 398 days", format_args!("{days} days")));
-        }
-        let access = certificate.extension(oid::AUTHORITY_INFO_ACCESS);
-        let readable = access.is_none_or(|it| AnyRef::from_der(&it.value).is_ok());
-        self.must(readable, (Code::Unreadable, "RFC 5280 §4.2.2.1"), || {
-            "its authority information access cannot be read".to_owned()
-        });
-    }
-}
-
-/// An extension by its name.
-struct Named(ObjectIdentifier);
-
-impl std::fmt::Display for Named {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = match self.0 {
-            oid::SUBJECT_KEY_IDENTIFIER => "subjectKeyIdentifier",
-            oid::AUTHORITY_KEY_IDENTIFIER => "authorityKeyIdentifier",
-            oid::AUTHORITY_INFO_ACCESS => "authorityInfoAccess",
-            oid::SUBJECT_INFO_ACCESS => "subjectInfoAccess",
-            oid::SUBJECT_DIRECTORY_ATTRIBUTES => "subjectDirectoryAttributes",
-            oid::FRESHEST_CRL => "freshestCRL",
-            oid::NAME_CONSTRAINTS => "nameConstraints",
-            oid::INHIBIT_ANY_POLICY => "inhibitAnyPolicy",
-            oid::POLICY_CONSTRAINTS => "policyConstraints",
-            oid::KEY_USAGE => "keyUsage",
-            oid::CRL_DISTRIBUTION_POINTS => "cRLDistributionPoints",
-            oid::ISSUER_ALT_NAME => "issuerAltName",
-            other => return other.fmt(f),
-        };
-        f.write_str(name)
-    }
-}
-
-/// Where the criticality of an extension is ruled.
-const fn section_of(oid: ObjectIdentifier) -> &'static str {
-    match oid {
-        oid::SUBJECT_KEY_IDENTIFIER => "RFC 5280 §4.2.1.2",
-        oid::AUTHORITY_KEY_IDENTIFIER => "RFC 5280 §4.2.1.1",
-        oid::AUTHORITY_INFO_ACCESS => "RFC 5280 §4.2.2.1",
-        oid::SUBJECT_INFO_ACCESS => "RFC 5280 §4.2.2.2",
-        oid::SUBJECT_DIRECTORY_ATTRIBUTES => "RFC 5280 §4.2.1.8",
-        oid::FRESHEST_CRL => "RFC 5280 §4.2.1.15",
-        oid::NAME_CONSTRAINTS => "RFC 5280 §4.2.1.10",
-        oid::INHIBIT_ANY_POLICY => "RFC 5280 §4.2.1.14",
-        oid::POLICY_CONSTRAINTS => "RFC 5280 §4.2.1.11",
-        oid::KEY_USAGE => "RFC 5280 §4.2.1.3",
-        oid::CRL_DISTRIBUTION_POINTS => "RFC 5280 §4.2.1.13",
-        oid::NO_REV_AVAIL => "RFC 9608 §2",
-        _ => "RFC 5280 §4.2",
-    }
-}
-
-/// Labels of letters, digits, hyphens within and, as met, underscores; a wildcard may be the whole of the
-/// leftmost.
-pub(crate) fn is_host(name: &str) -> bool {
-    let name = name.strip_prefix("*.").unwrap_or(name);
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    name.len() <= 253 && name.split('.').all(label)
-}
-
-/// A scheme stands in front.
-fn is_absolute(uri: &str) -> bool {
-    uri.split_once(':').is_some_and(|(scheme, rest)| {
-        let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme.bytes().all(sound)
-            && !rest.is_empty()
-    })
-}
-
-fn is_mailbox(mailbox: &str) -> bool {
-    mailbox.rsplit_once('@').is_some_and(|(local, host)| !local.is_empty() && is_host(host))
 }

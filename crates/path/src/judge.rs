@@ -7,7 +7,9 @@ use crate::finding::{Code, Finding};
 use crate::form::{self, Place};
 use crate::work::{COMPARISONS, JUDGE, Spent, Work};
 use crate::world::World;
-use crate::{Options, Profile, Purpose, algorithms, constraints, names, policy, revocation};
+use crate::{
+    Options, PeerName, Profile, Purpose, algorithms, constraints, names, policy, revocation,
+};
 
 /// What the first certificate of the path is to be.
 #[derive(Clone, Debug)]
@@ -74,6 +76,21 @@ pub(crate) fn judge(
     revocation::judge(path, within, judged, world, work, findings)
 }
 
+/// What is to be said about an end entity's certificate by itself, whoever issued it.
+pub(crate) fn alone(
+    leaf: &Certificate,
+    options: &Options<'_>,
+    work: &mut Work,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Spent> {
+    denied(leaf, options, findings);
+    validity(leaf, options, findings);
+    algorithms::judge(leaf, Place::EndEntity, options, work, findings)?;
+    form::judge(leaf, Place::EndEntity, false, options, findings);
+    end_entity(leaf, options, findings);
+    Ok(())
+}
+
 const fn place(at: usize, len: usize) -> Place {
     match at {
         0 => Place::EndEntity,
@@ -115,28 +132,62 @@ fn end_entity(leaf: &Certificate, options: &Options<'_>, findings: &mut Vec<Find
         let finding = Finding::error(Code::NameMismatch, leaf, message);
         findings.push(finding.with(&options.name, names));
     }
+    // Under the strict profile a server's certificate is looked at for them anyhow.
+    let strict = options.profile == Profile::Webpki && options.purpose == Purpose::Server;
+    if options.name != PeerName::None && leaf.subject_alt_names().is_empty() && !strict {
+        let message = "it has no subject alternative names, where names must stand".to_owned();
+        let finding = Finding::warning(Code::NoAltNames, leaf, message);
+        findings.push(finding.with(&options.name, "none"));
+    }
     let required = options.profile == Profile::Webpki;
     purpose(leaf, options.purpose, required, findings);
     if let Some(given) = leaf.key_usage().filter(|given| !may_be_used(*given, options)) {
-        let message = "keyUsage lacks digitalSignature".to_owned();
-        let finding = Finding::error(Code::KeyUsage, leaf, message);
-        findings.push(finding.with(KeyUsage::DIGITAL_SIGNATURE, given));
+        findings.push(misused(leaf, given, options));
     }
     if options.purpose == Purpose::TimeStamping {
         time_stamping(leaf, findings);
     }
 }
 
+/// A key that its keyUsage does not allow for the purpose.
+///
+/// Of an authority that is a path's end entity this is only a warning under `rfc5280`: §6.1.5 does
+/// not look at the last certificate's keyUsage, §4.2.1.3 has keyCertSign say what an authority does,
+/// and §4.2.1.12 asks for a keyUsage that is consistent with the extKeyUsage, of which there is none.
+/// It is the protocol that refuses such a key (RFC 8446 §4.4.2.2), where it is used.
+fn misused(leaf: &Certificate, given: KeyUsage, options: &Options<'_>) -> Finding {
+    let wanted = usages_for(options);
+    let as_authority = options.profile == Profile::Rfc5280
+        && leaf.is_ca()
+        && given.contains(KeyUsage::KEY_CERT_SIGN)
+        && leaf.extension(oid::EXTENDED_KEY_USAGE).is_none();
+    let names: Vec<_> = wanted.iter().map(ToString::to_string).collect();
+    let names = names.join(" or ");
+    let message = format!("keyUsage lacks {names}");
+    let finding = if as_authority {
+        Finding::warning(Code::KeyUsage, leaf, message)
+    } else {
+        Finding::error(Code::KeyUsage, leaf, message)
+    };
+    finding.with(names, given)
+}
+
 /// Whether a keyUsage goes with the purpose (RFC 5280 §4.2.1.12). The strict profile is that of TLS
 /// 1.3, where servers and clients sign; an RSA key exchange needs no signature.
 fn may_be_used(given: KeyUsage, options: &Options<'_>) -> bool {
+    let one_of = usages_for(options);
+    one_of.is_empty() || one_of.iter().any(|usage| given.contains(*usage))
+}
+
+/// The usages one of which a purpose needs; none where any will do.
+fn usages_for(options: &Options<'_>) -> &'static [KeyUsage] {
     const SIGNS: KeyUsage = KeyUsage::DIGITAL_SIGNATURE;
     const COMMITS: KeyUsage = KeyUsage::NON_REPUDIATION;
     const ENCIPHERS: KeyUsage = KeyUsage::KEY_ENCIPHERMENT;
     const AGREES: KeyUsage = KeyUsage::KEY_AGREEMENT;
     let strict = options.profile == Profile::Webpki;
-    let one_of: &[KeyUsage] = match options.purpose {
-        Purpose::Any => return true,
+    match options.purpose {
+        Purpose::Any => &[],
         Purpose::Server if !strict => &[SIGNS, ENCIPHERS, AGREES],
         Purpose::Client if !strict => &[SIGNS, AGREES],
         Purpose::Server | Purpose::Client | Purpose::CodeSigning | Purpose::TrustPackage => {
@@ -144,8 +195,7 @@ fn may_be_used(given: KeyUsage, options: &Options<'_>) -> bool {
         }
         Purpose::EmailProtection => &[SIGNS, COMMITS, ENCIPHERS, AGREES],
         Purpose::TimeStamping | Purpose::OcspSigning => &[SIGNS, COMMITS],
-    };
-    one_of.iter().any(|usage| given.contains(*usage))
+    }
 }
 
 /// A time stamper's key is for nothing else, and its certificate says so critically.

@@ -27,6 +27,7 @@ use skink_x509::crl::Crl;
 
 pub use decide::{Question, Verdict, decide};
 pub use finding::{Attempt, Code, Evidence, Finding, Rejection, Severity};
+pub use form::section_of as section_of_extension;
 pub use names::has_name;
 pub use options::{Formalities, Options, PeerName, Profile, Purpose, Revocation};
 
@@ -80,4 +81,14 @@ pub fn validate(
     let world = World::new(untrusted, anchors, crls, options);
     let mut work = Work::new(options.budget);
     Search::new(&world, &mut work, Role::EndEntity).run(leaf)
+}
+
+/// What there is to say about an end entity's certificate where nothing leads from it to an anchor:
+/// every finding that rests on it and the options alone, the weightiest first. Never a verdict.
+pub fn examine(leaf: &Certificate, options: &Options<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Whatever was found before the budget was spent is told.
+    let _spent = judge::alone(leaf, options, &mut Work::new(options.budget), &mut findings);
+    finding::rank(&mut findings);
+    findings
 }

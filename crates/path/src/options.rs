@@ -66,7 +66,8 @@ pub enum Profile {
     /// RFC 5280, sections 4 and 6.
     Rfc5280,
     /// That, and more: an extended key usage is required, names come from the subjectAltName only,
-    /// weak keys are refused, an authority is no peer, CRLs are signed with the issuer's own key.
+    /// weak keys are refused, an authority is no peer, CRLs are signed with the issuer's own key, and a
+    /// server's certificate is as the Baseline Requirements of the CA/Browser Forum have it.
     #[default]
     Webpki,
 }

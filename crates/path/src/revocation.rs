@@ -1,16 +1,17 @@
 //! Revocation: CRLs (RFC 5280 §6.3) and OCSP responses (RFC 6960).
 
 mod crl;
+mod miss;
 mod ocsp;
 mod point;
 mod scope;
 
 use skink_x509::{Certificate, Fingerprint, oid};
 
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, Strange};
 
 use crate::Revocation;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::work::{Spent, Work};
 use crate::world::World;
 
@@ -82,14 +83,23 @@ fn judge_one(
         ocsp::Status::Good => true,
         ocsp::Status::Undetermined => false,
     };
-    let answer = crl::ask(question, world, work, findings)?;
+    let mut said = Vec::new();
+    let answer = crl::ask(question, world, work, &mut said)?;
+    if good {
+        // Another source has answered: a list that is not as it should be refuses nobody.
+        for finding in said.iter_mut().filter(|it| it.severity == Severity::Error) {
+            finding.severity = Severity::Warning;
+        }
+    }
+    findings.append(&mut said);
     if let Some(message) = answer.revoked {
         findings.push(revoked(certificate, message));
     }
-    if let Some((code, message)) = answer.missing
+    if let Some(missing) = answer.missing
         && !good
     {
-        findings.push(Finding::error(code, certificate, message));
+        let finding = Finding::error(missing.code, certificate, missing.message);
+        findings.push(finding.by(missing.section).with(missing.expected, missing.found));
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use skink_x509::crl::Crl;
-use skink_x509::{Certificate, Fingerprint, Name};
+use skink_x509::{Certificate, Fingerprint, Name, Serial};
 
 use crate::Options;
 use crate::distinguished::Canonical;
-use crate::revocation::Scope;
+use crate::revocation::{Scope, Strange};
 
 /// A certificate that may be an issuer.
 #[derive(Debug)]
@@ -24,7 +24,15 @@ pub(crate) struct List<'a> {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) issuer: Canonical,
     /// What it speaks about, or why it decides nothing.
-    pub(crate) scope: Result<Scope, &'static str>,
+    pub(crate) scope: Result<Scope, Strange>,
+    twice: OnceCell<Option<Serial>>,
+}
+
+impl List<'_> {
+    /// A serial that it lists twice; looked for once.
+    pub(crate) fn duplicate_serial(&self) -> Option<&Serial> {
+        self.twice.get_or_init(|| self.crl.duplicate_serial()).as_ref()
+    }
 }
 
 /// Certificates by subject, CRLs, and the question.
@@ -65,6 +73,7 @@ impl<'a> World<'a> {
             fingerprint: crl.fingerprint(),
             issuer: Canonical::of(crl.issuer()),
             scope: Scope::of(crl),
+            twice: OnceCell::new(),
         };
         Self {
             by_subject,

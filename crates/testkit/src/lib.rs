@@ -38,7 +38,7 @@ pub struct TestPki {
     pub root: TestAuthority,
     /// `CN=workloads-g1`, path length 0, in the root's partition `…/crl/root/workloads-g1.crl`.
     pub issuer: TestAuthority,
-    /// `CN=web-1` with the names `web-1.test` and `127.0.0.1`.
+    /// `CN=web-1.test` with the names `web-1.test` and `127.0.0.1`.
     pub leaf: Certificate,
     /// The leaf's key.
     pub leaf_key: TestKey,
@@ -55,7 +55,7 @@ impl TestPki {
         let root = TestAuthority::root("Test Root", KeyAlgorithm::EcP256, now);
         let issuer = root.subordinate("workloads-g1", KeyAlgorithm::EcP256);
         let leaf_key = TestKey::generate(KeyAlgorithm::EcP256);
-        let shape = Shape::named("web-1").dns("web-1.test").ip("127.0.0.1");
+        let shape = Shape::named("web-1.test").dns("web-1.test").ip("127.0.0.1");
         let leaf = issuer.issue(&leaf_key, &shape);
         Self { root, issuer, leaf, leaf_key }
     }

@@ -111,8 +111,7 @@ impl Certificate {
         let signed = tlv::Signed::parse(der, "a certificate")?;
         let tbs = Tbs::decode_from(signed.tbs)?;
         if signed.algorithm != tbs.signature {
-            let rule = "names two signature algorithms, inside and outside";
-            rules.broken(ParseError::rule("the certificate", rule))?;
+            rules.broken(ParseError::AlgorithmMismatch { what: "the certificate" })?;
         }
         let extensions = match tbs.extensions {
             Some(extensions) => Extension::list(extensions.0)?,
@@ -318,23 +317,24 @@ impl Tbs<'_> {
 
 fn check_version(tbs: &Tbs<'_>, rules: &mut Rules) -> Result<(), ParseError> {
     if tbs.version > 2 {
-        return Err(ParseError::rule("the certificate", "has a version above 3"));
+        return Err(ParseError::Version { rule: "has a version above 3" });
     }
     if tbs.extensions.is_some() && tbs.version != 2 {
         let rule = "has extensions and is not of version 3";
-        rules.broken(ParseError::rule("the certificate", rule))?;
+        rules.broken(ParseError::Version { rule })?;
     }
     Ok(())
 }
 
 fn read_known(extensions: &[Extension], rules: &mut Rules) -> Result<Known, ParseError> {
-    if Extension::duplicate(extensions).is_some() {
-        rules.broken(ParseError::rule("the certificate", "has an extension twice"))?;
+    if let Some(oid) = Extension::duplicate(extensions) {
+        rules.broken(ParseError::DuplicateExtension { what: "the certificate", oid })?;
     }
     let mut known = Known::default();
     for extension in extensions {
         if let Err(error) = known.read(extension) {
-            rules.broken(error)?;
+            let source = Box::new(error);
+            rules.broken(ParseError::Extension { oid: extension.oid, source })?;
         }
     }
     Ok(known)
@@ -348,7 +348,7 @@ fn read_serial(serial: AnyRef<'_>, rules: &mut Rules) -> Result<Serial, ParseErr
         .map_err(|error| ParseError::der("the serial number")(error))?;
     let content = serial.value();
     if let Some(rule) = serial_rule(content) {
-        rules.broken(ParseError::rule("the serial number", rule))?;
+        rules.broken(ParseError::Serial { rule })?;
     }
     Ok(Serial::from_foreign(content))
 }

@@ -32,6 +32,42 @@ pub enum ParseError {
         /// How it breaks it.
         rule: &'static str,
     },
+    /// The version is not one that may be, or does not fit what is there (RFC 5280 §4.1.2.1).
+    #[error("the certificate {rule}")]
+    Version {
+        /// How it does not fit.
+        rule: &'static str,
+    },
+    /// The serial number is none that may be (RFC 5280 §4.1.2.2).
+    #[error("the serial number {rule}")]
+    Serial {
+        /// How it breaks the rule.
+        rule: &'static str,
+    },
+    /// What is signed names another algorithm than what stands beside the signature (RFC 5280
+    /// §4.1.1.2 and §5.1.1.2).
+    #[error("{what} names two signature algorithms, inside and outside")]
+    AlgorithmMismatch {
+        /// The structure.
+        what: &'static str,
+    },
+    /// An extension stands twice (RFC 5280 §4.2).
+    #[error("{what} has the extension {oid} twice")]
+    DuplicateExtension {
+        /// The structure.
+        what: &'static str,
+        /// Which extension.
+        oid: der::asn1::ObjectIdentifier,
+    },
+    /// The value of an extension is not what it must be.
+    #[error("the extension {oid} cannot be read")]
+    Extension {
+        /// Which extension.
+        oid: der::asn1::ObjectIdentifier,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Self>,
+    },
     /// The public key cannot be used.
     #[error("the public key cannot be used")]
     Key(#[source] KeyError),

@@ -21,6 +21,8 @@ oids! {
     TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
     /// id-kp-OCSPSigning (RFC 6960 §4.2.2.2).
     OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
+    /// The purpose of who signs precertificates (RFC 6962 §3.1).
+    PRECERTIFICATE_SIGNING = "1.3.6.1.4.1.11129.2.4.4";
     /// anyExtendedKeyUsage.
     ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0";
     /// Extended key usage of the key that signs trust packages.

@@ -227,7 +227,17 @@ impl Advice<'_, '_> {
     }
 
     fn fetch_lists(&self, stage: &Stage) -> Option<Remedy> {
-        let lacks = |it: &Finding| matches!(it.code, "no-crl" | "stale-crl" | "crl-lacks-reasons");
+        let lacks = |it: &Finding| {
+            matches!(
+                it.code,
+                "no-crl"
+                    | "stale-crl"
+                    | "crl-lacks-reasons"
+                    | "crl-out-of-scope"
+                    | "crl-wrong-key"
+                    | "crl-bad-signature"
+            )
+        };
         let finding = stage.findings.iter().find(|it| it.is_error() && lacks(it))?;
         let all = self.examined.chain.iter();
         let whose = all.clone().find(|it| Some(it.fingerprint()) == finding.certificate);

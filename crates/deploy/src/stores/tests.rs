@@ -30,7 +30,7 @@ fn only_an_authority_is_trusted() {
     let error = TrustedRoot::new(pki.leaf).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "CN=web-1 is not an authority: a certificate that is trusted as root must be one"
+        "CN=web-1.test is not an authority: a certificate that is trusted as root must be one"
     );
     TrustedRoot::new(pki.issuer.certificate).unwrap();
 }

@@ -3,18 +3,19 @@
 use std::cmp::Reverse;
 
 use skink_x509::crl::{Crl, Reason, RevokedEntry};
-use skink_x509::{KeyUsage, SignatureAlgorithm};
+use skink_x509::{Certificate, KeyUsage, oid};
 
 use super::Question;
+use super::miss::Miss;
 use super::point::Point;
 use super::scope::{Reasons, Scope};
-use crate::Profile;
 use crate::candidates::{Search, working_key};
 use crate::distinguished::Canonical;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::judge::Role;
 use crate::work::{ENTRIES, Spent, Work};
 use crate::world::{List, World};
+use crate::{Formalities, Profile};
 
 /// How deep CRL signers may be judged by CRLs of yet other signers.
 const DEEPEST: usize = 3;
@@ -27,7 +28,7 @@ pub(super) struct Answer {
     /// When and why it was revoked, if it was.
     pub(super) revoked: Option<String>,
     /// Why the CRLs do not say that it was not, if they do not.
-    pub(super) missing: Option<(Code, String)>,
+    pub(super) missing: Option<Miss>,
 }
 
 /// Goes through the certificate's distribution points until every reason is covered (§6.3.3).
@@ -40,14 +41,12 @@ pub(super) fn ask(
     let certificate = question.certificate;
     let issuer = Canonical::of(certificate.issuer());
     let Some(points) = Point::all(certificate, &issuer) else {
-        let message = "its distribution points cannot be read".to_owned();
-        return Ok(Answer { revoked: None, missing: Some((Code::Unreadable, message)) });
+        return Ok(Answer { revoked: None, missing: Some(Miss::unreadable_points()) });
     };
-    let mut ask =
-        Ask { question, world, issuer, covered: Reasons::NONE, stale: false, misses: Vec::new() };
+    let mut ask = Ask { question, world, issuer, covered: Reasons::NONE, misses: Vec::new() };
     for point in &points {
         if let Some(message) = ask.at(point, work, findings)? {
-            let missing = ask.missing().filter(|_| ask.stale);
+            let missing = ask.missing().filter(|it| it.code == Code::StaleCrl);
             return Ok(Answer { revoked: Some(message), missing });
         }
     }
@@ -59,8 +58,7 @@ struct Ask<'q> {
     world: &'q World<'q>,
     issuer: Canonical,
     covered: Reasons,
-    stale: bool,
-    misses: Vec<String>,
+    misses: Vec<Miss>,
 }
 
 impl<'q> Ask<'q> {
@@ -92,6 +90,7 @@ impl<'q> Ask<'q> {
             let Some(complete) = self.current(&serve, &list.issuer, scope, work, findings)? else {
                 continue;
             };
+            self.form(complete, scope, work, findings)?;
             let delta = self.delta(&serve, complete, work)?;
             if let Some(algorithm) = complete.crl.signature_algorithm().filter(|it| it.is_weak()) {
                 let message = format!("the signature of its CRL is by {algorithm}, which is weak");
@@ -146,14 +145,55 @@ impl<'q> Ask<'q> {
         for list in lists {
             if list.crl.this_update() > self.now() {
                 self.outdated(list.crl);
-            } else if self.is_signed(list, work)? {
-                return Ok(Some(list));
+            } else if let Some(miss) = self.unsigned(list, work)? {
+                self.misses.push(miss);
             } else {
-                let number = number(list.crl);
-                self.misses.push(format!("CRL {number} is not signed by who may sign it"));
+                return Ok(Some(list));
             }
         }
         Ok(None)
+    }
+
+    /// What a list that counts breaks of the rules for lists: a formality, but a serial that stands
+    /// there twice is only bad style where nothing but RFC 5280 counts, which does not forbid it.
+    fn form(
+        &self,
+        list: &List<'_>,
+        scope: &Scope,
+        work: &mut Work,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Spent> {
+        let certificate = self.question.certificate;
+        let options = self.world.options;
+        let must = match options.formalities {
+            Formalities::Refuse => Severity::Error,
+            Formalities::Warn => Severity::Warning,
+        };
+        let numbers = list.crl.extensions().iter().find(|it| it.oid == oid::CRL_NUMBER);
+        let numbering = match numbers {
+            None => Some(("its CRL has no number", "none")),
+            Some(number) if number.critical => {
+                Some(("the number of its CRL stands in a critical extension", "a critical one"))
+            }
+            Some(_) => None,
+        };
+        if let Some((message, found)) = numbering {
+            let finding =
+                Finding::new(Code::CrlNumber, must, Some(certificate), message.to_owned());
+            findings.push(finding.with("a cRLNumber that is not critical", found));
+        }
+        if scope.indirect {
+            return Ok(());
+        }
+        work.steps(list.crl.len().div_ceil(ENTRIES))?;
+        if let Some(serial) = list.duplicate_serial() {
+            let severity =
+                if options.profile == Profile::Webpki { must } else { Severity::Warning };
+            let message = format!("its CRL lists the serial {serial} twice");
+            let finding = Finding::new(Code::CrlDuplicate, severity, Some(certificate), message);
+            findings.push(finding.with("each serial once", serial));
+        }
+        Ok(())
     }
 
     /// The newest delta that brings `complete` up to date (§5.2.4 and §6.3.3 (c)).
@@ -172,7 +212,7 @@ impl<'q> Ask<'q> {
                 && list.crl.number() > complete.crl.number()
                 && list.issuer == complete.issuer
                 && scope.is_changed_by(delta);
-            if applies && self.is_fresh(list.crl) && self.is_signed(list, work)? {
+            if applies && self.is_fresh(list.crl) && self.unsigned(list, work)?.is_none() {
                 deltas.push(list);
             }
         }
@@ -211,28 +251,51 @@ impl<'q> Ask<'q> {
         Ok(list.crl.find_of(serial, &mut |name| Canonical::of(name) == self.issuer))
     }
 
-    /// Whether the list is signed by who may: the certificate's issuer, or, outside the strict
-    /// profile, whoever has the list's name, may sign CRLs and leads to the same anchor (§6.3.3
-    /// (f) and (g)).
-    fn is_signed(&self, list: &List<'_>, work: &mut Work) -> Result<bool, Spent> {
-        let Question { issuer, above, anchor, within, judged, .. } = self.question;
-        let signs = |it: &skink_x509::Certificate| {
-            it.key_usage().is_none_or(|usage| usage.contains(KeyUsage::CRL_SIGN))
-        };
+    /// Why the list is not signed by who may, if it is not: the certificate's issuer, or, outside the
+    /// strict profile, whoever has the list's name, may sign CRLs and leads to the same anchor
+    /// (§6.3.3 (f) and (g)).
+    fn unsigned(&self, list: &List<'_>, work: &mut Work) -> Result<Option<Miss>, Spent> {
+        let Question { issuer, above, .. } = self.question;
         let strict = self.world.options.profile == Profile::Webpki;
-        if strict && list.crl.signature_algorithm().is_some_and(SignatureAlgorithm::is_weak) {
-            return Ok(false);
+        if strict && let Some(weak) = list.crl.signature_algorithm().filter(|it| it.is_weak()) {
+            return Ok(Some(Miss::weak(list.crl, weak)));
         }
-        let key = working_key(issuer, above.get(1..).unwrap_or_default());
-        if signs(issuer)
-            && list.issuer == self.issuer
-            && work.signed_crl(list.crl, list.fingerprint, &key)?
+        let own = list.issuer == self.issuer;
+        if own {
+            let key = working_key(issuer, above.get(1..).unwrap_or_default());
+            if may_sign(issuer) && work.signed_crl(list.crl, list.fingerprint, &key)? {
+                return Ok(None);
+            }
+        }
+        let others = if strict || self.question.within.len() >= DEEPEST {
+            Some(Miss::no_signer(list.crl))
+        } else {
+            self.signed_by_others(list, work)?
+        };
+        let Some(miss) = others else { return Ok(None) };
+        let own_miss = if !own {
+            miss
+        } else if !may_sign(issuer) {
+            Miss::may_not_sign(list.crl, issuer)
+        } else if miss.code == Code::CrlSigner && miss.is_about_somebody() {
+            miss
+        } else if list
+            .crl
+            .authority_key_id()
+            .zip(issuer.subject_key_id())
+            .is_some_and(|(a, b)| a != b)
         {
-            return Ok(true);
-        }
-        if strict || within.len() >= DEEPEST {
-            return Ok(false);
-        }
+            Miss::wrong_key(list.crl, issuer)
+        } else {
+            Miss::bad_signature(list.crl, issuer)
+        };
+        Ok(Some(own_miss))
+    }
+
+    /// Why nobody else with the list's name signed it, if nobody did.
+    fn signed_by_others(&self, list: &List<'_>, work: &mut Work) -> Result<Option<Miss>, Spent> {
+        let Question { above, anchor, within, judged, .. } = self.question;
+        let mut miss = Miss::no_signer(list.crl);
         for candidate in self.world.with_canonical_subject(&list.issuer) {
             work.steps(1)?;
             let signer = candidate.certificate;
@@ -246,24 +309,24 @@ impl<'q> Ask<'q> {
             } else {
                 !judged.contains(&own)
             };
-            if !signs(signer) || !vouches {
+            if !may_sign(signer) || !vouches {
                 continue;
             }
             if !work.signed_crl(list.crl, list.fingerprint, signer.public_key())? {
                 continue;
             }
             if known || above.contains(signer) {
-                return Ok(true);
+                return Ok(None);
             }
             let within = [*within, &[own]].concat();
             let role = Role::CrlSigner { anchor: anchor.fingerprint(), within: &within, judged };
             match Search::new(self.world, work, role).run(signer) {
-                Ok(_) => return Ok(true),
+                Ok(_) => return Ok(None),
                 Err(rejection) if rejection.is_spent() => return Err(Spent),
-                Err(_) => {}
+                Err(rejection) => miss = Miss::refused_signer(list.crl, signer, &rejection),
             }
         }
-        Ok(false)
+        Ok(Some(miss))
     }
 
     fn now(&self) -> skink_x509::Time {
@@ -276,33 +339,41 @@ impl<'q> Ask<'q> {
     }
 
     fn outdated(&mut self, crl: &Crl) {
-        self.stale = true;
-        let until = crl.next_update().map_or_else(|| "no date".to_owned(), |time| time.to_string());
-        let from = crl.this_update();
-        self.misses.push(format!("CRL {} is of {from} and good until {until}", number(crl)));
+        self.misses.push(Miss::outdated(crl, self.now()));
     }
 
-    fn missing(&self) -> Option<(Code, String)> {
+    /// Why the CRLs at hand do not clear the certificate: what says most, and all the rest in its
+    /// message.
+    fn missing(&self) -> Option<Miss> {
         if Reasons::ALL.is_within(self.covered) {
             return None;
         }
         if self.covered != Reasons::NONE {
-            let message = "its CRLs do not speak about every reason of revocation".to_owned();
-            return Some((Code::SomeReasons, message));
+            return Some(Miss::some_reasons());
         }
-        let mut message = format!("no CRL of {} decides", self.question.certificate.issuer());
-        for miss in self.misses.iter().take(TOLD) {
-            message = message + "; " + miss;
+        let certificate = self.question.certificate;
+        let of_issuer = || self.world.lists.iter().filter(|list| list.issuer == self.issuer);
+        let strange = of_issuer()
+            .filter_map(|list| list.scope.as_ref().err().map(|why| Miss::strange(list.crl, *why)));
+        let mut misses: Vec<Miss> = self.misses.iter().cloned().chain(strange).collect();
+        if misses.is_empty() {
+            let complete = |list: &&List<'_>| {
+                list.scope.as_ref().ok().filter(|scope| scope.delta_base.is_none()).cloned()
+            };
+            misses.extend(of_issuer().filter_map(|list| {
+                complete(&list).map(|scope| Miss::out_of_scope(list.crl, &scope, certificate))
+            }));
         }
-        let strange = self.world.lists.iter().filter(|list| list.issuer == self.issuer);
-        for why in strange.filter_map(|list| list.scope.as_ref().err()).take(TOLD) {
-            message = message + "; one does not count: " + why;
+        misses.sort_by_key(|miss| Reverse(miss.code.rank()));
+        let mut message = format!("no CRL of {} decides", certificate.issuer());
+        for miss in misses.iter().take(TOLD) {
+            message = message + "; " + &miss.message;
         }
-        let code = if self.stale { Code::StaleCrl } else { Code::NoCrl };
-        Some((code, message))
+        let first = misses.into_iter().next().unwrap_or_else(Miss::none);
+        Some(Miss { message, ..first })
     }
 }
 
-fn number(crl: &Crl) -> String {
-    crl.number().map_or_else(|| "without number".to_owned(), ToString::to_string)
+fn may_sign(signer: &Certificate) -> bool {
+    signer.key_usage().is_none_or(|usage| usage.contains(KeyUsage::CRL_SIGN))
 }

@@ -2,7 +2,7 @@
 
 use der::{Decode as _, Encode as _};
 use skink_x509::crl::{Crl, CrlNumber};
-use skink_x509::{Certificate, Name, oid};
+use skink_x509::{Certificate, Name, ObjectIdentifier, oid};
 use x509_cert::ext::pkix::crl::dp::{IssuingDistributionPoint, ReasonFlags};
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
@@ -68,6 +68,19 @@ pub(super) fn directory(name: &x509_cert::name::Name) -> Option<Canonical> {
     Some(Canonical::of(&Name::from_der(&name.to_der().ok()?).ok()?))
 }
 
+/// Why a list decides nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strange {
+    /// Its issuing distribution point cannot be read.
+    Point,
+    /// Its delta indicator cannot be read.
+    Delta,
+    /// It has a critical extension that is not understood.
+    Extension(ObjectIdentifier),
+    /// One of its entries has.
+    Entry(ObjectIdentifier),
+}
+
 /// The scope of a CRL: lists of one issuer and scope replace each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the extension is made of them")]
@@ -86,7 +99,7 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// The scope, or why the list decides nothing.
-    pub(crate) fn of(crl: &Crl) -> Result<Self, &'static str> {
+    pub(crate) fn of(crl: &Crl) -> Result<Self, Strange> {
         let mut scope = Self {
             names: None,
             only_users: false,
@@ -103,7 +116,7 @@ impl Scope {
                 oid::DELTA_CRL_INDICATOR => {
                     let number = der::asn1::UintRef::from_der(&extension.value).ok();
                     let number = number.and_then(|it| CrlNumber::from_be_bytes(it.as_bytes()).ok());
-                    scope.delta_base = Some(number.ok_or("its delta indicator cannot be read")?);
+                    scope.delta_base = Some(number.ok_or(Strange::Delta)?);
                 }
                 _ => {}
             }
@@ -111,14 +124,16 @@ impl Scope {
         let known = |oid| {
             oid == oid::DELTA_CRL_INDICATOR || oid == oid::CERTIFICATE_ISSUER && scope.indirect
         };
-        if crl.unknown_critical_extensions().iter().any(|oid| !known(*oid)) {
-            return Err("it has a critical extension that is not understood");
+        let mut unknown = crl.unknown_critical_extensions().iter().filter(|oid| !known(**oid));
+        if let Some(oid) = unknown.next() {
+            let of_entry = crl.unknown_critical_entry_extensions().contains(oid);
+            return Err(if of_entry { Strange::Entry(*oid) } else { Strange::Extension(*oid) });
         }
         Ok(scope)
     }
 
-    fn read(&mut self, crl: &Crl, value: &[u8]) -> Result<(), &'static str> {
-        const BAD: &str = "its issuing distribution point cannot be read";
+    fn read(&mut self, crl: &Crl, value: &[u8]) -> Result<(), Strange> {
+        const BAD: Strange = Strange::Point;
         let point = IssuingDistributionPoint::from_der(value).map_err(|_| BAD)?;
         if let Some(name) = &point.distribution_point {
             self.names = Some(point_names(name, &[Canonical::of(crl.issuer())]).ok_or(BAD)?);
@@ -136,6 +151,16 @@ impl Scope {
         let is_authority = certificate.is_ca();
         let kind = if is_authority { !self.only_users } else { !self.only_authorities };
         kind && !self.only_attributes
+    }
+
+    /// What a list that does not serve a certificate is about, and where that is ruled.
+    pub(super) fn misses(&self, certificate: &Certificate) -> (&'static str, &'static str) {
+        match certificate.is_ca() {
+            _ if self.only_attributes => ("RFC 5280 §6.3.3 (b)(2)(iv)", "attribute certificates"),
+            true if self.only_users => ("RFC 5280 §6.3.3 (b)(2)(ii)", "end entities only"),
+            false if self.only_authorities => ("RFC 5280 §6.3.3 (b)(2)(iii)", "authorities only"),
+            _ => ("RFC 5280 §6.3.3 (b)(2)(i)", "the certificates of other distribution points"),
+        }
     }
 
     /// Whether two complete lists of one issuer replace each other, whatever key they name.

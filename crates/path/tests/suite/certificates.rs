@@ -30,7 +30,7 @@ fn every_signature_algorithm_is_verified() {
     for algorithm in [EcP256, EcP384, Ed25519, Rsa2048] {
         let root = TestAuthority::root("root", algorithm, NOW);
         let issuer = root.subordinate("g1", algorithm);
-        let leaf = issuer.issue(&key(), &Shape::named("web-1").dns("web-1.test"));
+        let leaf = issuer.issue(&key(), &Shape::named("web-1.test").dns("web-1.test"));
         assert!(check(&leaf, &[&issuer], &root, &server()).is_ok(), "{algorithm}");
         let other = TestAuthority::root("root", algorithm, NOW);
         let rejection = check(&leaf, &[&issuer], &other, &server()).unwrap_err();

@@ -104,13 +104,13 @@ fn directory_names_count_in_the_subject_too() {
         check(&leaf, &[&issuer], &root, &server())
     };
     let permitted = constraints(vec![directory("O=Ex")], vec![]);
-    assert!(subject("CN=web,O=eX", &permitted).is_ok());
+    assert!(subject("OU=web,O=eX", &permitted).is_ok());
     assert!(subject("", &permitted).is_ok(), "no name is no breach");
-    assert_eq!(first(subject("CN=web", &permitted)), Code::NameConstraint);
-    assert_eq!(first(subject("O=Ex,CN=web", &permitted)), Code::NameConstraint);
+    assert_eq!(first(subject("OU=web", &permitted)), Code::NameConstraint);
+    assert_eq!(first(subject("O=Ex,OU=web", &permitted)), Code::NameConstraint);
     let excluded = constraints(vec![], vec![directory("O=Ex")]);
-    assert_eq!(first(subject("CN=web,O=EX", &excluded)), Code::NameConstraint);
-    assert!(subject("CN=web,O=Other", &excluded).is_ok());
+    assert_eq!(first(subject("OU=web,O=EX", &excluded)), Code::NameConstraint);
+    assert!(subject("OU=web,O=Other", &excluded).is_ok());
     assert_eq!(first(verdict(&excluded, &[dir("CN=x,O=Ex")])), Code::NameConstraint);
 }
 
@@ -121,7 +121,7 @@ fn a_mailbox_in_the_subject_counts_where_there_is_no_other() {
     let issuer = constrained(&root, &value);
     let subject = |mailbox: &str| {
         let leaf = leaf(&issuer, |spec| {
-            spec.subject = format!("emailAddress={mailbox},CN=web").parse().unwrap();
+            spec.subject = format!("emailAddress={mailbox},OU=web").parse().unwrap();
         });
         check(&leaf, &[&issuer], &root, &server())
     };
@@ -168,7 +168,7 @@ fn distances_and_leading_periods_are_refused() {
 #[test]
 fn self_issued_authorities_are_exempt_and_end_entities_are_not() {
     let root = TestAuthority::root("root", KeyAlgorithm::EcP256, NOW);
-    let value = constraints(vec![directory("CN=web-1")], vec![]);
+    let value = constraints(vec![directory("O=web-1")], vec![]);
     let old = constrained(&root, &value);
     let new = below(&old, "g1", |key, parent| authority(key, parent, None));
     let good = leaf(&new, |_| {});
@@ -233,4 +233,30 @@ proptest! {
         let theirs = webpki_accepts(&leaf, &bundle, &root.certificate, NOW, "a.test");
         prop_assert_eq!(ours.is_ok(), theirs, "{:?}", ours.err());
     }
+}
+
+#[test]
+fn empty_lists_and_malformed_mailboxes_cannot_be_judged() {
+    let base = |text: &str| Base::Rfc822Name(ia5(text));
+    let empty = |permitted: bool| {
+        let list = |it: bool| it.then(Vec::new);
+        let (permitted_subtrees, excluded_subtrees) = (list(permitted), list(!permitted));
+        NameConstraints { permitted_subtrees, excluded_subtrees }.to_der().unwrap()
+    };
+    for value in [
+        empty(true),
+        empty(false),
+        constraints(vec![base("a@b@c.test")], vec![]),
+        constraints(vec![], vec![base("@c.test")]),
+        constraints(vec![], vec![base("*.c.test")]),
+    ] {
+        let rejection = verdict(&value, &[dns("a.test")]).unwrap_err();
+        assert_eq!(rejection.findings()[0].code, Code::UnreadableConstraint);
+        assert_eq!(rejection.findings()[0].section(), "RFC 5280 §4.2.1.10");
+    }
+    // An empty one stands for every mailbox.
+    let mail = [GeneralName::Email("a@x.test".into())];
+    assert!(verdict(&constraints(vec![base("")], vec![]), &mail).is_ok());
+    let none = constraints(vec![], vec![base("")]);
+    assert_eq!(first(verdict(&none, &mail)), Code::NameConstraint);
 }

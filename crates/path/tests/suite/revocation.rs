@@ -70,7 +70,7 @@ fn another_authoritys_partition_says_nothing() {
         pki.root.crl(1, Some("http://pki.test/crl/root/workloads-g2.crl"), vec![]),
         pki.issuer.crl(1, Some(OWN), vec![]),
     ];
-    assert_eq!(first(judge(&pki, &crls, Revocation::Chain)), Code::NoCrl);
+    assert_eq!(first(judge(&pki, &crls, Revocation::Chain)), Code::CrlScope);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_crl_of_another_key_says_nothing() {
     let pki = TestPki::new();
     let namesake = pki.root.subordinate("workloads-g1", KeyAlgorithm::EcP256);
     let crl = namesake.crl(9, Some(OWN), vec![namesake.revoked(&pki.leaf)]);
-    assert_eq!(first(judge(&pki, std::slice::from_ref(&crl), Revocation::Leaf)), Code::NoCrl);
+    assert_eq!(first(judge(&pki, std::slice::from_ref(&crl), Revocation::Leaf)), Code::CrlWrongKey);
     let both = [crl, pki.issuer.crl(1, Some(OWN), vec![])];
     assert!(judge(&pki, &both, Revocation::Leaf).is_ok());
 }

@@ -3,7 +3,8 @@
 use skink_path::{Code, Options, Purpose, Rejection, VerifiedPath, validate};
 use skink_testkit::{DAY, NOW, TestAuthority, TestKey};
 use skink_x509::{
-    Certificate, CertificateSpec, Extensions, GeneralName, KeyAlgorithm, KeyUsage, PublicKey, oid,
+    Certificate, CertificateSpec, Extensions, GeneralName, KeyAlgorithm, KeyUsage, Name, PublicKey,
+    oid,
 };
 
 /// A new P-256 key.
@@ -51,9 +52,11 @@ pub(crate) fn below(
     below
 }
 
-/// A certificate of `issuer` for `web-1.test` after `bend`; it names the issuer's key.
+/// A certificate of `issuer` for `web-1.test` after `bend`; it names the issuer's key. Its subject has no
+/// common name, which would have to follow the alternative names.
 pub(crate) fn leaf(issuer: &TestAuthority, bend: impl FnOnce(&mut CertificateSpec)) -> Certificate {
     let mut spec = issuer.spec("web-1", &key(), 30 * DAY);
+    spec.subject = Name::builder().organization("web-1").build().unwrap();
     spec.extensions = end_entity(&[dns("web-1.test")]);
     bend(&mut spec);
     spec.extensions = spec.extensions.authority_key_id(&issuer.key.public().key_id());

@@ -37,6 +37,7 @@ struct Inner {
     point: Option<IssuingDistributionPoint>,
     extensions: Vec<Extension>,
     unknown_critical: Vec<ObjectIdentifier>,
+    unknown_critical_in_entries: Vec<ObjectIdentifier>,
 }
 
 #[derive(Sequence)]
@@ -68,8 +69,7 @@ impl Crl {
             .and_then(AnyRef::decode_as::<Tbs<'_>>)
             .map_err(ParseError::der("a CRL"))?;
         if signed.algorithm != tbs.signature {
-            let rule = "names two signature algorithms, inside and outside";
-            return Err(ParseError::rule("the CRL", rule));
+            return Err(ParseError::AlgorithmMismatch { what: "the CRL" });
         }
         if !matches!((tbs.version, tbs.extensions), (None, None) | (Some(1), _)) {
             return Err(ParseError::rule("the CRL", "is of no version that fits what is in it"));
@@ -80,7 +80,9 @@ impl Crl {
         };
         let mut known = Known::read(&extensions)?;
         let revoked = tbs.revoked.map_or(&[][..], |revoked| revoked.0);
-        let entry_count = check_entries(revoked, &mut known.unknown_critical)?;
+        let mut unknown_critical_in_entries = Vec::new();
+        let entry_count = check_entries(revoked, &mut unknown_critical_in_entries)?;
+        known.unknown_critical.extend(&unknown_critical_in_entries);
         let entries = if revoked.is_empty() { 0..0 } else { tlv::range_in(der, revoked) };
         Ok(Self(Arc::new(Inner {
             tbs: signed.tbs_range(der),
@@ -96,6 +98,7 @@ impl Crl {
             point: known.point,
             extensions,
             unknown_critical: known.unknown_critical,
+            unknown_critical_in_entries,
             der: der.into(),
         })))
     }
@@ -160,10 +163,28 @@ impl Crl {
         &self.0.extensions
     }
 
-    /// Critical extensions, of the list or of entries, that this reader does not process. A list
-    /// that has any decides nothing (RFC 5280 §5.2).
+    /// Critical extensions, of the list or of entries, that this reader does not process. A list that
+    /// has any decides nothing (RFC 5280 §5.2 and §5.3).
     pub fn unknown_critical_extensions(&self) -> &[ObjectIdentifier] {
         &self.0.unknown_critical
+    }
+
+    /// Those of them that stand in entries.
+    pub fn unknown_critical_entry_extensions(&self) -> &[ObjectIdentifier] {
+        &self.0.unknown_critical_in_entries
+    }
+
+    /// A serial that two entries have, where there is one. Not asked of indirect lists, where the
+    /// issuers make the difference.
+    pub fn duplicate_serial(&self) -> Option<Serial> {
+        let mut entries = self.entries();
+        let mut serials: Vec<&[u8]> = Vec::with_capacity(self.len());
+        while let Some(entry) = entries.next_raw() {
+            serials.extend(RevokedEntry::serial_content(entry));
+        }
+        serials.sort_unstable();
+        let twice = serials.windows(2).find(|pair| pair[0] == pair[1])?;
+        Some(Serial::from_foreign(twice[0]))
     }
 
     /// How many certificates it revokes.
@@ -241,8 +262,8 @@ impl Crl {
 
 impl Known {
     fn read(extensions: &[Extension]) -> Result<Self, ParseError> {
-        if Extension::duplicate(extensions).is_some() {
-            return Err(ParseError::rule("the CRL", "has an extension twice"));
+        if let Some(oid) = Extension::duplicate(extensions) {
+            return Err(ParseError::DuplicateExtension { what: "the CRL", oid });
         }
         let mut known = Self::default();
         for extension in extensions {
