@@ -29,62 +29,84 @@ pub(super) struct Block {
 /// Every block of the text.
 pub(super) fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let mut at = 0;
-    let mut line = 1;
-    while let Some(found) = Mark::find("BEGIN ", &text[at..]) {
-        let begin = at + found.end;
-        line += newlines(&text[at..begin]);
-        let body_and_rest = &text[begin..];
-        let end = Mark::find("END ", body_and_rest);
-        let next = Mark::find("BEGIN ", body_and_rest);
-        let (body, step, mut remarks) = match (end, next) {
-            (Some(end), next) if next.as_ref().is_none_or(|next| end.start < next.start) => {
-                let dashes = end.five_dashes.then(Vec::new).unwrap_or(vec![Remark::WrongDashes]);
-                (&body_and_rest[..end.start], end.end, dashes)
-            }
-            (_, Some(next)) => (&body_and_rest[..next.start], next.start, vec![Remark::NoEnd]),
-            (..) => (body_and_rest, body_and_rest.len(), vec![Remark::NoEnd]),
-        };
-        if !found.five_dashes && remarks.is_empty() {
-            remarks.push(Remark::WrongDashes);
+    let mut marks = marks(text).into_iter().peekable();
+    let (mut counted, mut line) = (0, 1);
+    while let Some(begin) = marks.next() {
+        if begin.word != Word::Begin {
+            continue;
         }
-        let (legacy, der) = decode(body, line);
-        blocks.push(Block { label: found.label, line, legacy, der, remarks });
-        line += newlines(&body_and_rest[..step]);
-        at = begin + step;
+        line += newlines(&text[counted..begin.end]);
+        counted = begin.end;
+        let end = marks.next_if(|it| it.word == Word::End);
+        let next = end.as_ref().or(marks.peek()).map_or(text.len(), |it| it.start);
+        let remark = match end {
+            None => Some(Remark::NoEnd),
+            Some(end) => (!begin.five_dashes || !end.five_dashes).then_some(Remark::WrongDashes),
+        };
+        let (legacy, der) = decode(&text[begin.end..next], line);
+        let (label, remarks) = (begin.label, Vec::from_iter(remark));
+        blocks.push(Block { label, line, legacy, der, remarks });
     }
     blocks
 }
 
+/// What a mark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Begin,
+    End,
+}
+
 /// A BEGIN or END line.
 struct Mark {
+    word: Word,
     start: usize,
     end: usize,
     label: String,
     five_dashes: bool,
 }
 
-impl Mark {
-    fn find(word: &str, text: &str) -> Option<Self> {
-        let mut from = 0;
-        loop {
-            let word_at = from + text[from..].find(word)?;
-            from = word_at + word.len();
-            let before = text[..word_at].trim_end_matches('-');
-            let leading = word_at - before.len();
-            let label = text[from..].split(['-', '\n', '\r']).next().unwrap_or_default();
-            let after = &text[from + label.len()..];
-            let trailing = after.len() - after.trim_start_matches('-').len();
-            if leading >= 2 && trailing >= 2 && label.len() <= 64 {
-                return Some(Self {
-                    start: before.len(),
-                    end: from + label.len() + trailing,
-                    label: label.trim().to_owned(),
-                    five_dashes: leading == 5 && trailing == 5,
-                });
-            }
-        }
+/// The longest label that is one.
+const LONGEST_LABEL: usize = 64;
+
+/// All marks, in one pass: whatever the text is, each byte of it is looked at a few times.
+fn marks(text: &str) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find("--") {
+        let start = at + found;
+        let mark = Mark::at(text, start);
+        at = mark.as_ref().map_or_else(|| start + dashes(&text[start..]), |it| it.end);
+        marks.extend(mark);
     }
+    marks
+}
+
+impl Mark {
+    /// The mark whose dashes begin here.
+    fn at(text: &str, start: usize) -> Option<Self> {
+        let leading = dashes(&text[start..]);
+        let after = &text[start + leading..];
+        let (word, after) = match after.strip_prefix("BEGIN ") {
+            Some(after) => (Word::Begin, after),
+            None => (Word::End, after.strip_prefix("END ")?),
+        };
+        let ends = |byte: &u8| matches!(byte, b'-' | b'\n' | b'\r');
+        let len = after.bytes().take(LONGEST_LABEL + 1).position(|byte| ends(&byte))?;
+        let (label, after) = after.split_at(len);
+        let trailing = dashes(after);
+        (trailing >= 2).then(|| Self {
+            word,
+            start,
+            end: text.len() - after.len() + trailing,
+            label: label.trim().to_owned(),
+            five_dashes: leading == 5 && trailing == 5,
+        })
+    }
+}
+
+fn dashes(text: &str) -> usize {
+    text.bytes().take_while(|byte| *byte == b'-').count()
 }
 
 fn newlines(text: &str) -> usize {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use skink_testkit::{TestKey, TestPki};
 use skink_x509::KeyAlgorithm;
 
@@ -74,6 +76,34 @@ fn pem_is_read_as_it_is_met() {
     let bare: String = one.lines().filter(|line| !line.starts_with('-')).collect();
     let piece = only(bare.as_bytes());
     assert_eq!((piece.container, piece.item.kind()), (Container::Base64, Kind::Certificate));
+}
+
+/// The search for blocks looks at every byte a few times, not at the rest of the text for each.
+#[test]
+fn hostile_text_is_searched_in_linear_time() {
+    let shapes = ["BEGIN ", "-----BEGIN ", "-----BEGIN X-----", "--BEGIN X--\n", "--END X--", "-"];
+    for shape in shapes {
+        let text = shape.repeat((1 << 20) / shape.len());
+        let begun = std::time::Instant::now();
+        let _ = read(text.as_bytes(), &mut NoPassphrase);
+        // Quadratic work takes minutes in a build with checks.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{shape:?}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn marks_pair_up_as_they_stand() {
+    let of = |text: &str| {
+        let pieces = read(text.as_bytes(), &mut NoPassphrase);
+        pieces.iter().map(|it| (it.line, it.remarks.clone())).collect::<Vec<_>>()
+    };
+    let open = "--- BEGIN X ---\n-----BEGIN A-----\nAAAA\n-----BEGIN B-----\nAAAA\n-----END B----\n";
+    assert_eq!(
+        of(open),
+        [(Some(2), vec![Remark::NoEnd]), (Some(4), vec![Remark::WrongDashes])],
+    );
+    // A label that never ends is none.
+    assert_eq!(of(&format!("-----BEGIN {}-----\nAAAA\n", "A".repeat(65)))[0].0, None);
 }
 
 #[test]
