@@ -12,6 +12,7 @@ mod recognise;
 mod remark;
 mod tlv;
 mod wide_text;
+mod work;
 
 use std::fmt;
 
@@ -19,6 +20,8 @@ use skink_x509::crl::Crl;
 use skink_x509::ocsp::OcspResponse;
 use skink_x509::{Certificate, Csr, ParseError, PublicKey};
 use zeroize::Zeroizing;
+
+use work::{MOST_ROUNDS, Work};
 
 pub use private_key::{KeyForm, PrivateKey};
 pub use remark::Remark;
@@ -140,7 +143,7 @@ pub enum Unreadable {
     #[error("it is empty")]
     Empty,
     /// The work that it asks for is out of proportion.
-    #[error("it asks for {0} rounds of key derivation, more than is reasonable")]
+    #[error("with {0} rounds of key derivation for it the file asks for more than is reasonable")]
     TooMuchWork(u64),
 }
 
@@ -169,7 +172,7 @@ pub enum Container {
 
 /// Everything that is in a file's `bytes`, in its order.
 pub fn read(bytes: &[u8], unlock: &mut dyn Unlock) -> Vec<Piece> {
-    let mut reader = Reader { unlock, depth: 0 };
+    let mut reader = Reader { unlock, depth: 0, work: Work::of_rounds(MOST_ROUNDS) };
     let pieces = reader.read(bytes);
     if !pieces.is_empty() {
         return pieces;
@@ -182,6 +185,18 @@ pub fn read(bytes: &[u8], unlock: &mut dyn Unlock) -> Vec<Piece> {
     vec![Piece::new(Item::Unreadable(Kind::Unknown, why), Container::Unknown)]
 }
 
+/// The certificates in an answer from where issuers' certificates are published: one in DER, or
+/// bundles of PKCS #7 (RFC 5280 §4.2.2.1), in PEM, too. Whatever else the bytes may be is passed
+/// over: nobody asked for it, and opening it could be work.
+pub fn published(bytes: &[u8]) -> Vec<Piece> {
+    let mut reader = Reader { unlock: &mut NoPassphrase, depth: 0, work: Work::of_rounds(0) };
+    let is_meant = |it: &Piece| {
+        matches!(it.item, Item::Certificate(..))
+            && matches!(it.container, Container::Der | Container::Pem | Container::Pkcs7)
+    };
+    reader.read(bytes).into_iter().filter(is_meant).collect()
+}
+
 /// Containers hold containers: base64 of a PEM file, PKCS #7 in PEM. More than this many deep is
 /// somebody's joke.
 const DEEPEST: usize = 4;
@@ -189,6 +204,7 @@ const DEEPEST: usize = 4;
 struct Reader<'u> {
     unlock: &'u mut dyn Unlock,
     depth: usize,
+    work: Work,
 }
 
 impl Reader<'_> {
@@ -234,9 +250,10 @@ impl Reader<'_> {
     fn der(&mut self, der: &[u8], kind: Kind, container: Container) -> Vec<Piece> {
         match kind {
             Kind::Pkcs7 => pkcs7::read(der),
-            Kind::Pkcs12 => pkcs12::read(der, self.unlock),
+            Kind::Pkcs12 => pkcs12::read(der, self.unlock, &mut self.work),
             Kind::PrivateKey | Kind::EncryptedKey => {
-                vec![Piece::new(private_key::read(der, kind, self.unlock), container)]
+                let item = private_key::read(der, kind, self.unlock, &mut self.work);
+                vec![Piece::new(item, container)]
             }
             _ => vec![Piece::new(recognise::item(der, kind), container)],
         }

@@ -12,8 +12,8 @@ use skink_x509::ObjectIdentifier;
 use zeroize::Zeroizing;
 
 use super::Unreadable;
-use super::private_key::MOST_ROUNDS;
 use super::tlv::{inside, number, octets};
+use super::work::Work;
 
 const fn pbe(text: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(text)
@@ -43,6 +43,7 @@ pub(super) fn decrypt(
     parameters: Option<&AnyRef<'_>>,
     data: &[u8],
     passphrase: &str,
+    work: &mut Work,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Unreadable> {
     let malformed = || Unreadable::Malformed("its encryption");
     if !is_legacy(scheme) {
@@ -53,10 +54,10 @@ pub(super) fn decrypt(
     let rounds = fields.get(1).and_then(number).ok_or_else(malformed)?;
     let secret = Secret { passphrase: wide(passphrase), salt, rounds };
     let clear = match scheme {
-        TRIPLE_DES => secret.open(data, 24, |key| TdesEde3::new_from_slice(key).ok()),
-        DOUBLE_DES => secret.open(data, 16, |key| TdesEde2::new_from_slice(key).ok()),
-        RC2_128 => secret.open(data, 16, |key| Rc2::new_from_slice(key).ok()),
-        _ => secret.open(data, 5, |key| Rc2::new_from_slice(key).ok()),
+        TRIPLE_DES => secret.open(data, 24, work, |key| TdesEde3::new_from_slice(key).ok()),
+        DOUBLE_DES => secret.open(data, 16, work, |key| TdesEde2::new_from_slice(key).ok()),
+        RC2_128 => secret.open(data, 16, work, |key| Rc2::new_from_slice(key).ok()),
+        _ => secret.open(data, 5, work, |key| Rc2::new_from_slice(key).ok()),
     };
     clear.map(|it| it.map(Zeroizing::new))
 }
@@ -72,10 +73,12 @@ impl Secret<'_> {
         &self,
         data: &[u8],
         key_len: usize,
+        work: &mut Work,
         cipher: impl FnOnce(&[u8]) -> Option<C>,
     ) -> Result<Option<Vec<u8>>, Unreadable> {
-        let derive = |what, len| {
-            derive(&SHA1_FOR_LEGACY_USE_ONLY, &self.passphrase, self.salt, self.rounds, what, len)
+        let mut derive = |what, len| {
+            let Self { passphrase, salt, rounds } = self;
+            derive(&SHA1_FOR_LEGACY_USE_ONLY, passphrase, salt, *rounds, what, len, work)
         };
         let (key, vector) = (derive(Use::Encryption, key_len)?, derive(Use::InitialVector, 8)?);
         let opened = cipher(&key)
@@ -99,10 +102,10 @@ pub(super) fn derive(
     rounds: u64,
     what: Use,
     len: usize,
+    work: &mut Work,
 ) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-    if rounds > MOST_ROUNDS {
-        return Err(Unreadable::TooMuchWork(rounds));
-    }
+    let times = len.div_ceil(algorithm.output_len());
+    work.take(rounds, u64::try_from(times).unwrap_or(u64::MAX))?;
     let block = algorithm.block_len();
     let diversifier: u8 = match what {
         Use::Encryption => 1,

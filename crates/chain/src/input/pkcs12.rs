@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::legacy_cipher::{self, Use};
 use super::tlv::{any, inside, is, is_context, members, number, octets, oid, sequence};
+use super::work::Work;
 use super::{
     Container, Item, Kind, Lock, Piece, Remark, Unlock, Unreadable, ber, private_key, recognise,
 };
@@ -28,18 +29,19 @@ const FRIENDLY_NAME: ObjectIdentifier = id("1.2.840.113549.1.9.20");
 /// Bags in bags in bags.
 const DEEPEST: usize = 8;
 
-pub(super) fn read(der: &[u8], unlock: &mut dyn Unlock) -> Vec<Piece> {
+pub(super) fn read(der: &[u8], unlock: &mut dyn Unlock, work: &mut Work) -> Vec<Piece> {
     let outer = |item| vec![Piece::new(item, Container::Pkcs12)];
     let Some(store) = Store::parse(der) else {
         let why = Unreadable::Malformed("the store");
         return outer(Item::Unreadable(Kind::Pkcs12, why));
     };
-    let unlocked = match store.passphrase(unlock) {
+    let unlocked = match store.passphrase(unlock, work) {
         Ok(Ok(unlocked)) => unlocked,
         Ok(Err(lock)) => return outer(Item::Locked(Kind::Pkcs12, lock)),
         Err(why) => return outer(Item::Unreadable(Kind::Pkcs12, why)),
     };
-    let mut opened = Opened { passphrase: unlocked.passphrase, pieces: Vec::new(), legacy: false };
+    let Unlocked { passphrase, remark } = unlocked;
+    let mut opened = Opened { passphrase, work, pieces: Vec::new(), legacy: false };
     match opened.safes(&store.content) {
         Ok(()) => {}
         Err(Failed::Locked) => {
@@ -54,7 +56,7 @@ pub(super) fn read(der: &[u8], unlock: &mut dyn Unlock) -> Vec<Piece> {
         return outer(Item::Unreadable(Kind::Pkcs12, Unreadable::Empty));
     }
     pieces[0].remarks.extend(legacy.then_some(Remark::LegacyEncryption));
-    pieces[0].remarks.extend(unlocked.remark);
+    pieces[0].remarks.extend(remark);
     pieces
 }
 
@@ -93,7 +95,11 @@ impl Store {
     }
 
     /// The passphrase under which the MAC is right: none at all, or what is answered.
-    fn passphrase(&self, unlock: &mut dyn Unlock) -> Result<Result<Unlocked, Lock>, Unreadable> {
+    fn passphrase(
+        &self,
+        unlock: &mut dyn Unlock,
+        work: &mut Work,
+    ) -> Result<Result<Unlocked, Lock>, Unreadable> {
         let empty = || Zeroizing::new(String::new());
         let algorithm = match &self.mac {
             None => None,
@@ -104,7 +110,7 @@ impl Store {
             let passphrase = unlock.passphrase("the PKCS #12 store").unwrap_or_else(empty);
             return Ok(Ok(Unlocked { passphrase, remark: Some(remark) }));
         };
-        let is_right = |wide: &[u8]| mac.is_right(algorithm, wide, &self.content);
+        let mut is_right = |wide: &[u8]| mac.is_right(algorithm, wide, &self.content, work);
         if is_right(&legacy_cipher::wide(""))? || is_right(&[])? {
             return Ok(Ok(Unlocked { passphrase: empty(), remark: None }));
         }
@@ -154,9 +160,11 @@ impl Mac {
         (digest, mac): (&'static digest::Algorithm, hmac::Algorithm),
         wide: &[u8],
         content: &[u8],
+        work: &mut Work,
     ) -> Result<bool, Unreadable> {
         let len = digest.output_len();
-        let key = legacy_cipher::derive(digest, wide, &self.salt, self.rounds, Use::Mac, len)?;
+        let (salt, rounds) = (&self.salt, self.rounds);
+        let key = legacy_cipher::derive(digest, wide, salt, rounds, Use::Mac, len, work)?;
         let key = hmac::Key::new(mac, &key);
         Ok(hmac::verify(&key, content, &self.expected).is_ok())
     }
@@ -175,13 +183,14 @@ impl From<Unreadable> for Failed {
 }
 
 /// A store whose passphrase is known.
-struct Opened {
+struct Opened<'w> {
+    work: &'w mut Work,
     passphrase: Zeroizing<String>,
     pieces: Vec<Piece>,
     legacy: bool,
 }
 
-impl Opened {
+impl Opened<'_> {
     fn safes(&mut self, content: &[u8]) -> Result<(), Failed> {
         let malformed = || Unreadable::Malformed("the store's content");
         let closed = ber::to_der(content);
@@ -231,7 +240,8 @@ impl Opened {
     ) -> Result<Zeroizing<Vec<u8>>, Failed> {
         let scheme = inside(algorithm).and_then(|it| oid(it.first()?));
         self.legacy |= scheme.is_some_and(legacy_cipher::is_legacy);
-        private_key::decrypt(algorithm, data, &self.passphrase)?.ok_or(Failed::Locked)
+        let clear = private_key::decrypt(algorithm, data, &self.passphrase, self.work)?;
+        clear.ok_or(Failed::Locked)
     }
 
     fn bags(&mut self, content: &[u8], depth: usize) -> Result<(), Failed> {

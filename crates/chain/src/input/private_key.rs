@@ -12,12 +12,11 @@ use zeroize::Zeroizing;
 
 use super::legacy_cipher;
 use super::tlv::{any, inside, is, is_context, members, number, octets, sequence};
+use super::work::Work;
 use super::{Item, Kind, Lock, Unlock, Unreadable};
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 
-/// The most rounds of key derivation that are done for one passphrase.
-pub(super) const MOST_ROUNDS: u64 = 10_000_000;
 /// The most memory that scrypt may ask for.
 const MOST_MEMORY: u64 = 1 << 28;
 
@@ -94,14 +93,14 @@ impl KeyForm {
 }
 
 /// Reads a key of any form; asks for a passphrase when it is locked.
-pub(super) fn read(der: &[u8], kind: Kind, unlock: &mut dyn Unlock) -> Item {
+pub(super) fn read(der: &[u8], kind: Kind, unlock: &mut dyn Unlock, work: &mut Work) -> Item {
     if kind != Kind::EncryptedKey {
         return in_clear(der, false);
     }
     let Some(passphrase) = unlock.passphrase("the private key") else {
         return Item::Locked(kind, Lock::NoPassphrase);
     };
-    match unlocked(der, &passphrase) {
+    match unlocked(der, &passphrase, work) {
         Ok(Some(der)) => in_clear(&der, true),
         Ok(None) => Item::Locked(kind, Lock::WrongPassphrase),
         Err(why) => Item::Unreadable(kind, why),
@@ -126,12 +125,13 @@ pub(super) fn in_clear(der: &[u8], was_locked: bool) -> Item {
 pub(super) fn unlocked(
     der: &[u8],
     passphrase: &str,
+    work: &mut Work,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Unreadable> {
     let malformed = Unreadable::Malformed("its encryption");
     let fields = sequence(der).ok_or_else(|| malformed.clone())?;
     let [algorithm, data] = &fields[..] else { return Err(malformed) };
     let data = octets(data).ok_or(malformed)?;
-    let clear = decrypt(algorithm, data, passphrase)?;
+    let clear = decrypt(algorithm, data, passphrase, work)?;
     // A wrong passphrase gives bytes that happen to have good padding once in 256 times.
     Ok(clear.filter(|clear| sequence(clear).is_some()))
 }
@@ -141,18 +141,19 @@ pub(super) fn decrypt(
     algorithm: &AnyRef<'_>,
     data: &[u8],
     passphrase: &str,
+    work: &mut Work,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Unreadable> {
     let malformed = || Unreadable::Malformed("its encryption");
     let fields = inside(algorithm).ok_or_else(malformed)?;
     let scheme: ObjectIdentifier =
         fields.first().and_then(|it| it.decode_as().ok()).ok_or_else(malformed)?;
     if scheme != PBES2 {
-        return legacy_cipher::decrypt(scheme, fields.get(1), data, passphrase);
+        return legacy_cipher::decrypt(scheme, fields.get(1), data, passphrase, work);
     }
     let unsupported = |_| Unreadable::Unsupported("a scheme of PBES2".to_owned());
     let parameters = fields.get(1).ok_or_else(malformed)?;
     let parameters: pbes2::Parameters = parameters.decode_as().map_err(unsupported)?;
-    check_work(&parameters.kdf)?;
+    check_work(&parameters.kdf, work)?;
     match parameters.decrypt(passphrase.as_bytes(), data) {
         Ok(clear) => Ok(Some(Zeroizing::new(clear))),
         Err(pkcs5::Error::DecryptFailed) => Ok(None),
@@ -160,19 +161,18 @@ pub(super) fn decrypt(
     }
 }
 
-fn check_work(kdf: &pbes2::Kdf) -> Result<(), Unreadable> {
+fn check_work(kdf: &pbes2::Kdf, work: &mut Work) -> Result<(), Unreadable> {
     match kdf {
-        pbes2::Kdf::Pbkdf2(it) if u64::from(it.iteration_count) > MOST_ROUNDS => {
-            Err(Unreadable::TooMuchWork(it.iteration_count.into()))
-        }
+        // SHA-1 gives no key of 256 bits at once.
+        pbes2::Kdf::Pbkdf2(it) => work.take(it.iteration_count.into(), 2),
         pbes2::Kdf::Scrypt(it) => {
-            let memory = it.cost_parameter.saturating_mul(128 * u64::from(it.block_size));
-            let work = memory.saturating_mul(it.parallelization.into());
-            if work > MOST_MEMORY {
-                Err(Unreadable::TooMuchWork(it.cost_parameter))
-            } else {
-                Ok(())
+            let blocks = it.cost_parameter.saturating_mul(it.block_size.into());
+            let blocks = blocks.saturating_mul(it.parallelization.into());
+            if blocks > MOST_MEMORY / 128 {
+                return Err(Unreadable::TooMuchWork(it.cost_parameter));
             }
+            // Mixing 128 bytes, once to fill the memory and once to read it, is like two rounds.
+            work.take(blocks, 2)
         }
         _ => Ok(()),
     }

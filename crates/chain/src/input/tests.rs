@@ -91,17 +91,73 @@ fn hostile_text_is_searched_in_linear_time() {
     }
 }
 
+fn wrap(tag: u8, members: &[&[u8]]) -> Vec<u8> {
+    let content = members.concat();
+    let len = u8::try_from(content.len()).unwrap();
+    let length = if len < 0x80 { vec![len] } else { vec![0x81, len] };
+    [&[tag], &length[..], &content].concat()
+}
+
+/// An `EncryptedPrivateKeyInfo` under PBKDF2 with HMAC-SHA256 in so many rounds, and AES-256-CBC.
+fn locked(rounds: u16) -> Vec<u8> {
+    let id = |text: &str| {
+        let id = skink_x509::ObjectIdentifier::new_unwrap(text);
+        wrap(0x06, &[id.as_bytes()])
+    };
+    let hash = wrap(0x30, &[&id("1.2.840.113549.2.9"), &[5, 0]]);
+    let count = wrap(0x02, &[&rounds.to_be_bytes()]);
+    let parameters = wrap(0x30, &[&wrap(0x04, &[&[7; 8]]), &count, &hash]);
+    let derivation = wrap(0x30, &[&id("1.2.840.113549.1.5.12"), &parameters]);
+    let cipher = wrap(0x30, &[&id("2.16.840.1.101.3.4.1.42"), &wrap(0x04, &[&[9; 16]])]);
+    let both = wrap(0x30, &[&derivation, &cipher]);
+    let scheme = wrap(0x30, &[&id("1.2.840.113549.1.5.13"), &both]);
+    wrap(0x30, &[&scheme, &wrap(0x04, &[&[1; 16]])])
+}
+
+struct Known;
+
+impl Unlock for Known {
+    fn passphrase(&mut self, _what: &str) -> Option<Zeroizing<String>> {
+        Some(Zeroizing::new("secret".to_owned()))
+    }
+}
+
+#[test]
+fn the_rounds_of_a_file_are_bounded_together() {
+    let keys: String = (0..3)
+        .map(|_| {
+            der::pem::encode_string("ENCRYPTED PRIVATE KEY", der::pem::LineEnding::LF, &locked(300))
+                .unwrap()
+        })
+        .collect();
+    let mut reader = Reader { unlock: &mut Known, depth: 0, work: Work::of_rounds(1500) };
+    let pieces = reader.read(keys.as_bytes());
+    let items: Vec<_> = pieces.into_iter().map(|it| it.item).collect();
+    let [Item::Locked(..), Item::Locked(..), Item::Unreadable(_, why)] = &items[..] else {
+        panic!("{items:?}")
+    };
+    assert_eq!(*why, Unreadable::TooMuchWork(300));
+}
+
+#[test]
+fn what_is_published_is_certificates_and_nothing_to_unlock() {
+    let pki = TestPki::new();
+    assert_eq!(published(pki.leaf.der()).len(), 1);
+    assert_eq!(published(pki.chain_pem().as_bytes()).len(), 2);
+    for other in [pki.leaf_key.pkcs8_der(), &locked(300), b"<html>not found</html>"] {
+        assert!(published(other).is_empty());
+    }
+}
+
 #[test]
 fn marks_pair_up_as_they_stand() {
     let of = |text: &str| {
         let pieces = read(text.as_bytes(), &mut NoPassphrase);
         pieces.iter().map(|it| (it.line, it.remarks.clone())).collect::<Vec<_>>()
     };
-    let open = "--- BEGIN X ---\n-----BEGIN A-----\nAAAA\n-----BEGIN B-----\nAAAA\n-----END B----\n";
-    assert_eq!(
-        of(open),
-        [(Some(2), vec![Remark::NoEnd]), (Some(4), vec![Remark::WrongDashes])],
-    );
+    let open =
+        "--- BEGIN X ---\n-----BEGIN A-----\nAAAA\n-----BEGIN B-----\nAAAA\n-----END B----\n";
+    assert_eq!(of(open), [(Some(2), vec![Remark::NoEnd]), (Some(4), vec![Remark::WrongDashes])],);
     // A label that never ends is none.
     assert_eq!(of(&format!("-----BEGIN {}-----\nAAAA\n", "A".repeat(65)))[0].0, None);
 }

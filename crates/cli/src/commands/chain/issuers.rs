@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use skink_chain::Judgement;
-use skink_chain::input::{self, NoPassphrase, Piece};
+use skink_chain::input::{self, Piece};
 use skink_x509::Certificate;
 
 use crate::Output;
@@ -39,8 +39,12 @@ impl Fetched {
             self.asked.push(uri.clone());
             match get(uri).await {
                 Ok(bytes) => {
-                    out.say(&format!("fetched {uri}"));
-                    return Ok(Some(input::read(&bytes, &mut NoPassphrase)));
+                    let pieces = input::published(&bytes);
+                    if !pieces.is_empty() {
+                        out.say(&format!("fetched {uri}"));
+                        return Ok(Some(pieces));
+                    }
+                    out.say(&format!("no certificate is at {uri}"));
                 }
                 Err(error) => out.say(&format!("cannot fetch {uri}: {error:#}")),
             }
