@@ -2,7 +2,9 @@
 //!
 //! Whatever is done is first a plan, a list of [`Step`]s that can be shown; [`perform`] does what
 //! the plan says and nothing else. What Skink puts into a store bears a name that begins with
-//! `skink-`, so that it can be listed and taken out without touching anything else.
+//! `skink-`, so that it can be listed and taken out without touching anything else. The stores of
+//! macOS and Windows keep no such names: there a root is taken out by its fingerprint, whoever put
+//! it in, and nothing can be listed.
 
 mod detect;
 mod plan;
@@ -16,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::str::FromStr;
 
 use serde::Serialize;
-use skink_x509::Certificate;
+use skink_x509::{Certificate, Hex};
 
 /// A kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -131,6 +133,9 @@ pub enum StoreError {
         /// Its subject.
         subject: String,
     },
+    /// The store keeps no names.
+    #[error("roots bear no name of their own here: what skink put in cannot be told from the rest")]
+    NoNames,
     /// A file could not be written or removed.
     #[error("cannot change {}", .path.display())]
     File {
@@ -185,6 +190,11 @@ impl TrustedRoot {
         let fingerprint = self.0.fingerprint().to_string();
         format!("skink-{}", fingerprint.get(..16).unwrap_or(&fingerprint))
     }
+
+    /// SHA-1 of the certificate, as Windows names it; a serial number is only its issuer's.
+    fn thumbprint(&self) -> String {
+        Hex(&self.0.thumbprint()).to_string()
+    }
 }
 
 /// Does what a plan says, and stops at the first step that fails.
@@ -209,8 +219,11 @@ pub fn perform(plan: &[Step]) -> Result<(), StoreError> {
     })
 }
 
-/// Names that Skink put into a store.
+/// Names that Skink put into a store; an error where the store keeps none.
 pub fn installed(store: &Store) -> Result<Vec<String>, StoreError> {
+    if matches!(store.kind, StoreKind::Macos | StoreKind::Windows) {
+        return Err(StoreError::NoNames);
+    }
     let mut names = match store.list_command() {
         Some(argv) => names_in(&run(&argv)?),
         None => files_in(store)?,

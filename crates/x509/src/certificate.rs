@@ -220,6 +220,11 @@ impl Certificate {
         self.0.fingerprint
     }
 
+    /// SHA-1 of the certificate: the name by which older programs and Windows know it.
+    pub fn thumbprint(&self) -> [u8; 20] {
+        crate::digest::sha1(self.der())
+    }
+
     /// The subject's alternative names; empty when there are none.
     pub fn subject_alt_names(&self) -> &[GeneralName] {
         &self.0.known.subject_alt_names

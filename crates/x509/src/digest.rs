@@ -12,6 +12,14 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest
 }
 
+/// SHA-1 of some bytes, for naming alone.
+pub(crate) fn sha1(bytes: &[u8]) -> [u8; 20] {
+    let algorithm = &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
+    let mut digest = [0; 20];
+    digest.copy_from_slice(aws_lc_rs::digest::digest(algorithm, bytes).as_ref());
+    digest
+}
+
 macro_rules! digest_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

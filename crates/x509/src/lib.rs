@@ -39,7 +39,7 @@ pub use digest::{Fingerprint, KeyDigest};
 pub use error::{BadSignature, EncodeError, KeyError, ParseError};
 pub use extension::{Extension, Extensions};
 pub use general_name::GeneralName;
-pub use hexadecimal::BadHex;
+pub use hexadecimal::{BadHex, Hex};
 pub use key::{PublicKey, Verifiable};
 pub use key_usage::KeyUsage;
 pub use name::{BadName, Name, NameBuilder};

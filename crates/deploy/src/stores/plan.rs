@@ -8,7 +8,8 @@ use super::{Step, Store, StoreKind, TrustedRoot};
 const JAVA_PASSWORD: &str = "changeit";
 
 impl Store {
-    /// How `root` gets in. `scratch` is a folder for a file that is removed again.
+    /// How `root` gets in. `scratch` is a folder for a file that is removed again; nobody else may
+    /// write there.
     pub fn install(&self, root: &TrustedRoot, scratch: &Path) -> Vec<Step> {
         let name = root.name();
         let contents = root.certificate().to_pem();
@@ -56,13 +57,13 @@ impl Store {
         }
         let place = self.place.display().to_string();
         let fingerprint = root.certificate().fingerprint().to_string().to_uppercase();
-        let serial = root.certificate().serial().to_string();
+        let thumbprint = root.thumbprint();
         let database = format!("sql:{place}");
         let argv: Vec<&str> = match self.kind {
             StoreKind::Macos => {
                 vec!["security", "delete-certificate", "-Z", &fingerprint, "-t", &place]
             }
-            StoreKind::Windows => vec!["certutil.exe", "-delstore", "Root", &serial],
+            StoreKind::Windows => vec!["certutil.exe", "-delstore", "Root", &thumbprint],
             StoreKind::Nss => vec!["certutil", "-d", &database, "-D", "-n", &name],
             _ => vec![
                 "keytool",
@@ -87,8 +88,6 @@ impl Store {
             StoreKind::Jvm => {
                 vec!["keytool", "-list", "-keystore", &place, "-storepass", JAVA_PASSWORD]
             }
-            StoreKind::Macos => vec!["security", "find-certificate", "-a", &place],
-            StoreKind::Windows => vec!["certutil.exe", "-store", "Root"],
             _ => return None,
         };
         Some(argv.into_iter().map(str::to_owned).collect())

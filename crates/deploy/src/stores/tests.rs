@@ -140,7 +140,17 @@ fn the_other_systems_have_plans() {
 
     let (install, remove) = plan(StoreKind::Windows, &here);
     assert_eq!(install[1], format!("run     certutil.exe -f -addstore Root /tmp/{name}.pem"));
-    assert!(remove[0].starts_with("run     certutil.exe -delstore Root "), "{remove:?}");
+    let thumbprint = Hex(&root.certificate().thumbprint()).to_string();
+    assert_eq!(remove, [format!("run     certutil.exe -delstore Root {thumbprint}")]);
+    assert_eq!(thumbprint.len(), 40);
+}
+
+#[test]
+fn where_roots_bear_no_name_nothing_is_said_to_be_there() {
+    for kind in [StoreKind::Macos, StoreKind::Windows] {
+        let error = installed(&Host::default().usual(kind)).unwrap_err();
+        assert!(matches!(error, StoreError::NoNames), "{error}");
+    }
 }
 
 #[test]

@@ -174,3 +174,36 @@ fn a_server_is_diagnosed_by_what_it_presents() {
     drop(bare);
     pki.skink("diagnose nowhere.test").expect(2);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_a_store_is_given_stands_in_a_folder_of_its_own_and_goes() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let pki = Pki::new();
+    for folder in ["bin", "tmp"] {
+        std::fs::create_dir(pki.path(folder)).unwrap();
+    }
+    // A keytool that shows where it finds the certificate, and fails.
+    std::fs::write(pki.path("bin/keytool"), "#!/bin/sh\necho \"given: $*\" >&2\nexit 1\n").unwrap();
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(pki.path("bin/keytool"), executable).unwrap();
+    let shown = pki.skink("trust install root.pem --store jvm --place store --dry-run").expect(0);
+    let file =
+        shown.out().split_whitespace().find(|it| it.starts_with("skink-")).map(str::to_owned);
+    // Somebody else has put a link there under the name that is to be expected.
+    std::fs::write(pki.path("victim"), "precious").unwrap();
+    std::os::unix::fs::symlink(pki.path("victim"), pki.path("tmp").join(file.unwrap())).unwrap();
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_skink"))
+        .args(["chain", "trust", "install", "root.pem", "--store", "jvm", "--place", "store"])
+        .arg("--yes")
+        .current_dir(pki.folder())
+        .env("PATH", pki.path("bin"))
+        .env("TMPDIR", pki.path("tmp"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(!done.status.success() && told.contains("given: -importcert"), "{told}");
+    assert_eq!(pki.read("victim"), "precious");
+    let left: Vec<_> = std::fs::read_dir(pki.path("tmp")).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing but the link: {left:?}");
+}

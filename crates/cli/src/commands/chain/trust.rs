@@ -1,7 +1,7 @@
 //! `skink chain trust`
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -18,7 +18,9 @@ pub(crate) const LONG: &str = "Put a private root into the trust stores of this 
     Whoever can sign below a trusted root can be any server to this machine. Only certificates of \
     authorities are taken; what is done is shown first and asked for. Knows Debian, Red Hat, \
     Alpine, macOS and Windows, the databases of NSS (Firefox, Chrome on Linux) and Java's cacerts. \
-    What Skink puts in bears a name that begins with skink-; nothing else is ever touched.";
+    What Skink puts in bears a name that begins with skink-, and only what bears it is listed and \
+    taken out. The stores of macOS and Windows keep no such names: there `remove` takes out the very \
+    certificate that is given, whoever put it in, and `list` cannot tell.";
 
 pub(crate) const INSTALL_EXAMPLES: &str = "Examples:\n  \
     skink chain trust install root.pem --dry-run            what would be done\n  \
@@ -167,12 +169,15 @@ fn change(
     args: &Change,
     out: Output,
     verb: &str,
-    plan: impl Fn(&Store, &TrustedRoot, &std::path::Path) -> Vec<Step>,
+    plan: impl Fn(&Store, &TrustedRoot, &Path) -> Vec<Step>,
 ) -> Result<()> {
     let root = root_in(args)?;
-    let scratch = std::env::temp_dir();
+    // A folder of one's own: in one that others write to, a name could be taken by a link. What is
+    // only shown has none; the file is wherever the commands are given.
+    let scratch = if args.dry_run { None } else { Some(tempfile::tempdir()?) };
+    let place = scratch.as_ref().map_or(Path::new(""), tempfile::TempDir::path);
     let stores = meant(&args.stores)?.into_iter().map(|store| {
-        let steps = plan(&store, &root, &scratch);
+        let steps = plan(&store, &root, place);
         PlannedStore { store, steps }
     });
     let mut planned = Planned {
@@ -253,14 +258,20 @@ fn list(args: &Where, out: Output) -> Result<()> {
         .into_iter()
         .map(|store| match installed(&store) {
             Ok(roots) => Listed { store, roots, because: None },
-            Err(error) => Listed { store, roots: Vec::new(), because: Some(error.to_string()) },
+            Err(error) => {
+                let because = match error {
+                    StoreError::NoNames => error.to_string(),
+                    _ => format!("not readable: {error}"),
+                };
+                Listed { store, roots: Vec::new(), because: Some(because) }
+            }
         })
         .collect();
     out.table(&listed, || {
         let mut table = Table::new(["store", "place", "put in by skink"], "no trust stores found");
         for it in &listed {
             let roots = match &it.because {
-                Some(because) => format!("not readable: {because}"),
+                Some(because) => because.clone(),
                 None if it.roots.is_empty() => "nothing".to_owned(),
                 None => it.roots.join(", "),
             };
