@@ -114,6 +114,29 @@ pub struct ProfileLifetime {
     pub max_s: u64,
 }
 
+/// An attempt at one signature: one call of a key provider.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// Its id.
+    pub id: String,
+    /// The key's URI.
+    pub key: String,
+    /// What the signature is for: `certificate`, `crl`, `ocsp`, …
+    pub purpose: String,
+    /// The thing signed.
+    pub subject: String,
+    /// `asked`, `signed`, `failed`, or `unknown` where nobody knows whether it was made.
+    pub state: String,
+    /// When it was asked, in milliseconds since 1970.
+    pub asked_at_ms: i64,
+    /// The provider's code of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The key service's own id of the call, where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
 /// A key behind a provider.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Key {

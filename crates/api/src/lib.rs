@@ -24,7 +24,7 @@ mod trust;
 mod words;
 
 pub use authorities::{
-    Activation, Authority, Freeze, Issuer, Key, NewIssuer, Profile, ProfileLifetime,
+    Activation, Attempt, Authority, Freeze, Issuer, Key, NewIssuer, Profile, ProfileLifetime,
 };
 pub use ceremonies::{Ceremony, CeremonyImported, CeremonyRequest, NewCeremony};
 pub use certificates::{

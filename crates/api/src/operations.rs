@@ -160,6 +160,7 @@ operations! {
     FreezeAuthority: Api Post "/api/v1/authorities/{id}/freeze", RESPOND, "Freezes an authority: it issues nothing, reversibly", (json crate::Freeze) -> (json crate::Authority);
     UnfreezeAuthority: Api Post "/api/v1/authorities/{id}/unfreeze", DECIDE, "Thaws a frozen authority", (json crate::Freeze) -> (json crate::Authority);
     ActivateAuthority: Api Post "/api/v1/authorities/{id}/activate", LEAD, "Makes a prepared generation the active one", (json crate::Activation) -> (json crate::Authority);
+    ListAttempts: Api Get "/api/v1/authorities/{id}/attempts", READ, "An authority's attempts at signatures, in pages", (none) -> (page crate::Attempt);
     ListProfiles: Api Get "/api/v1/profiles", READ, "All profiles", (none) -> (list crate::Profile);
     ListKeys: Api Get "/api/v1/keys", READ, "All keys behind providers", (none) -> (list crate::Key);
 

@@ -10,6 +10,7 @@ pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod issuer;
 pub(crate) mod journal;
+pub(crate) mod key;
 pub(crate) mod operator;
 pub(crate) mod profile;
 pub(crate) mod root;
@@ -59,6 +60,7 @@ pub(crate) async fn run(command: ClientCommand, global: &Global) -> Result<()> {
         ClientCommand::Operator(command) => operator::run(command, &session).await,
         ClientCommand::Trust(command) => trust::run(command, &session).await,
         ClientCommand::Incident(command) => incident::run(*command, &session).await,
+        ClientCommand::Key(command) => key::run(command, &session).await,
         ClientCommand::Journal(command) => journal::run(command, &session).await,
     }
 }

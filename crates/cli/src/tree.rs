@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, authority, certificate, chain, drill, endpoint, incident, init, issuer, journal,
+    agent, authority, certificate, chain, drill, endpoint, incident, init, issuer, journal, key,
     operator, profile, root, serve, status, token, trust,
 };
 
@@ -110,6 +110,9 @@ pub enum ClientCommand {
     /// A compromise, or a rotation: declare it, follow it, decide
     #[command(subcommand, long_about = incident::LONG)]
     Incident(Box<incident::IncidentCommand>),
+    /// Keys: where they are, and who used them
+    #[command(subcommand, long_about = key::LONG)]
+    Key(key::KeyCommand),
     /// The journal: what happened, and that nothing was taken out of it
     #[command(subcommand, long_about = journal::LONG)]
     Journal(journal::JournalCommand),

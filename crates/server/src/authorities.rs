@@ -4,9 +4,11 @@ use skink_api as api;
 use skink_model::{
     Authority, AuthorityId, AuthorityState, Issuer, IssuerKind, KeyState, ProfileName, Stamp,
 };
+use skink_store::attempts;
 use skink_x509::oid;
 
 use crate::app::App;
+use crate::endpoints::{next, page_size};
 use crate::failure::{Failure, Result};
 use crate::http::authorise::Person;
 use crate::operators::parsed;
@@ -196,6 +198,21 @@ fn usage_name(usage: oid::ObjectIdentifier) -> String {
     ];
     let found = known.iter().find(|(known, _)| *known == usage);
     found.map_or_else(|| usage.to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// An authority's attempts at signatures, by their ids.
+pub(crate) async fn attempts(
+    app: &App,
+    id: &AuthorityId,
+    query: &api::PageQuery,
+) -> Result<api::Page<api::Attempt>> {
+    app.authority(id).await?;
+    let after = query.after.as_deref().map(crate::operators::parsed).transpose()?;
+    let size = page_size(query.limit);
+    let mut snapshot = app.store().read().await.map_err(Failure::Store)?;
+    let rows = attempts::after(&mut snapshot, id, after.as_ref(), size).await?;
+    let next = next(&rows, size, |row| row.id.to_string());
+    Ok(api::Page { items: rows.iter().map(views::attempt).collect(), next })
 }
 
 pub(crate) async fn keys(app: &App) -> Result<Vec<api::Key>> {

@@ -21,7 +21,7 @@ const SERIALS_MAX: usize = 16;
 /// The most answers that are remembered; each is one to two kilobytes.
 const REMEMBERED_MAX: usize = 50_000;
 /// The most answers signed for a nonce at a time. Anybody may ask, and each costs a signature and
-/// two commits: whoever comes on top gets an answer without his nonce (RFC 9654 §2.1 allows it).
+/// two commits: whoever comes on top gets an answer without his nonce (RFC 5019 §2.2.1).
 const NONCES_AT_ONCE: usize = 8;
 
 /// Answers that need no new signature: same question, same status, still fresh.

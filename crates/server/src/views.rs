@@ -129,6 +129,20 @@ pub(crate) fn audit(row: &model::AuditRow) -> api::AuditRow {
     }
 }
 
+/// One attempt at a signature.
+pub(crate) fn attempt(row: &model::Attempt) -> api::Attempt {
+    api::Attempt {
+        id: row.id.to_string(),
+        key: row.key.clone(),
+        purpose: row.purpose.to_string(),
+        subject: row.subject.clone(),
+        state: row.state.to_string(),
+        asked_at_ms: row.asked_at.as_millis(),
+        code: row.code.clone(),
+        request_id: row.request_id.clone(),
+    }
+}
+
 /// A key's facts.
 pub(crate) fn key(row: &model::SigningKey, signatures: u64) -> api::Key {
     api::Key {

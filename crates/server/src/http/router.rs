@@ -49,6 +49,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Op::UnfreezeAuthority => post(authorities::unfreeze),
         Op::ActivateAuthority => post(authorities::activate),
         Op::ListProfiles => get(authorities::profiles),
+        Op::ListAttempts => get(authorities::attempts),
         Op::ListKeys => get(authorities::keys),
         Op::IssueCertificate => post(certificates::issue),
         Op::ListCertificates => get(certificates::list),

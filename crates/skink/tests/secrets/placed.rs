@@ -37,10 +37,18 @@ impl Services {
         std::fs::create_dir(&tokens).unwrap();
         let lines = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
         std::fs::write(home.path().join("softhsm2.conf"), lines).unwrap();
+        let config = home.path().join("dev.hcl");
+        let log = home.path().join("audit.log");
+        let audit = format!(
+            "audit \"file\" \"log\" {{ options = {{ file_path = \"{}\" }} }}\n",
+            log.display()
+        );
+        std::fs::write(&config, audit).unwrap();
         let service = Service::start(|address| {
             let mut command = Command::new(&bao);
             command
                 .args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root"])
+                .arg(format!("-config={}", config.display()))
                 .arg(format!("-dev-listen-address={address}"))
                 .env("HOME", home.path());
             command
@@ -95,6 +103,34 @@ impl Services {
         assert!(looked_at > 100, "only {looked_at} files");
     }
 
+    /// The drilled server, started once more, is asked what nobody asked for.
+    fn reconciled(&self) -> (Option<i32>, Value) {
+        let server = self.kept().join("server");
+        // One that was left behind would say that the server is there.
+        let _ = std::fs::remove_file(server.join("ports.json"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skink"));
+        command.arg("serve").arg("--dir").arg(&server).stderr(Stdio::null());
+        let mut serving = self.lead_to(&mut command).stdin(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !server.join("ports.json").exists() {
+            assert!(Instant::now() < deadline, "the server does not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let done = Command::new(env!("CARGO_BIN_EXE_skink"))
+            .args(["key", "reconcile", "--json", "--audit-log"])
+            .arg(self.home.path().join("audit.log"))
+            .arg("--operator")
+            .arg(server.join("operators").join("lead.json"))
+            .output()
+            .unwrap();
+        serving.kill().unwrap();
+        serving.wait().unwrap();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        let found = serde_json::from_slice(&done.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {stderr}"));
+        (done.status.code(), found)
+    }
+
     fn drill(&self, issuer: &str, standby: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -143,6 +179,13 @@ fn an_issuer_at_openbao_is_followed_by_a_standby_at_a_token() {
     let report = services.drill(ISSUER_AT_BAO, STANDBY_AT_TOKEN);
     assert_the_use_is_lost(&report, "vault:soft-deleted");
     services.assert_credentials_stay(&["disabling.key"]);
+    // Every forgery is in the service's own record, and no honest signature is taken for one.
+    let (code, found) = services.reconciled();
+    assert_eq!(code, Some(6), "{found:#}");
+    let unasked = found["unasked"].as_array().unwrap();
+    assert!(unasked.len() >= 10, "{found:#}");
+    assert!(unasked.iter().all(|one| one["key"] == "vault:transit/issuer-1"), "{found:#}");
+    assert!(found["paired"].as_u64().unwrap() >= 20, "{found:#}");
 }
 
 #[test]
@@ -151,4 +194,8 @@ fn an_issuer_at_a_token_is_followed_by_a_standby_at_openbao() {
     let report = services.drill(ISSUER_AT_TOKEN, STANDBY_AT_BAO);
     assert_the_use_is_lost(&report, "pkcs11:KeyFunctionNotPermitted");
     services.assert_credentials_stay(&["standby.key"]);
+    // The thief's key was in the token, which keeps no record; the standby signed as it was asked to.
+    let (code, found) = services.reconciled();
+    assert_eq!((code, &found["unasked"]), (Some(0), &serde_json::json!([])), "{found:#}");
+    assert!(found["paired"].as_u64().unwrap() >= 6, "{found:#}");
 }

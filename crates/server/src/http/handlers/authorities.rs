@@ -1,14 +1,16 @@
 //! Issuers, authorities, profiles and keys.
 
 use axum::extract::State;
-use skink_api::{Activation, Authority, Freeze, Issuer, Key, NewIssuer, Profile};
+use skink_api::{
+    Activation, Attempt, Authority, Freeze, Issuer, Key, NewIssuer, Page, PageQuery, Profile,
+};
 use skink_model::AuthorityId;
 
 use crate::app::App;
 use crate::authorities;
 use crate::failure::Result;
 use crate::http::authorise::Person;
-use crate::http::extract::{Json, Path};
+use crate::http::extract::{Json, Path, Query};
 
 pub(crate) async fn issuers(State(app): State<App>) -> Result<Json<Vec<Issuer>>> {
     authorities::issuers(&app).await.map(Json)
@@ -61,6 +63,14 @@ pub(crate) async fn activate(
 ) -> Result<Json<Authority>> {
     authorities::activate(&app, &by, &id, &activation).await?;
     authorities::show(&app, &id).await.map(Json)
+}
+
+pub(crate) async fn attempts(
+    State(app): State<App>,
+    Path(id): Path<AuthorityId>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Attempt>>> {
+    authorities::attempts(&app, &id, &query).await.map(Json)
 }
 
 pub(crate) async fn profiles(State(app): State<App>) -> Result<Json<Vec<Profile>>> {

@@ -1,0 +1,237 @@
+//! `skink key`
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Subcommand;
+use serde::Serialize;
+use skink_api::{Attempt, Authority, Key};
+use skink_signer::vault::{Use, uses};
+
+use super::Session;
+use crate::table::{Table, or_dash};
+use crate::{Failure, when};
+
+pub(crate) const LONG: &str = "Keys: where they are, and who used them.\n\n\
+    Every signature has a row in the server's ledger before it is made. A key service that keeps a \
+    record of its own can be held against it: what it signed and nobody asked for was signed by \
+    somebody else.";
+
+const RECONCILE: &str = "Hold a key service's own record against the ledger.\n\n\
+    Reads an audit log of OpenBao or Vault (a file device, one JSON object a line) and pairs every \
+    signature with an attempt by the service's id of the call. What is left was signed behind \
+    Skink's back: the first of it bounds the time since which the key is in somebody else's use.\n\n\
+    Exit codes: 0 everything was asked for, 6 something was not.";
+
+const EXAMPLES: &str = "Examples:\n  \
+    skink key list\n  \
+    skink key reconcile --audit-log /var/log/openbao/audit.log";
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// All keys, where they are, and how often they signed
+    List,
+    /// Hold a key service's own record of signatures against the ledger
+    #[command(long_about = RECONCILE, after_long_help = EXAMPLES)]
+    Reconcile {
+        /// The service's audit log.
+        #[arg(long, value_name = "FILE")]
+        audit_log: PathBuf,
+    },
+}
+
+pub(crate) async fn run(command: KeyCommand, session: &Session) -> Result<()> {
+    match command {
+        KeyCommand::List => {
+            let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
+            session.out.table(&keys, || key_table(&keys))
+        }
+        KeyCommand::Reconcile { audit_log } => {
+            let known = ledger(session).await?;
+            let found = reconcile(&audit_log, known)?;
+            session.out.table(&found, || found.table())?;
+            found.judge()
+        }
+    }
+}
+
+fn key_table(keys: &[Key]) -> Table {
+    let mut table = Table::new(["key", "of", "algorithm", "state", "signatures"], "no keys");
+    for key in keys {
+        table.row([
+            key.uri.clone(),
+            key.owner.clone(),
+            key.algorithm.clone(),
+            key.state.clone(),
+            key.signatures.to_string(),
+        ]);
+    }
+    table
+}
+
+/// What the ledger says of keys at services.
+#[derive(Default)]
+struct Known {
+    /// Keys, without their versions.
+    keys: HashSet<String>,
+    /// Ids of calls by which attempts are paired.
+    calls: HashSet<String>,
+    /// By key, attempts whose end nobody knows and that have no id: each may be one signature.
+    unknown: HashMap<String, u64>,
+}
+
+async fn ledger(session: &Session) -> Result<Known> {
+    let mut known = Known::default();
+    let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
+    known.keys.extend(keys.iter().map(|key| unpinned(&key.uri)));
+    let authorities: Vec<Authority> = session.api.get("/api/v1/authorities", &[]).await?;
+    for authority in authorities {
+        let path = format!("/api/v1/authorities/{}/attempts", authority.id);
+        let attempts: Vec<Attempt> = session.api.pages(&path, &[], usize::MAX).await?;
+        for attempt in attempts {
+            match attempt.request_id {
+                Some(id) => drop(known.calls.insert(id)),
+                None if matches!(attempt.state.as_str(), "unknown" | "asked") => {
+                    *known.unknown.entry(unpinned(&attempt.key)).or_default() += 1;
+                }
+                None => {}
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// A key's name without its version: the service's log does not tell that.
+fn unpinned(uri: &str) -> String {
+    uri.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+struct Reconciled {
+    /// Signatures that were asked for.
+    paired: u64,
+    /// Signatures by keys that are none of Skink's.
+    foreign: u64,
+    /// By key, attempts whose end nobody knows: so many of those nobody asked for may be ours.
+    unknown: BTreeMap<String, u64>,
+    /// Signatures by Skink's keys that no attempt stands for.
+    unasked: Vec<Unasked>,
+}
+
+#[derive(Debug, Serialize)]
+struct Unasked {
+    key: String,
+    request_id: String,
+    at_ms: i64,
+    from: Option<String>,
+}
+
+fn reconcile(log: &Path, known: Known) -> Result<Reconciled> {
+    let named = || format!("reading {}", log.display());
+    let file = BufReader::new(fs_err::File::open(log)?);
+    let Known { keys, calls, unknown } = known;
+    let unknown = unknown.into_iter().collect();
+    let mut found = Reconciled { paired: 0, foreign: 0, unknown, unasked: Vec::new() };
+    for made in uses(file) {
+        let Use { key, request_id, at, from } = made.with_context(named)?;
+        if !keys.contains(key.as_str()) {
+            found.foreign += 1;
+        } else if calls.contains(&request_id) {
+            found.paired += 1;
+        } else {
+            let (key, at_ms) = (key.to_string(), at.as_millis());
+            found.unasked.push(Unasked { key, request_id, at_ms, from });
+        }
+    }
+    found.unknown.retain(|key, _| found.unasked.iter().any(|one| one.key == *key));
+    Ok(found)
+}
+
+impl Reconciled {
+    fn table(&self) -> Table {
+        let head = ["signed at", "with", "from", "the service's id"];
+        let mut table = Table::new(head, "every signature was asked for");
+        for one in &self.unasked {
+            table.row([
+                when::show(one.at_ms),
+                one.key.clone(),
+                or_dash(one.from.as_ref()),
+                one.request_id.clone(),
+            ]);
+        }
+        table
+    }
+
+    /// More than what attempts of unknown end explain was signed by somebody else.
+    fn judge(&self) -> Result<()> {
+        let mut surplus: BTreeMap<&str, u64> = BTreeMap::new();
+        for one in &self.unasked {
+            *surplus.entry(&one.key).or_default() += 1;
+        }
+        surplus.retain(|key, count| *count > self.unknown.get(*key).copied().unwrap_or_default());
+        let first = self.unasked.iter().filter(|one| surplus.contains_key(one.key.as_str()));
+        let Some(first) = first.map(|one| one.at_ms).min() else { return Ok(()) };
+        let keys: Vec<String> =
+            surplus.iter().map(|(key, count)| format!("{count} by {key}")).collect();
+        bail!(Failure::NotVerified {
+            what: format!(
+                "signatures that nobody asked for: {}, the first at {}",
+                keys.join(", "),
+                when::show(first)
+            ),
+            hint:
+                "somebody else has the use of the key: `skink incident declare`, suspected since \
+                   that time"
+                    .into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(calls: &[(&str, &str)]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let line = |(key, id): &(&str, &str)| {
+            format!(
+                "{{\"type\":\"response\",\"time\":\"2026-11-23T08:02:44Z\",\"request\":{{\
+                 \"id\":\"{id}\",\"operation\":\"update\",\"path\":\"transit/sign/{key}\"}}}}\n"
+            )
+        };
+        std::fs::write(file.path(), calls.iter().map(line).collect::<String>()).unwrap();
+        file
+    }
+
+    fn known(calls: u32, unknown: u64) -> Known {
+        Known {
+            keys: ["vault:transit/ca".to_owned()].into(),
+            calls: (0..calls).map(|call| format!("r-{call}")).collect(),
+            unknown: [("vault:transit/ca".to_owned(), unknown)].into(),
+        }
+    }
+
+    #[test]
+    fn ten_thousand_honest_signatures_are_silent() {
+        let ids: Vec<String> = (0..10_000).map(|call| format!("r-{call}")).collect();
+        let calls: Vec<(&str, &str)> = ids.iter().map(|id| ("ca", id.as_str())).collect();
+        let file = log(&[&calls[..], &[("another", "r-x")]].concat());
+        let found = reconcile(file.path(), known(10_000, 0)).unwrap();
+        assert_eq!((found.paired, found.foreign, found.unasked.len()), (10_000, 1, 0));
+        found.judge().unwrap();
+    }
+
+    #[test]
+    fn one_more_than_what_crashes_explain_is_somebody_else() {
+        let file = log(&[("ca", "r-0"), ("ca", "lost"), ("ca", "stolen")]);
+        let found = reconcile(file.path(), known(1, 2)).unwrap();
+        assert_eq!(found.unasked.len(), 2);
+        found.judge().unwrap();
+        let found = reconcile(file.path(), known(1, 1)).unwrap();
+        let said = found.judge().unwrap_err().to_string();
+        assert!(said.contains("2 by vault:transit/ca"), "{said}");
+    }
+}
