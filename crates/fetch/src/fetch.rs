@@ -248,7 +248,7 @@ impl Shake {
             alpn: connection.alpn_protocol().map(shown),
             chain,
             stapled,
-            client_auth: self.client_auth(self.capture.asked()),
+            client_auth: self.client_auth(self.capture.asked(), self.refused.is_some()),
             handshake: self.refused.as_ref().map_or(Handshake::Completed, |error| {
                 Handshake::Refused { because: because(error) }
             }),
@@ -256,10 +256,11 @@ impl Shake {
         }
     }
 
-    fn client_auth(&self, asked: Option<Vec<Vec<u8>>>) -> ClientAuth {
+    /// `turned_away` after it had asked; a handshake that failed for anything else says nothing.
+    fn client_auth(&self, asked: Option<Vec<Vec<u8>>>, turned_away: bool) -> ClientAuth {
         match asked {
             None => ClientAuth::NotAsked,
-            Some(authorities) if self.refused.is_some() && self.sent_none => {
+            Some(authorities) if turned_away && self.sent_none => {
                 ClientAuth::Required { authorities }
             }
             Some(authorities) => ClientAuth::Asked { authorities },
@@ -299,7 +300,7 @@ async fn legacy(place: &Place, options: &Options, shake: &Shake) -> Result<Prese
         cipher: names::cipher(said.cipher),
         group: said.group.map(names::group),
         alpn: said.alpn.clone(),
-        client_auth: shake.client_auth(said.client_authorities.clone()),
+        client_auth: shake.client_auth(said.client_authorities.clone(), asked_and_refused),
         chain: said.certificates,
         stapled: said.stapled,
         handshake: if asked_and_refused {

@@ -122,7 +122,12 @@ impl FromStr for Place {
     type Err = BadPlace;
 
     fn from_str(text: &str) -> Result<Self, BadPlace> {
-        let bad = |what| BadPlace { text: text.to_owned(), what };
+        // The text may hold a password.
+        let shown = match text.rsplit_once('@') {
+            Some((_, after)) => after,
+            None => text,
+        };
+        let bad = |what| BadPlace { text: shown.to_owned(), what };
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (Some(scheme), rest),
             None => (None, text),
@@ -192,6 +197,8 @@ mod tests {
         {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }
+        let error = "gopher://me:pw@db:1".parse::<Place>().unwrap_err().to_string();
+        assert!(error.contains("db:1") && !error.contains("pw"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use skink_fetch::{Options, Place, Scan, scan};
+use skink_fetch::{ClientAuth, Handshake, Options, Place, Scan, fetch, scan};
 
 use crate::servers::{Clients, finish, listen, tls};
 
@@ -114,4 +114,18 @@ async fn resumption_of_openssl_is_tried_not_believed() {
     let server = OpenSsl::start(&["-no_ticket", "-no_cache", "-www"]);
     let (_, without) = scan(&server.place, &Options::default(), |_| ()).await.unwrap();
     assert_eq!((without.resumes_by_ticket, without.resumes_by_id), (Some(false), Some(false)));
+}
+
+#[tokio::test]
+async fn a_server_of_an_old_version_that_asks_is_not_said_to_insist() {
+    let old = ["-no_tls1_3", "-no_tls1_2", "-cipher", "ALL:@SECLEVEL=0", "-verify", "1"];
+    let server = OpenSsl::start(&old);
+    let presented = fetch(&server.place, &Options::default()).await.unwrap();
+    assert_eq!(presented.version, "TLS 1.1");
+    assert!(matches!(presented.handshake, Handshake::Read { .. }), "{:?}", presented.handshake);
+    assert!(matches!(presented.client_auth, ClientAuth::Asked { .. }), "{presented:?}");
+
+    let server = OpenSsl::start(&["-no_tls1_3", "-Verify", "1"]);
+    let presented = fetch(&server.place, &Options::default()).await.unwrap();
+    assert!(matches!(presented.client_auth, ClientAuth::Required { .. }), "{presented:?}");
 }

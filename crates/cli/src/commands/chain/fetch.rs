@@ -63,7 +63,7 @@ pub(super) struct Reach {
     timeout: Span,
     /// Proxy: `http://[USER:PASSWORD@]HOST:PORT` or `socks5://…` [default: `$HTTPS_PROXY`].
     #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
-    proxy: Option<Proxy>,
+    proxy: Option<String>,
     /// Go there directly, whatever the environment says.
     #[arg(long)]
     no_proxy: bool,
@@ -91,7 +91,11 @@ impl Reach {
     pub(crate) fn options(&self, place: &Place) -> Result<Options> {
         let proxy = match &self.proxy {
             _ if self.no_proxy => None,
-            Some(proxy) => Some(proxy.clone()),
+            // Not read by the command line's own parser: that shows what it cannot read.
+            Some(text) => Some(text.parse::<Proxy>().map_err(|error| Failure::Usage {
+                what: error.to_string(),
+                hint: "give the proxy as a URL, or --no-proxy".to_owned(),
+            })?),
             None => Proxy::of_environment(place, |name| std::env::var(name).ok())
                 .context("the proxy that the environment names cannot be used")?,
         };
@@ -145,7 +149,7 @@ fn identity(chain: &PathBuf, key: &PathBuf) -> Result<Identity> {
 pub struct Fetch {
     /// Server: HOST:PORT, [IPV6]:PORT, or a URL as `https://HOST` and `smtp://HOST`.
     #[arg(value_name = "HOST:PORT")]
-    place: Place,
+    place: String,
     /// Write the certificates to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -160,7 +164,11 @@ pub struct Fetch {
 }
 
 pub(crate) async fn run(args: &Fetch, out: Output) -> Result<()> {
-    let place = args.reach.place(&args.place);
+    let place = args.place.parse::<Place>().map_err(|error| Failure::Usage {
+        what: error.to_string(),
+        hint: "write HOST:PORT, or a URL as https://HOST".to_owned(),
+    })?;
+    let place = args.reach.place(&place);
     if args.scan {
         return scan(args, &place, out).await;
     }

@@ -95,6 +95,9 @@ impl Fetched {
             _ => format!(", issued by {}", self.client_authorities.join(" or ")),
         };
         match self.client_certificate {
+            "asked" if matches!(self.handshake, Handshake::Read { .. }) => {
+                format!("asked for a certificate{of}; whether it insists was not seen")
+            }
             "asked" => format!("asked for a certificate{of}; let in without one"),
             "required" => format!("turned away without a certificate{of}"),
             _ => "not asked for certificates".to_owned(),
