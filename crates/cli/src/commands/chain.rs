@@ -27,7 +27,7 @@ use crate::{Failure, Output};
 pub(crate) const LONG: &str = "Chains: read, build, verify, explain and mend them, without a server.\n\n\
     Works on files in any of the usual containers, and on what servers present. Needs no operator \
     file. Exit codes here: 0 good, 1 looked at and not good, 2 wrong usage or an input that cannot \
-    be read, 3 cannot be decided.";
+    be read, 3 cannot be decided, 5 a server cannot be reached or shows no certificate.";
 
 #[derive(Debug, Subcommand)]
 pub enum ChainCommand {

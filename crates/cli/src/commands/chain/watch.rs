@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use skink_chain::Bag;
+use skink_chain::input::{Item, Kind};
 use skink_fetch::Place;
 use skink_x509::ocsp::{BasicResponse, OcspResponse};
 use skink_x509::{Certificate, Time};
@@ -21,7 +22,9 @@ pub(crate) const LONG: &str = "Say what expires soon, for monitoring.\n\n\
     intermediate and root; revocation lists and OCSP responses by their nextUpdate; of servers the \
     stapled response too. Soonest first. Exits with 0 when everything lasts longer than --within, \
     with 1 when something does not or has expired already, and with 3 when nothing expires and \
-    something could not be looked at.";
+    something could not be looked at: a server, a file or folder that was named or cannot be \
+    opened, and anything in a folder that is by its shape or label a certificate, a list, a \
+    response or a store of them and cannot be read.";
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  \
     skink chain watch www.example.com:443 mail.example.com:587 --within 21d\n  \
@@ -103,7 +106,7 @@ pub(crate) async fn run(args: &Watch, out: Output) -> Result<()> {
     let mut watcher = Watcher { args, files, now: files::now(), report };
     for target in &args.targets {
         if target.exists() || target.as_os_str() == "-" {
-            watcher.path(target)?;
+            watcher.path(target);
         } else if let Some(place) = target.to_str().and_then(|it| it.parse::<Place>().ok()) {
             watcher.server(&place).await;
         } else {
@@ -129,18 +132,22 @@ pub(crate) async fn run(args: &Watch, out: Output) -> Result<()> {
 
 impl Watcher<'_> {
     /// A file, or everything below a folder.
-    fn path(&mut self, path: &Path) -> Result<()> {
+    fn path(&mut self, path: &Path) {
         if !path.is_dir() {
-            self.file(path, true);
-            return Ok(());
+            return self.file(path, true);
         }
         let mut folders = vec![path.to_owned()];
         let mut found = Vec::new();
         while let Some(folder) = folders.pop() {
-            for entry in fs_err::read_dir(&folder)? {
-                let entry = entry?;
+            let entries =
+                fs_err::read_dir(&folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+            let entries = entries.unwrap_or_else(|error| {
+                self.failed(files::name(&folder), error.to_string());
+                Vec::new()
+            });
+            for entry in entries {
                 // A link to a folder could lead in circles; a link to a file is how certbot keeps them.
-                if entry.file_type()?.is_dir() {
+                if entry.file_type().is_ok_and(|it| it.is_dir()) {
                     folders.push(entry.path());
                 } else if entry.path().is_file() {
                     found.push(entry.path());
@@ -151,30 +158,29 @@ impl Watcher<'_> {
         for file in &found {
             self.file(file, false);
         }
-        Ok(())
     }
 
     /// A file; one that was not named may hold anything.
     fn file(&mut self, path: &Path, named: bool) {
         let target = files::name(path);
-        let bag = match self.files.pieces(path) {
-            Ok(pieces) => {
-                let mut bag = Bag::default();
-                bag.add(pieces, &target);
-                bag
-            }
-            Err(error) => {
-                self.report.failed.push(Failed { target, because: format!("{error:#}") });
-                return;
-            }
+        let pieces = match self.files.pieces(path) {
+            Ok(pieces) => pieces,
+            Err(error) => return self.failed(target, format!("{error:#}")),
         };
+        let is_known = pieces.iter().any(|it| could_expire(&it.item));
+        let mut bag = Bag::default();
+        bag.add(pieces, &target);
         let before = self.report.watched.len();
         self.bag(&target, &bag);
         let nothing = self.report.watched.len() == before && bag.keys.is_empty();
-        if named && (nothing || !bag.unread.is_empty()) {
+        if is_known || named && (nothing || !bag.unread.is_empty()) {
             let because = bag.unread.first().map_or("nothing in it expires", |it| &it.message);
-            self.report.failed.push(Failed { target, because: because.to_owned() });
+            self.failed(target, because.to_owned());
         }
+    }
+
+    fn failed(&mut self, target: String, because: String) {
+        self.report.failed.push(Failed { target, because });
     }
 
     fn bag(&mut self, target: &str, bag: &Bag) {
@@ -210,8 +216,10 @@ impl Watcher<'_> {
                 }
             }
         }
-        if let Some(Ok(response)) = presented.stapled.as_deref().map(OcspResponse::from_der) {
-            self.response(&target, &response);
+        match presented.stapled.as_deref().map(OcspResponse::from_der) {
+            Some(Ok(response)) => self.response(&target, &response),
+            Some(Err(error)) => self.failed(target, format!("the stapled response: {error}")),
+            None => {}
         }
     }
 
@@ -249,6 +257,22 @@ impl Watcher<'_> {
             seconds_left: ends.as_secs() - self.now.as_secs(),
             state,
         });
+    }
+}
+
+/// Whether it could not be read, and is of a kind that expires or may hold what does.
+fn could_expire(item: &Item) -> bool {
+    match item {
+        Item::Locked(kind, _) | Item::Unreadable(kind, _) => !matches!(
+            kind,
+            Kind::Unknown
+                | Kind::PrivateKey
+                | Kind::EncryptedKey
+                | Kind::PublicKey
+                | Kind::Parameters
+                | Kind::OpenSsh
+        ),
+        _ => false,
     }
 }
 
