@@ -1,12 +1,12 @@
 //! What a piece is, told in full.
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::Serialize;
 use skink_x509::crl::Crl;
 use skink_x509::lint::{self, LintContext, lint_certificate, lint_crl};
 use skink_x509::ocsp::{CertStatus, OcspResponse, ResponderId};
 use skink_x509::{
-    Certificate, Csr, GeneralName, ParseError, PublicKey, SignatureAlgorithm, Time, oid, weak,
+    Certificate, Csr, GeneralName, Hex, ParseError, Plain, PublicKey, SignatureAlgorithm, Time,
+    oid, weak,
 };
 
 use crate::input::{Item, Piece, PrivateKey};
@@ -82,11 +82,12 @@ pub fn describe(piece: &Piece, now: Time) -> Description {
     for remark in &piece.remarks {
         told.problem("note", "unusual_form", "-", remark.to_string());
     }
+    told.0.summary = Plain::of(told.0.summary);
     Description {
         kind: piece.item.kind().as_str(),
         container: piece.container.to_string(),
         line: piece.line,
-        alias: piece.alias.clone(),
+        alias: piece.alias.as_ref().map(|it| Plain(it).to_string()),
         readable: !matches!(piece.item, Item::Locked(..) | Item::Unreadable(..)),
         ..told.0
     }
@@ -97,7 +98,7 @@ struct Told(Description);
 
 impl Told {
     fn fact(&mut self, name: &'static str, value: impl std::fmt::Display) {
-        let value = value.to_string();
+        let value = Plain::of(value.to_string());
         if !value.is_empty() {
             self.0.facts.push(Fact { name, value });
         }
@@ -110,6 +111,7 @@ impl Told {
         section: &'static str,
         message: String,
     ) {
+        let message = Plain::of(message);
         self.0.problems.push(Problem { severity, rule, section, message });
     }
 
@@ -151,7 +153,7 @@ impl Told {
         self.fact("OCSP", it.ocsp_uris().join(" "));
         self.fact("issuer's certificate", it.ca_issuers_uris().join(" "));
         self.fact("SHA-256", it.fingerprint());
-        self.fact("SHA-1", hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, it.der()).as_ref()));
+        self.fact("SHA-1", hex(&it.thumbprint()));
         self.0.sha256 = Some(it.fingerprint().to_string());
         for error in broken {
             let finding = crate::Finding::broken(it, error);
@@ -297,10 +299,5 @@ fn signature(algorithm: Option<&'static str>) -> &'static str {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Hex(bytes).to_string()
 }

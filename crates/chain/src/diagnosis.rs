@@ -29,13 +29,10 @@ pub struct Symptoms {
     pub settings: Settings,
     /// Where all this is from: `files` on the command line, or a host and port.
     pub place: Place,
+    /// Further files that were given, as they are written on a command line.
+    pub beside: Vec<String>,
     /// The options that the person gave and that a command to mend needs, too.
     pub options: Vec<String>,
-}
-
-/// A word for a POSIX shell, in quotes where it needs them.
-pub fn shell_word(text: &str) -> String {
-    remedy::quoted(text)
 }
 
 /// Where what is diagnosed is from.

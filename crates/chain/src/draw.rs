@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use skink_x509::{Certificate, Time};
+use skink_x509::{Certificate, Plain, Time};
 
 use crate::describe::validity;
 use crate::finding::Finding;
@@ -34,15 +34,16 @@ pub fn path(path: &[Certificate], reached_anchor: bool, now: Time, findings: &[F
     text
 }
 
-/// The name that says most: the common name, else the first alternative name.
+/// The name that says most: the common name, else the first alternative name; on one line.
 pub fn label(certificate: &Certificate) -> String {
     let subject = certificate.subject();
-    subject
+    let name = subject
         .common_name()
         .or_else(|| certificate.subject_alt_names().first().map(ToString::to_string))
         .unwrap_or_else(|| {
             if subject.is_empty() { "(no name)".to_owned() } else { subject.to_string() }
-        })
+        });
+    Plain::of(name)
 }
 
 fn branch(depth: usize) -> String {

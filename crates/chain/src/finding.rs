@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 use skink_path::{Code, Severity, section_of_extension};
-use skink_x509::{Certificate, Fingerprint, ParseError, oid};
+use skink_x509::{Certificate, Fingerprint, ParseError, Plain, oid};
 
 /// One thing that was found: the engine's findings, and those about reading and about files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,7 +39,7 @@ impl Finding {
             severity: Severity::Warning,
             certificate: None,
             section: "-",
-            message,
+            message: Plain::of(message),
             fix: Cow::Borrowed("give it in PEM or DER, unlocked or with its passphrase"),
         }
     }
@@ -73,7 +73,7 @@ impl Finding {
             severity: Severity::Error,
             certificate: Some(certificate.fingerprint()),
             section: code.section(),
-            message,
+            message: Plain::of(message),
             fix: Cow::Borrowed(code.fix()),
         }
     }
@@ -86,6 +86,7 @@ impl Finding {
         fix: &'static str,
     ) -> Self {
         let (section, fix) = ("-", Cow::Borrowed(fix));
+        let message = Plain::of(message);
         Self { code, severity, certificate: None, section, message, fix }
     }
 
@@ -107,7 +108,7 @@ impl From<&skink_path::Finding> for Finding {
             severity: finding.severity,
             certificate: finding.certificate,
             section: finding.section(),
-            message: with_evidence(finding),
+            message: Plain::of(with_evidence(finding)),
             fix: Cow::Borrowed(finding.fix()),
         }
     }

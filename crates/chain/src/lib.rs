@@ -16,9 +16,11 @@ pub mod job;
 mod purposes;
 mod question;
 pub mod repair;
+mod shell;
 pub mod structure;
 pub mod words;
 
 pub use bag::{Bag, Read};
 pub use finding::Finding;
 pub use question::{Answer, Judgement, Other, Question, Settings, Word};
+pub use shell::shell_word;

@@ -114,13 +114,19 @@ impl fmt::Display for Step {
             Self::Remove { path } => write!(f, "remove  {}", path.display()),
             Self::Run { argv } => {
                 write!(f, "run    ")?;
-                argv.iter().try_for_each(|word| {
-                    let quote = word.is_empty() || word.contains([' ', '$', '\'', '*', ';']);
-                    if quote { write!(f, " '{word}'") } else { write!(f, " {word}") }
-                })
+                argv.iter().try_for_each(|word| write!(f, " {}", shell_word(word)))
             }
         }
     }
+}
+
+/// As one word of a POSIX shell.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ":/.,@_-+=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// Why a root was not put into a store, or not taken out.

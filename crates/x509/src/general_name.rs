@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use der::Tag;
 use der::asn1::AnyRef;
 
-use crate::{EncodeError, Name, ParseError, tlv};
+use crate::{EncodeError, Name, ParseError, Plain, tlv};
 
 /// One `GeneralName` (RFC 5280 §4.2.1.6).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,13 +76,13 @@ impl GeneralName {
 }
 
 impl fmt::Display for GeneralName {
-    /// As OpenSSL's configuration writes it: `DNS:host`, `IP:10.0.0.1`.
+    /// As OpenSSL's configuration writes it: `DNS:host`, `IP:10.0.0.1`; on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dns(text) => write!(f, "DNS:{text}"),
+            Self::Dns(text) => write!(f, "DNS:{}", Plain(text)),
             Self::Ip(ip) => write!(f, "IP:{ip}"),
-            Self::Uri(text) => write!(f, "URI:{text}"),
-            Self::Email(text) => write!(f, "email:{text}"),
+            Self::Uri(text) => write!(f, "URI:{}", Plain(text)),
+            Self::Email(text) => write!(f, "email:{}", Plain(text)),
             Self::Directory(name) => write!(f, "dirName:{name}"),
             Self::Other { tag, der } => {
                 write!(f, "other[{tag}]:")?;

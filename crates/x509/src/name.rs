@@ -1,6 +1,6 @@
 //! Distinguished names.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -120,9 +120,16 @@ fn text(value: &Any) -> Option<String> {
 }
 
 impl fmt::Display for Name {
-    /// RFC 4514: the most specific attribute first.
+    /// RFC 4514: the most specific attribute first. All characters of control are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.rdns().fmt(f)
+        for c in self.rdns().to_string().chars() {
+            if c.is_control() {
+                c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|it| write!(f, "\\{it:02x}"))?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
     }
 }
 

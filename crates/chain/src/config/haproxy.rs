@@ -1,6 +1,7 @@
 //! `HAProxy`.
 
 use super::{CIPHERS, Section, Wanted};
+use crate::shell_word;
 
 pub(super) fn section(wanted: &Wanted) -> Section {
     let oldest = if wanted.modern { "TLSv1.3" } else { "TLSv1.2" };
@@ -29,8 +30,8 @@ pub(super) fn section(wanted: &Wanted) -> Section {
     notes.push("put `default_backend NAME` in the place of the line that returns ok".to_owned());
     let mut commands = vec![format!(
         "ln -sf {} {}",
-        quoted(&wanted.key),
-        quoted(&format!("{}.key", wanted.fullchain))
+        shell_word(&wanted.key),
+        shell_word(&format!("{}.key", wanted.fullchain))
     )];
     if wanted.staples {
         notes.push(format!(
@@ -42,18 +43,13 @@ pub(super) fn section(wanted: &Wanted) -> Section {
             commands.push(format!(
                 "openssl ocsp -issuer {} -cert {cert} -url \"$(openssl x509 -in {cert} -noout \
                  -ocsp_uri)\" -no_nonce -respout {}",
-                quoted(chain),
-                quoted(&format!("{}.ocsp", wanted.fullchain)),
-                cert = quoted(&wanted.fullchain),
+                shell_word(chain),
+                shell_word(&format!("{}.ocsp", wanted.fullchain)),
+                cert = shell_word(&wanted.fullchain),
             ));
         }
     }
     commands.push("haproxy -c -f /etc/haproxy/haproxy.cfg".to_owned());
     commands.push("systemctl reload haproxy".to_owned());
     Section { text, commands, notes }
-}
-
-/// As one word for a shell; quotes do not occur.
-fn quoted(text: &str) -> String {
-    if text.contains(' ') { format!("'{text}'") } else { text.to_owned() }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{CIPHERS, Section, Wanted};
+use crate::shell_word;
 
 pub(super) fn section(wanted: &Wanted) -> Section {
     let oldest = if wanted.modern { "TLSv1.3" } else { "TLSv1.2" };
@@ -29,9 +30,9 @@ pub(super) fn section(wanted: &Wanted) -> Section {
         "PostgreSQL cannot staple; clients verify with sslmode=verify-full sslrootcert=ROOT"
             .to_owned(),
     );
-    let key = &wanted.key;
+    let key = shell_word(&wanted.key);
     let commands = vec![
-        format!("chown postgres: '{key}' && chmod 600 '{key}'"),
+        format!("chown postgres: {key} && chmod 600 {key}"),
         "psql -c 'select pg_reload_conf()'".to_owned(),
         "psql -c 'select name, setting, error from pg_file_settings where error is not null'"
             .to_owned(),

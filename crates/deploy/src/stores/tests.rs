@@ -154,6 +154,17 @@ fn where_roots_bear_no_name_nothing_is_said_to_be_there() {
 }
 
 #[test]
+fn a_plan_is_shown_as_a_shell_reads_it() {
+    let words = ["it's", "$(reboot)", "a b", "", "sql:/x", "C,,", "`x`", "a&b", "a\nb", "\\"];
+    let argv = std::iter::once("printf").chain(["%s|"]).chain(words).map(str::to_owned);
+    let shown = Step::Run { argv: argv.collect() }.to_string();
+    let line = shown.strip_prefix("run     ").unwrap();
+    let said = Command::new("sh").args(["-c", line]).output().unwrap();
+    let wanted: String = words.iter().flat_map(|it| [it, "|"]).collect();
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), wanted, "{line}");
+}
+
+#[test]
 fn stores_are_called_by_their_names() {
     for (kind, name) in KINDS {
         assert_eq!(name.parse::<StoreKind>(), Ok(kind));

@@ -5,3 +5,4 @@ mod files;
 mod jobs;
 mod mend;
 mod pki;
+mod reach;

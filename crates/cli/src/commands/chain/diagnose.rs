@@ -6,11 +6,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use skink_chain::diagnosis::{
-    self, Diagnosis, Place, Remedy, Stage, State, Step, Symptoms, shell_word,
-};
+use skink_chain::diagnosis::{self, Diagnosis, Place, Remedy, Stage, State, Step, Symptoms};
 use skink_chain::input::{self, NoPassphrase};
-use skink_chain::{Bag, Word, draw, words};
+use skink_chain::{Bag, Word, draw, shell_word, words};
 use skink_path::PeerName;
 
 use super::anchors::Anchors;
@@ -30,8 +28,9 @@ pub(crate) const LONG: &str = "Find out why TLS says no, and what mends it.\n\n\
     lines that mend it.\n\n\
     Give the files that the server is configured with, the private key included, and the name that \
     clients connect to; or a server as HOST:PORT, which is asked for what it presents, by the name \
-    that it is reached under unless --host says another. Exits with 0 when nothing is wrong, 1 when something is, 3 when it cannot \
-    be decided.";
+    that it is reached under unless --host says another. Exits with 0 when nothing is wrong, 1 when \
+    something is, 3 when it cannot be decided, 5 when the server cannot be reached or shows no \
+    certificate.";
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  \
     skink chain diagnose www.example.org:443\n  \
@@ -89,15 +88,19 @@ pub(crate) async fn run(args: &Diagnose, out: Output) -> Result<()> {
         settings.name = words::host(&place.host);
     }
     let word = |path: &PathBuf| shell_word(&path.display().to_string());
+    let mut beside: Vec<_> = args.untrusted.iter().map(word).collect();
     let place = match &server {
-        Some(place) => Place::Server(shell_word(&place.to_string())),
+        Some(place) => {
+            beside.extend(paths.iter().map(word));
+            Place::Server(shell_word(&place.to_string()))
+        }
         None => Place::Files(paths.iter().map(word).collect()),
     };
     let mut options: Vec<_> =
         args.trusted.iter().map(|it| format!("--trusted {}", word(it))).collect();
     options.extend(args.settings.host.iter().map(|it| format!("--host {}", shell_word(it))));
     let anchored = anchors.certificates;
-    let symptoms = Symptoms { presented, bag, anchors: anchored, settings, place, options };
+    let symptoms = Symptoms { presented, bag, anchors: anchored, settings, place, beside, options };
     tell(&symptoms, &anchors.source, out)
 }
 

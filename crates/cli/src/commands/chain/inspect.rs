@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use skink_chain::describe::{Description, Problem, describe};
+use skink_x509::Fingerprint;
 
 use super::files::{self, Files};
 use crate::table::Facts;
@@ -22,6 +23,7 @@ pub(crate) const LONG: &str = "Say what files hold, whatever they are called.\n\
 pub(crate) const EXAMPLES: &str = "Examples:\n  \
     skink chain inspect server.pem\n  \
     skink chain inspect store.p12 --passphrase-file secret\n  \
+    skink chain inspect bundle.p7b --pem SHA256 > root.pem\n  \
     openssl s_client -connect example.org:443 -showcerts </dev/null | skink chain inspect -";
 
 #[derive(Debug, Args)]
@@ -29,6 +31,9 @@ pub struct Inspect {
     /// The files; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Write the certificate with this fingerprint as PEM, and nothing else.
+    #[arg(long, value_name = "SHA256")]
+    pem: Option<Fingerprint>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
@@ -42,6 +47,9 @@ struct Found {
 
 pub(crate) fn run(args: &Inspect, out: Output) -> Result<()> {
     let files = Files::new(&args.passphrase)?;
+    if let Some(fingerprint) = args.pem {
+        return write(&files, args, fingerprint);
+    }
     let now = files::now();
     let mut found = Vec::new();
     for path in &args.files {
@@ -55,6 +63,20 @@ pub(crate) fn run(args: &Inspect, out: Output) -> Result<()> {
     } else {
         Err(Failure::Answered(Exit::NotGood).into())
     }
+}
+
+fn write(files: &Files, args: &Inspect, fingerprint: Fingerprint) -> Result<()> {
+    let bag = files.bag(&args.files)?;
+    let all = bag.plain_certificates();
+    let Some(found) = all.iter().find(|it| it.fingerprint() == fingerprint) else {
+        return Err(Failure::Usage {
+            what: format!("no certificate has the fingerprint {fingerprint}"),
+            hint: "without --pem all are shown, with their fingerprints".to_owned(),
+        }
+        .into());
+    };
+    Output::raw(&found.to_pem());
+    Ok(())
 }
 
 fn people(found: &Found) -> String {

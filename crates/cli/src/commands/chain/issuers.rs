@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use skink_chain::Judgement;
 use skink_chain::input::{self, Piece};
-use skink_x509::Certificate;
+use skink_x509::{Certificate, Plain};
 
 use crate::Output;
 
@@ -41,12 +41,12 @@ impl Fetched {
                 Ok(bytes) => {
                     let pieces = input::published(&bytes);
                     if !pieces.is_empty() {
-                        out.say(&format!("fetched {uri}"));
+                        out.say(&format!("fetched {}", Plain(uri)));
                         return Ok(Some(pieces));
                     }
-                    out.say(&format!("no certificate is at {uri}"));
+                    out.say(&format!("no certificate is at {}", Plain(uri)));
                 }
-                Err(error) => out.say(&format!("cannot fetch {uri}: {error:#}")),
+                Err(error) => out.say(&format!("cannot fetch {}: {error:#}", Plain(uri))),
             }
         }
         Ok(None)
