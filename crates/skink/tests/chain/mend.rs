@@ -120,7 +120,7 @@ fn a_missing_issuer_is_fetched_from_where_the_certificate_says() {
     let extensions = format!(
         "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n\
          extendedKeyUsage=serverAuth\nauthorityKeyIdentifier=keyid\n\
-         subjectAltName=DNS:aia.test\nauthorityInfoAccess=caIssuers;URI:{address}\n"
+         subjectAltName=DNS:aia.test,DNS:aia\nauthorityInfoAccess=caIssuers;URI:{address}\n"
     );
     pki.certificate("aia", Some("inter"), "30", &extensions);
     pki.skink("fix aia.pem --trusted root.pem --out live").expect(1);

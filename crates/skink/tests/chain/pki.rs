@@ -24,7 +24,7 @@ impl Pki {
         pki.certificate("inter", Some("root"), "1000", ca);
         let leaf = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n\
                     extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\n\
-                    authorityKeyIdentifier=keyid\nsubjectAltName=DNS:www.test\n";
+                    authorityKeyIdentifier=keyid\nsubjectAltName=DNS:www.test,DNS:leaf\n";
         pki.certificate("leaf", Some("inter"), "90", leaf);
         let full = pki.read("leaf.pem") + &pki.read("inter.pem");
         std::fs::write(pki.path("full.pem"), full).unwrap();
