@@ -64,7 +64,9 @@ fn read(value: &[u8], formalities: Formalities) -> Result<NameConstraints, &'sta
     if permitted.is_none() && excluded.is_none() {
         return Err("its name constraints constrain nothing");
     }
-    if permitted.iter().chain(excluded).any(Vec::is_empty) {
+    // What an empty list means is clear; it breaks the syntax, and no more.
+    let formal = formalities == Formalities::Refuse;
+    if formal && permitted.iter().chain(excluded).any(Vec::is_empty) {
         return Err("its name constraints hold an empty list of subtrees");
     }
     for subtree in permitted.iter().chain(excluded).flatten() {

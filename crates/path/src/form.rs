@@ -97,6 +97,14 @@ impl Form<'_> {
             } else if oid == oid::NAME_CONSTRAINTS && self.webpki {
                 // The web's own rules suffer it (BR §7.1.2.5.2).
                 self.should(critical, rule, || "its name constraints must be critical".to_owned());
+            } else if oid == oid::POLICY_CONSTRAINTS {
+                let message = || "its policy constraints must be critical".to_owned();
+                // PKITS is full of authorities whose are not, and wants them accepted.
+                if self.webpki {
+                    self.must(critical, rule, message);
+                } else {
+                    self.should(critical, rule, message);
+                }
             } else if ALWAYS_CRITICAL.contains(&oid) {
                 self.must(critical, rule, || {
                     format!("its extension {} must be critical", Named(oid))

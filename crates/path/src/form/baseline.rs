@@ -7,7 +7,7 @@ use der::{AnyRef, Decode as _};
 use skink_x509::{GeneralName, ObjectIdentifier, oid};
 
 use super::Form;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::{Options, Purpose};
 
 /// The longest life of a server's certificate.
@@ -99,16 +99,18 @@ impl Form<'_> {
         let mut common = attributes.iter().filter(|(kind, _)| *kind == oid::COMMON_NAME);
         let Some((_, text)) = common.next() else { return };
         let rule = (Code::CommonName, Code::CommonName.section());
-        self.must(common.next().is_none(), rule, || "it has several common names".to_owned());
+        self.should(common.next().is_none(), rule, || "it has several common names".to_owned());
         let text = text.as_deref().unwrap_or("(no text)");
         if names.iter().any(|name| is_copy(text, name)) {
             return;
         }
         let listed: Vec<_> = names.iter().map(ToString::to_string).collect();
         let wanted = format!("a copy of one of {}", listed.join(", "));
-        self.must_be(&wanted, text, rule, || {
-            format!("its common name {text} does not repeat one of its alternative names")
-        });
+        // Nobody reads it any more, and private authorities put what they like there.
+        let message =
+            format!("its common name {text} does not repeat one of its alternative names");
+        let finding = Finding::new(rule.0, Severity::Warning, Some(certificate), message);
+        self.findings.push(finding.by(rule.1).with(wanted, text));
     }
 }
 

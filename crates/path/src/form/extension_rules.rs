@@ -30,8 +30,8 @@ pub(super) const NEVER_CRITICAL: [ObjectIdentifier; 7] = [
 
 /// Extensions that must be critical. basicConstraints and subjectAltName are judged apart: of them it
 /// depends on what else is in the certificate.
-pub(super) const ALWAYS_CRITICAL: [ObjectIdentifier; 3] =
-    [oid::NAME_CONSTRAINTS, oid::INHIBIT_ANY_POLICY, oid::POLICY_CONSTRAINTS];
+pub(super) const ALWAYS_CRITICAL: [ObjectIdentifier; 2] =
+    [oid::NAME_CONSTRAINTS, oid::INHIBIT_ANY_POLICY];
 
 /// Extensions that should be critical.
 pub(super) const BEST_CRITICAL: [ObjectIdentifier; 2] = [oid::KEY_USAGE, oid::POLICY_MAPPINGS];
