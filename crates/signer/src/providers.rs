@@ -46,13 +46,18 @@ impl Providers {
 
 /// The provider that holds `key`, with this credential; without one, with what the environment
 /// gives, by the variables of the service's own tools. A URI may also name a place without a key:
-/// `vault:transit/`, `pkcs11:token=LABEL`. Software keys have a directory instead:
+/// `vault:transit/`, `pkcs11:token=LABEL`, `awskms:alias/`. Software keys have a directory instead:
 /// [`crate::SoftwareProvider::open`].
 pub fn open(
     key: &KeyUri,
     credential: Option<Credential>,
 ) -> Result<Arc<dyn KeyProvider>, ProviderError> {
     match key.scheme() {
+        #[cfg(feature = "awskms")]
+        "awskms" => {
+            let settings = crate::awskms::KmsSettings::of_uri(key, credential.as_ref())?;
+            Ok(Arc::new(crate::awskms::KmsProvider::new(&settings)))
+        }
         #[cfg(feature = "vault")]
         "vault" => {
             let settings = crate::vault::VaultSettings::of_uri(key, credential)?;
@@ -76,6 +81,11 @@ pub fn open_custody(
     credential: Credential,
 ) -> Result<Arc<dyn Custody>, ProviderError> {
     match key.scheme() {
+        #[cfg(feature = "awskms")]
+        "awskms" => {
+            let settings = crate::awskms::KmsSettings::of_uri(key, Some(&credential))?;
+            Ok(Arc::new(crate::awskms::KmsCustody::new(&settings)))
+        }
         #[cfg(feature = "vault")]
         "vault" => {
             let settings = crate::vault::VaultSettings::of_uri(key, Some(credential))?;

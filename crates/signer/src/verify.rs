@@ -55,9 +55,9 @@ pub(crate) fn digest_of<'a>(
 pub(crate) fn hash(algorithm: SignatureAlgorithm) -> Option<&'static digest::Algorithm> {
     use SignatureAlgorithm as S;
     match algorithm {
-        S::EcdsaSha256 | S::RsaPkcs1Sha256 => Some(&digest::SHA256),
-        S::EcdsaSha384 | S::RsaPkcs1Sha384 => Some(&digest::SHA384),
-        S::EcdsaSha512 | S::RsaPkcs1Sha512 => Some(&digest::SHA512),
+        S::EcdsaSha256 | S::RsaPkcs1Sha256 | S::RsaPssSha256 => Some(&digest::SHA256),
+        S::EcdsaSha384 | S::RsaPkcs1Sha384 | S::RsaPssSha384 => Some(&digest::SHA384),
+        S::EcdsaSha512 | S::RsaPkcs1Sha512 | S::RsaPssSha512 => Some(&digest::SHA512),
         _ => None,
     }
 }
@@ -76,11 +76,20 @@ fn verification(
         (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPkcs1Sha256) => {
             &signature::RSA_PKCS1_2048_8192_SHA256
         }
+        (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPssSha256) => {
+            &signature::RSA_PSS_2048_8192_SHA256
+        }
         (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPkcs1Sha384) => {
             &signature::RSA_PKCS1_2048_8192_SHA384
         }
+        (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPssSha384) => {
+            &signature::RSA_PSS_2048_8192_SHA384
+        }
         (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPkcs1Sha512) => {
             &signature::RSA_PKCS1_2048_8192_SHA512
+        }
+        (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPssSha512) => {
+            &signature::RSA_PSS_2048_8192_SHA512
         }
         _ => return None,
     })

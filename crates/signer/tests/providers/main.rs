@@ -2,6 +2,10 @@
 //! which each goes wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[cfg(feature = "awskms")]
+mod awskms;
+#[cfg(feature = "awskms")]
+mod awskms_gate;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
 #[cfg(feature = "vault")]
