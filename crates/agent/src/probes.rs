@@ -20,6 +20,9 @@ const HANDSHAKE: Duration = Duration::from_secs(3);
 /// Between two tries of something that may still settle.
 const PACE: Duration = Duration::from_millis(40);
 
+/// A refusal proves something beside an acceptance in the same second only.
+const SAME_SECOND: Duration = Duration::from_secs(1);
+
 /// Why something is not proven.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +30,9 @@ pub enum ProofError {
     /// A server endpoint without an address, or a client that cannot be told to connect.
     #[error("there is no way to shake hands with this endpoint")]
     NoProbe,
+    /// The refusal proves nothing without an acceptance beside it.
+    #[error("the legitimate certificate was not accepted within a second of the refusal")]
+    TooSlow,
     /// The address has no meaning.
     #[error("the endpoint's address {0:?} cannot be used")]
     Address(String),
@@ -163,8 +169,12 @@ impl Prober<'_> {
             };
             let accepted = self.probe(control).await?;
             if accepted.is_accepted() {
-                let reason = reason.to_owned();
-                return Ok(Refusal { reason, refused_at, control_at: self.clock.now() });
+                let (reason, control_at) = (reason.to_owned(), self.clock.now());
+                // Who is tried again at once beside hundreds of others is as slow once more.
+                if control_at.since(refused_at) > SAME_SECOND {
+                    return Err(ProofError::TooSlow);
+                }
+                return Ok(Refusal { reason, refused_at, control_at });
             }
             pause(until, not_accepted(control, &accepted)).await?;
         }

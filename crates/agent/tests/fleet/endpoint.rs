@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rustls::{ClientConfig, ServerConfig};
@@ -14,9 +15,11 @@ use tokio_rustls::TlsAcceptor;
 
 #[derive(Default)]
 pub(crate) struct ServerTarget {
-    config: Arc<RwLock<Option<Arc<ServerConfig>>>>,
+    config: RwLock<Option<Arc<ServerConfig>>>,
     pub(crate) refuses_reload: AtomicBool,
     pub(crate) resets: AtomicUsize,
+    /// Whom it accepts waits for more than a second.
+    pub(crate) is_busy: AtomicBool,
 }
 
 impl ServerTarget {
@@ -24,12 +27,16 @@ impl ServerTarget {
         let target = Arc::new(Self::default());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let config = Arc::clone(&target.config);
+        let serving = Arc::clone(&target);
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
-                let Some(config) = config.read().unwrap().clone() else { continue };
+                let Some(config) = serving.config.read().unwrap().clone() else { continue };
+                let serving = Arc::clone(&serving);
                 tokio::spawn(async move {
                     let mut tls = TlsAcceptor::from(config).accept(tcp).await?;
+                    if serving.is_busy.load(Ordering::SeqCst) {
+                        tokio::time::sleep(Duration::from_millis(1_200)).await;
+                    }
                     let mut request = [0; 1024];
                     let _ = tls.read(&mut request).await?;
                     tls.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
