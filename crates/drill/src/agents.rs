@@ -138,7 +138,7 @@ async fn bring_up(
     };
     let token = expect("make a token", headquarters.lead.post("/tokens", &request(party)).await?)?;
     let token: TokenCreated = token;
-    let config = config(&dir);
+    let config = config(&dir, options.endpoints + options.clients);
     skink_agent::enroll(&config, &token.token, &SystemClock, &SystemRng)
         .await
         .map_err(|error| failed(&error))?;
@@ -158,10 +158,12 @@ async fn bring_up(
     Ok((party.name.clone(), handle, tokio::spawn(agent.run(shutdown))))
 }
 
-fn config(dir: &Path) -> AgentConfig {
+/// Hundreds of agents share this machine: who has to try again comes at a time of his own, or all of
+/// them together are too slow for the next try as well.
+fn config(dir: &Path, agents: usize) -> AgentConfig {
     let mut config = AgentConfig::new(dir);
     config.report_every_ms = 200;
-    config.retry_max_ms = 250;
+    config.retry_max_ms = u64::try_from(agents).unwrap_or(u64::MAX).saturating_mul(10).max(250);
     config.settle_ms = 50;
     config.read_back_every_ms = 1_000;
     config
