@@ -64,6 +64,7 @@ struct Inner {
     server_keys: RwLock<Vec<KeyDigest>>,
     /// When agents last made it publish.
     publishing: Mutex<Option<Instant>>,
+    making_responders: Mutex<()>,
     /// One for each first byte of a key's digest.
     asking: [Mutex<()>; 256],
     listing: Mutex<()>,
@@ -108,6 +109,7 @@ impl App {
             tls: RwLock::default(),
             server_keys: RwLock::default(),
             publishing: Mutex::default(),
+            making_responders: Mutex::default(),
             asking: std::array::from_fn(|_| Mutex::default()),
             listing: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -207,6 +209,11 @@ impl App {
     /// Held while a package is published; when agents last made this server publish one.
     pub(crate) fn publishing(&self) -> &Mutex<Option<Instant>> {
         &self.0.publishing
+    }
+
+    /// Held while a responder's key is made.
+    pub(crate) fn making_responders(&self) -> &Mutex<()> {
+        &self.0.making_responders
     }
 
     /// Held while somebody asks for a certificate of this key.

@@ -60,7 +60,11 @@ impl Keys {
     }
 
     fn open_adopted(&self) -> Result<()> {
-        let Ok(entries) = fs_err::read_dir(&self.adopted) else { return Ok(()) };
+        let entries = match fs_err::read_dir(&self.adopted) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Failure::Io(error)),
+        };
         for entry in entries {
             let path = entry.map_err(Failure::Io)?.path();
             if path.extension().is_some_and(|extension| extension == "json") {

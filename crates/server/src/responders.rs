@@ -39,10 +39,7 @@ pub(crate) async fn certify(
     id: &AuthorityId,
     closing: Option<(IncidentId, Time)>,
 ) -> Result<()> {
-    let key = match key_of(app, id).await? {
-        Some(key) => key,
-        None => make_key(app, id).await?,
-    };
+    let key = key_for(app, id).await?;
     let public_key =
         app.keys().software().public_key(&uri(&key)?).await.map_err(Failure::Provider)?;
     let authority = app.authority(id).await?;
@@ -81,6 +78,15 @@ pub(crate) async fn renew_if_due(app: &App, id: &AuthorityId) -> Result<()> {
         }
     }
     certify(app, id, None).await
+}
+
+/// The responder's key, made by the first who needs it: an incident and a job may come at once.
+async fn key_for(app: &App, id: &AuthorityId) -> Result<SigningKey> {
+    let _one_at_a_time = app.making_responders().lock().await;
+    match key_of(app, id).await? {
+        Some(key) => Ok(key),
+        None => make_key(app, id).await,
+    }
 }
 
 async fn make_key(app: &App, id: &AuthorityId) -> Result<SigningKey> {

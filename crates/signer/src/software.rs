@@ -71,8 +71,6 @@ pub struct SoftwareProvider {
     enabling_key: SealingKey,
     /// Parsed keys; a key's state on disk is consulted before it is used all the same.
     opened: Mutex<HashMap<KeyUri, Arc<Material>>>,
-    /// Held while files change.
-    changing: Mutex<()>,
 }
 
 impl SoftwareProvider {
@@ -107,13 +105,7 @@ impl SoftwareProvider {
     }
 
     fn with(dir: &Path, credential: Credential, enabling_key: SealingKey) -> Self {
-        Self {
-            dir: dir.to_owned(),
-            credential,
-            enabling_key,
-            opened: Mutex::default(),
-            changing: Mutex::default(),
-        }
+        Self { dir: dir.to_owned(), credential, enabling_key, opened: Mutex::default() }
     }
 
     /// Makes a standby key under a credential of its own, which is handed out here and nowhere
@@ -151,7 +143,10 @@ impl SoftwareProvider {
             decrypted => decrypted?,
         };
         let pem = material.wrap(self.credential.clone()).await?;
-        let _changing = self.changing();
+        let _changing = self.changing()?;
+        // Somebody may have disabled it since it was read, and that is not taken back.
+        let record = self.record(key)?;
+        self.ready(key, record.standing)?;
         write_atomic(&self.path(key, "key.pem"), pem.as_bytes())?;
         self.save(key, &Record { wrapping: Wrapping::Provider, ..record })?;
         self.opened().insert(key.clone(), Arc::new(material));
@@ -164,7 +159,7 @@ impl SoftwareProvider {
         key: &KeyUri,
         credential: &EnablingCredential,
     ) -> Result<(), ProviderError> {
-        let _changing = self.changing();
+        let _changing = self.changing()?;
         let record = self.record(key)?;
         match record.standing {
             Standing::Enabled => return Ok(()),
@@ -190,17 +185,20 @@ impl SoftwareProvider {
         wrapping: Wrapping,
     ) -> Result<KeyUri, ProviderError> {
         let key = named(name)?;
-        if self.path(&key, "state.json").exists() {
+        let recorded = self.path(&key, "state.json");
+        if recorded.exists() {
             return Err(ProviderError::NameTaken { key });
         }
         let material = Material::generate(algorithm).await?;
         let pem = material.wrap(credential).await?;
         let record = Record::new(algorithm, material.spki(), wrapping);
-        let _changing = self.changing();
-        write_atomic(&self.path(&key, "key.pem"), pem.as_bytes())?;
-        if !write_new(&self.path(&key, "state.json"), &record::json(&record)?)? {
+        let _changing = self.changing()?;
+        // Another has come first since: his key file stays as it is.
+        if recorded.exists() {
             return Err(ProviderError::NameTaken { key });
         }
+        write_atomic(&self.path(&key, "key.pem"), pem.as_bytes())?;
+        self.save(&key, &record)?;
         self.opened().insert(key.clone(), Arc::new(material));
         Ok(key)
     }
@@ -273,8 +271,11 @@ impl SoftwareProvider {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// To be held while files change: one at a time, in this process and in all others.
+    fn changing(&self) -> Result<std::fs::File, ProviderError> {
+        let file = std::fs::File::open(self.dir.join(PROVIDER_FILE));
+        let locked = file.and_then(|file| file.lock().map(|()| file));
+        locked.map_err(ProviderError::Storage)
     }
 }
 
@@ -351,7 +352,7 @@ impl KeyProvider for SoftwareProvider {
     }
 
     async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError> {
-        let _changing = self.changing();
+        let _changing = self.changing()?;
         let record = self.record(key)?;
         match record.standing {
             Standing::Enabled => {
@@ -371,7 +372,7 @@ impl KeyProvider for SoftwareProvider {
     }
 
     async fn destroy(&self, key: &KeyUri) -> Result<(), ProviderError> {
-        let _changing = self.changing();
+        let _changing = self.changing()?;
         let record = self.record(key)?;
         self.save(key, &Record { standing: Standing::Destroyed, ..record })?;
         self.opened().remove(key);

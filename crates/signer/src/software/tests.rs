@@ -208,3 +208,27 @@ async fn no_secret_shows_in_debug_output_or_errors() {
     assert!(!shown.contains(subject.credential.expose()));
     assert!(!shown.contains(subject.enabling.expose().as_str()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_several_who_make_one_name_at_once_one_does_and_his_key_stays() {
+    let software = Software::new();
+    let made = futures_util::future::join_all((0..8).map(|_| {
+        let provider = software.provider();
+        tokio::spawn(async move { provider.create("issuer", KeyAlgorithm::EcP256).await })
+    }))
+    .await;
+    let (made, refused): (Vec<_>, Vec<_>) =
+        made.into_iter().map(Result::unwrap).partition(Result::is_ok);
+    assert_eq!(made.len(), 1);
+    for error in refused {
+        assert!(matches!(error, Err(ProviderError::NameTaken { .. })), "{error:?}");
+    }
+
+    let (provider, key) = (software.provider(), named("issuer").unwrap());
+    let public_key = provider.public_key(&key).await.unwrap();
+    let algorithm = SignatureAlgorithm::EcdsaSha256;
+    let message = ToSign::Message(b"whose key is it");
+    let signed = provider.sign_checked(&key, algorithm, message).await.unwrap();
+    let verifying = VerifyingKey::new(&public_key, algorithm).unwrap();
+    verifying.verify(message, &signed.bytes).unwrap();
+}
