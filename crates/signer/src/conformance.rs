@@ -30,6 +30,15 @@ pub trait Subject: Send + Sync {
     /// The algorithms it can make keys of.
     fn algorithms(&self) -> Vec<KeyAlgorithm>;
 
+    /// As many ways as it signs with such a key; the first is the key's own.
+    fn ways(&self, algorithm: KeyAlgorithm) -> Vec<SignatureAlgorithm> {
+        use SignatureAlgorithm as S;
+        match algorithm {
+            KeyAlgorithm::Rsa2048 => vec![S::RsaPkcs1Sha256, S::RsaPkcs1Sha384, S::RsaPkcs1Sha512],
+            _ => vec![algorithm.signature_algorithm()],
+        }
+    }
+
     /// Whether it signs digests of messages that it has not seen.
     fn signs_digests(&self, algorithm: KeyAlgorithm) -> bool {
         algorithm != KeyAlgorithm::Ed25519

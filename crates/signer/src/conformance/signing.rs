@@ -6,15 +6,6 @@ use super::{Call, Checked, Departure, Subject, holds, lacks, must, unsupported};
 use crate::provider::{KeyState, ProviderError, ToSign};
 use crate::verify::{VerifyingKey, digest_of, hash};
 
-/// As many ways as X.509 knows of this key; the first is the key's own.
-fn ways(algorithm: KeyAlgorithm) -> Vec<SignatureAlgorithm> {
-    use SignatureAlgorithm as S;
-    match algorithm {
-        KeyAlgorithm::Rsa2048 => vec![S::RsaPkcs1Sha256, S::RsaPkcs1Sha384, S::RsaPkcs1Sha512],
-        _ => vec![algorithm.signature_algorithm()],
-    }
-}
-
 pub(super) async fn signs_what_verifies(subject: &dyn Subject, algorithm: KeyAlgorithm) -> Checked {
     let provider = subject.open();
     let name = format!("signs-{algorithm}");
@@ -29,7 +20,7 @@ pub(super) async fn signs_what_verifies(subject: &dyn Subject, algorithm: KeyAlg
     holds("a new key is enabled", must("state", provider.state(&key).await)? == KeyState::Enabled)?;
     // A provider opened afresh has the same key.
     for provider in [provider, subject.open()] {
-        for how in ways(algorithm) {
+        for how in subject.ways(algorithm) {
             let verifying = VerifyingKey::new(&public, how)
                 .map_err(|_| Departure::Broken("a public key can be parsed"))?;
             let message = ToSign::Message(b"a message");
