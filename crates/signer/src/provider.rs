@@ -189,7 +189,7 @@ pub trait KeyProvider: Send + Sync + 'static {
 }
 
 /// An environment variable that says something.
-#[cfg(any(feature = "vault", feature = "pkcs11"))]
+#[cfg(any(feature = "vault", feature = "pkcs11", feature = "gcpkms"))]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

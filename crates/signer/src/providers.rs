@@ -46,8 +46,8 @@ impl Providers {
 
 /// The provider that holds `key`, with this credential; without one, with what the environment
 /// gives, by the variables of the service's own tools. A URI may also name a place without a key:
-/// `vault:transit/`, `pkcs11:token=LABEL`, `awskms:alias/`. Software keys have a directory instead:
-/// [`crate::SoftwareProvider::open`].
+/// `vault:transit/`, `pkcs11:token=LABEL`, `awskms:alias/`, a key ring of `gcpkms`. Software keys have
+/// a directory instead: [`crate::SoftwareProvider::open`].
 pub fn open(
     key: &KeyUri,
     credential: Option<Credential>,
@@ -57,6 +57,11 @@ pub fn open(
         "awskms" => {
             let settings = crate::awskms::KmsSettings::of_uri(key, credential.as_ref())?;
             Ok(Arc::new(crate::awskms::KmsProvider::new(&settings)))
+        }
+        #[cfg(feature = "gcpkms")]
+        "gcpkms" => {
+            let settings = crate::gcpkms::GcpKmsSettings::of_uri(key, credential.as_ref())?;
+            Ok(Arc::new(crate::gcpkms::GcpKmsProvider::new(&settings)))
         }
         #[cfg(feature = "vault")]
         "vault" => {
@@ -85,6 +90,11 @@ pub fn open_custody(
         "awskms" => {
             let settings = crate::awskms::KmsSettings::of_uri(key, Some(&credential))?;
             Ok(Arc::new(crate::awskms::KmsCustody::new(&settings)))
+        }
+        #[cfg(feature = "gcpkms")]
+        "gcpkms" => {
+            let settings = crate::gcpkms::GcpKmsSettings::of_uri(key, Some(&credential))?;
+            Ok(Arc::new(crate::gcpkms::GcpKmsCustody::new(&settings)))
         }
         #[cfg(feature = "vault")]
         "vault" => {

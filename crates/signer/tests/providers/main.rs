@@ -6,6 +6,12 @@
 mod awskms;
 #[cfg(feature = "awskms")]
 mod awskms_gate;
+#[cfg(feature = "gcpkms")]
+mod gcpkms;
+#[cfg(feature = "gcpkms")]
+mod gcpkms_fake;
+#[cfg(feature = "gcpkms")]
+mod gcpkms_faults;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
 #[cfg(feature = "vault")]

@@ -1,0 +1,387 @@
+//! A Google Cloud KMS of our own, as the service publishes itself: its paths, words and states, its
+//! checksums, real signatures, and permissions for each access token as IAM gives them. It can be
+//! told to misbehave when it is asked to sign. The vendor's own client for Python drives it too.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use skink_signer::KeyUri;
+use skink_x509::{PublicKey, SignatureAlgorithm};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+mod crypto;
+pub(crate) mod refusal;
+pub(crate) mod words;
+mod world;
+
+pub(crate) use crypto::crc32c;
+use refusal::{Refusal, Refused, reason};
+use world::{Answered, Asked, World};
+
+pub(crate) const RING: &str = "projects/pki/locations/europe-west3/keyRings/authorities";
+
+/// What happens to every attempt at a signature.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// It is answered with this status, this `Retry-After` and this body.
+    Answer(u16, Option<u32>, String),
+    /// It is taken and never answered.
+    Silence,
+    /// It is taken, and the connection ends.
+    Cut,
+    /// The key signs, and the answer is changed on its way.
+    Mangle(fn(&mut Value)),
+}
+
+/// A call that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) call: &'static str,
+    /// What the service writes into its audit log.
+    pub(crate) reason: Option<String>,
+}
+
+pub(crate) struct Fake {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+    server: AbortHandle,
+}
+
+#[derive(Default)]
+struct Shared {
+    world: World,
+    fault: Option<(&'static str, Fault)>,
+    seen: Vec<Seen>,
+    anybody: bool,
+    /// Service accounts that may sign, with the keys that they prove themselves by.
+    accounts: BTreeMap<String, PublicKey>,
+}
+
+/// What each access token may do, by the names of IAM's permissions after `cloudkms.`.
+const SIGNER: [&str; 7] = [
+    "cryptoKeys.get",
+    "cryptoKeys.list",
+    "cryptoKeyVersions.get",
+    "cryptoKeyVersions.list",
+    "cryptoKeyVersions.viewPublicKey",
+    "cryptoKeyVersions.useToSign",
+    "keyRings.get",
+];
+const CUSTODIAN: [&str; 2] = ["cryptoKeyVersions.get", "cryptoKeyVersions.update"];
+
+type Call = fn(&mut World, &Asked<'_>) -> Answered;
+
+/// Every call that is known: method, shape of the path, permission, and what does it.
+const CALLS: [(Method, &str, &str, Call); 12] = [
+    (Method::POST, "cryptoKeys", "cryptoKeys.create", World::create_key),
+    (Method::GET, "cryptoKeys", "cryptoKeys.list", World::list_keys),
+    (Method::GET, "cryptoKeys/K", "cryptoKeys.get", World::get_key),
+    (Method::GET, "cryptoKeys/K:getIamPolicy", "cryptoKeys.getIamPolicy", World::policy),
+    (
+        Method::POST,
+        "cryptoKeys/K/cryptoKeyVersions",
+        "cryptoKeyVersions.create",
+        World::create_version,
+    ),
+    (Method::GET, "cryptoKeys/K/cryptoKeyVersions", "cryptoKeyVersions.list", World::list_versions),
+    (Method::GET, "cryptoKeys/K/cryptoKeyVersions/N", "cryptoKeyVersions.get", World::get_version),
+    (
+        Method::PATCH,
+        "cryptoKeys/K/cryptoKeyVersions/N",
+        "cryptoKeyVersions.update",
+        World::update_version,
+    ),
+    (
+        Method::GET,
+        "cryptoKeys/K/cryptoKeyVersions/N/publicKey",
+        "cryptoKeyVersions.viewPublicKey",
+        World::public_key,
+    ),
+    (
+        Method::POST,
+        "cryptoKeys/K/cryptoKeyVersions/N:destroy",
+        "cryptoKeyVersions.destroy",
+        World::destroy_version,
+    ),
+    (
+        Method::POST,
+        "cryptoKeys/K/cryptoKeyVersions/N:restore",
+        "cryptoKeyVersions.restore",
+        World::restore_version,
+    ),
+    (
+        Method::POST,
+        "cryptoKeys/K/cryptoKeyVersions/N:asymmetricSign",
+        "cryptoKeyVersions.useToSign",
+        World::sign,
+    ),
+];
+pub(crate) const SIGN: &str = "cryptoKeyVersions.useToSign";
+const SHOW: &str = "cryptoKeyVersions.viewPublicKey";
+
+impl Fake {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::<Mutex<Shared>>::default();
+        shared.lock().unwrap().world.add_ring(RING);
+        let serving = serve(listener, Arc::clone(&shared));
+        Self { address, shared, server: tokio::spawn(serving).abort_handle() }
+    }
+
+    /// Whoever shows no credential is the administrator.
+    pub(crate) fn let_anybody_in(&self) {
+        self.shared.lock().unwrap().anybody = true;
+    }
+
+    /// A service account that may sign.
+    pub(crate) fn trust(&self, account: &str, key: &PublicKey) {
+        self.shared.lock().unwrap().accounts.insert(account.to_owned(), key.clone());
+    }
+
+    /// From now on it does so to every attempt at a signature.
+    pub(crate) fn misbehave(&self, fault: Fault) {
+        self.shared.lock().unwrap().fault = Some((SIGN, fault));
+    }
+
+    /// From now on every public key is changed on its way.
+    pub(crate) fn misshow(&self, change: fn(&mut Value)) {
+        let fault = (SHOW, Fault::Mangle(change));
+        self.shared.lock().unwrap().fault = Some(fault);
+    }
+
+    /// From now on a new version is looked at so often before there is something in it.
+    pub(crate) fn take_time(&self, looks: u32) {
+        self.shared.lock().unwrap().world.pending = looks;
+    }
+
+    /// A key as its administrator may make it by other means.
+    pub(crate) fn make(&self, id: &str, key: &Value) -> KeyUri {
+        let query = BTreeMap::from([("cryptoKeyId".to_owned(), id.to_owned())]);
+        let asked =
+            Asked { ring: RING, key: "", version: "", query: &query, body: key, numbers: false };
+        let made = self.shared.lock().unwrap().world.create_key(&asked);
+        assert!(made.is_ok());
+        format!("gcpkms:{RING}/cryptoKeys/{id}/cryptoKeyVersions/1").parse().unwrap()
+    }
+
+    pub(crate) fn seen(&self, call: &str) -> Vec<Seen> {
+        self.shared.lock().unwrap().seen.iter().filter(|seen| seen.call == call).cloned().collect()
+    }
+
+    /// It and all of its connections are gone.
+    pub(crate) fn kill(&self) {
+        self.server.abort();
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Dropped with everything in it, connections too.
+async fn serve(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(connection(stream, Arc::clone(&shared)));
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Mutex<Shared>>) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+    let served = hyper::server::conn::http1::Builder::new();
+    let _ = served.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The connection ends instead of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cut")]
+struct Cut;
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: Arc<Mutex<Shared>>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+    let known = route(&head.method, head.uri.path());
+    let fault = {
+        let mut shared = shared.lock().unwrap();
+        if let Some(routed) = &known {
+            let reason = head.headers.get("x-goog-request-reason");
+            let reason = reason.map(|reason| reason.to_str().unwrap().to_owned());
+            shared.seen.push(Seen { call: routed.permission, reason });
+        }
+        let permission = known.as_ref().map(|routed| routed.permission);
+        shared.fault.clone().filter(|(call, _)| permission == Some(*call)).map(|(_, fault)| fault)
+    };
+    let mangle = match fault {
+        Some(Fault::Answer(status, retry, body)) => return Ok(respond(status, retry, body)),
+        Some(Fault::Silence) => std::future::pending().await,
+        Some(Fault::Cut) => return Err(Cut),
+        Some(Fault::Mangle(mangle)) => Some(mangle),
+        None => None,
+    };
+    let token = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+    let query = query(head.uri.query().unwrap_or_default());
+    // RSA keys take their time, and nobody else shall wait for them.
+    let done = tokio::task::spawn_blocking(move || {
+        let mut shared = shared.lock().unwrap();
+        done(&mut shared, known, token.as_deref(), &query, &body)
+    });
+    let (status, mut value) = match done.await.unwrap() {
+        Ok(value) => (200, value),
+        Err(Refused { status, body }) => (status, body),
+    };
+    if let Some(mangle) = mangle {
+        mangle(&mut value);
+    }
+    Ok(respond(status, None, value.to_string()))
+}
+
+fn done(
+    shared: &mut Shared,
+    known: Option<Routed>,
+    token: Option<&str>,
+    query: &BTreeMap<String, String>,
+    body: &[u8],
+) -> Answered {
+    let permissions = permissions(token, shared)?;
+    let Some(routed) = known else {
+        return Err(Refusal::Unimplemented.because("There is no such call."));
+    };
+    if permissions.is_some_and(|some| !some.contains(&routed.permission)) {
+        let words = format!(
+            "Permission 'cloudkms.{}' denied on resource '{}' (or it may not exist).",
+            routed.permission, routed.ring
+        );
+        return Err(Refusal::PermissionDenied.with(&words, &[reason("IAM_PERMISSION_DENIED")]));
+    }
+    let empty = || Ok(json!({}));
+    let body = if body.is_empty() { empty() } else { serde_json::from_slice(body) };
+    let body = body.map_err(|_| Refusal::InvalidArgument.because("Invalid JSON payload"))?;
+    let numbers = query.get("$alt").is_some_and(|alt| alt == "json;enum-encoding=int");
+    let asked = Asked {
+        ring: &routed.ring,
+        key: &routed.key,
+        version: &routed.version,
+        query,
+        body: &body,
+        numbers,
+    };
+    (routed.call)(&mut shared.world, &asked)
+}
+
+/// The permissions of who shows this token; none for all of them.
+fn permissions(
+    token: Option<&str>,
+    shared: &Shared,
+) -> Result<Option<&'static [&'static str]>, Refused> {
+    let words = "Request had invalid authentication credentials. Expected OAuth 2 access token, \
+                 login cookie or other valid authentication credential.";
+    let refused = |why| Err(Refusal::Unauthenticated.with(words, &[reason(why)]));
+    match token {
+        Some("Bearer ADMINISTRATOR") => Ok(None),
+        Some("Bearer SIGNER") => Ok(Some(&SIGNER)),
+        Some("Bearer CUSTODIAN") => Ok(Some(&CUSTODIAN)),
+        Some("Bearer YESTERDAY") => refused("ACCESS_TOKEN_EXPIRED"),
+        Some(token) if is_of_an_account(token, &shared.accounts) => Ok(Some(&SIGNER)),
+        Some(_) => refused("ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+        None if shared.anybody => Ok(None),
+        None => refused("CREDENTIALS_MISSING"),
+    }
+}
+
+/// A token that a service account has signed itself (RFC 7519).
+fn is_of_an_account(token: &str, accounts: &BTreeMap<String, PublicKey>) -> bool {
+    let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+    let proven = || {
+        let (signed, signature) = token.strip_prefix("Bearer ")?.rsplit_once('.')?;
+        let claims: Value = serde_json::from_slice(&decoded(signed.split_once('.')?.1)?).ok()?;
+        let key = accounts.get(claims["iss"].as_str()?)?;
+        let how = SignatureAlgorithm::RsaPkcs1Sha256;
+        key.verify(how, signed.as_bytes(), &decoded(signature)?).ok()
+    };
+    proven().is_some()
+}
+
+/// What a path and a method mean.
+struct Routed {
+    permission: &'static str,
+    call: Call,
+    ring: String,
+    key: String,
+    version: String,
+}
+
+fn route(method: &Method, path: &str) -> Option<Routed> {
+    let path = path.strip_prefix("/v1/")?;
+    let parts: Vec<&str> = path.split('/').collect();
+    let [_, _, _, _, _, _, rest @ ..] = &parts[..] else { return None };
+    let ring = parts[..6].join("/");
+    let (mut key, mut version) = (String::new(), String::new());
+    let mut shape = Vec::new();
+    for (place, part) in rest.iter().enumerate() {
+        let (name, verb) =
+            part.split_once(':').map_or((*part, None), |(name, verb)| (name, Some(verb)));
+        let letter = match place {
+            1 => {
+                name.clone_into(&mut key);
+                "K"
+            }
+            3 => {
+                name.clone_into(&mut version);
+                "N"
+            }
+            _ => name,
+        };
+        shape.push(verb.map_or_else(|| letter.to_owned(), |verb| format!("{letter}:{verb}")));
+    }
+    let shape = shape.join("/");
+    let found = CALLS.into_iter().find(|(verb, path, ..)| verb == method && *path == shape);
+    found.map(|(.., permission, call)| Routed { permission, call, ring, key, version })
+}
+
+fn query(text: &str) -> BTreeMap<String, String> {
+    let decoded = |text: &str| {
+        let mut bytes = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((first, after)) = rest.split_first() {
+            (bytes, rest) = match (first, after.split_at_checked(2)) {
+                (b'%', Some((digits, after))) => {
+                    bytes.extend(hex::decode(digits).unwrap());
+                    (bytes, after)
+                }
+                (byte, _) => {
+                    bytes.push(if *byte == b'+' { b' ' } else { *byte });
+                    (bytes, after)
+                }
+            };
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
+}
+
+fn respond(status: u16, retry: Option<u32>, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status);
+    response = response.header(CONTENT_TYPE, "application/json; charset=UTF-8");
+    if let Some(seconds) = retry {
+        response = response.header("retry-after", seconds);
+    }
+    response.body(Full::new(Bytes::from(body))).unwrap()
+}
