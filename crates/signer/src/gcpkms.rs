@@ -83,26 +83,32 @@ impl GcpKmsProvider {
     /// What the URI means now: the newest version, if it names none.
     async fn resolve(&self, uri: &KeyUri) -> Result<Name, ProviderError> {
         let name = Name::parse(uri)?;
-        if name.version().is_some() { Ok(name) } else { self.newest(uri, name).await }
+        if name.version().is_some() {
+            return Ok(name);
+        }
+        let newest = self.numbers(uri, &name).await?.last().copied();
+        let unknown = || ProviderError::UnknownKey { key: uri.clone() };
+        Ok(name.of_version(newest.ok_or_else(unknown)?))
     }
 
-    async fn newest(&self, uri: &KeyUri, name: Name) -> Result<Name, ProviderError> {
+    /// The numbers of the key's versions, destroyed ones too, the oldest first.
+    async fn numbers(&self, uri: &KeyUri, name: &Name) -> Result<Vec<u64>, ProviderError> {
         let service = self.client.service().await?;
-        let (parent, mut token, mut newest) = (name.key(uri)?, String::new(), None);
+        let (parent, mut token, mut numbers) = (name.key(uri)?, String::new(), Vec::new());
         loop {
             let listing = service.list_crypto_key_versions().set_parent(&parent);
             let listing = listing.set_page_size(1000).set_page_token(token);
             let page = self.client.answer(uri, listing.send()).await?;
             for version in &page.crypto_key_versions {
-                newest = newest.max(Name::given(&version.name)?.version());
+                numbers.extend(Name::given(&version.name)?.version());
             }
             token = page.next_page_token;
             if token.is_empty() {
                 break;
             }
         }
-        let unknown = || ProviderError::UnknownKey { key: uri.clone() };
-        Ok(name.of_version(newest.ok_or_else(unknown)?))
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     /// The URI of a new version, once there is something in it.

@@ -191,6 +191,18 @@ async fn a_key_without_a_version_is_found_and_does_not_sign() {
 }
 
 #[tokio::test]
+async fn the_newest_of_many_versions_is_found() {
+    let gcp = Gcp::start().await;
+    let mut newest = gcp.key("old").await;
+    for _ in 0..20 {
+        newest = gcp.administer().rotate(&newest).await.unwrap();
+    }
+    let unpinned: KeyUri = format!("gcpkms:{RING}/cryptoKeys/old").parse().unwrap();
+    assert!(newest.as_str().ends_with("/21"));
+    assert_eq!(gcp.provider().find(&unpinned).await.unwrap(), newest);
+}
+
+#[tokio::test]
 async fn a_key_that_takes_time_is_waited_for() {
     let gcp = Gcp::start().await;
     gcp.fake.take_time(3);

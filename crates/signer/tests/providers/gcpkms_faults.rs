@@ -29,9 +29,11 @@ type Change = fn(&mut Value);
 impl Gcp {
     /// What misbehaving makes of a signature.
     async fn refusal(&self, key: &KeyUri, fault: Fault) -> ProviderError {
-        self.fake.misbehave(fault);
         let mut settings = self.settings("SIGNER");
-        settings.patience = Duration::from_secs(2);
+        if matches!(fault, Fault::Silence) {
+            settings.patience = Duration::from_secs(2);
+        }
+        self.fake.misbehave(fault);
         let error = GcpKmsProvider::new(&settings).sign(key, HOW, MESSAGE).await.unwrap_err();
         assert!(!matches!(error, ProviderError::KeyNotRead(_)), "{error:?}");
         error

@@ -13,6 +13,8 @@ use super::words::{ALGORITHMS, LEVELS, PURPOSES, STATES};
 /// The fake's day: it never ends.
 const NOW: i64 = 1_767_225_600;
 const DAY: i64 = 24 * 60 * 60;
+/// The service may give fewer at a time than were asked for.
+const LONGEST_PAGE: usize = 7;
 
 #[derive(Default)]
 pub(super) struct World {
@@ -293,7 +295,7 @@ fn input(body: &Value) -> Result<(Input, bool), Refused> {
 fn page(field: &str, all: &[Value], query: &BTreeMap<String, String>) -> Answered {
     let number = |name: &str| query.get(name).filter(|text| !text.is_empty());
     let size = number("pageSize").map_or(0, |text| text.parse().unwrap());
-    let size = if size == 0 { 100 } else { size.min(1000) };
+    let size = if size == 0 { LONGEST_PAGE } else { size.min(LONGEST_PAGE) };
     let from = match number("pageToken") {
         None => 0,
         Some(token) => {
