@@ -47,9 +47,12 @@ pub(crate) async fn run(command: ClientCommand, global: &Global) -> Result<()> {
     if let ClientCommand::Chain(command) = command {
         return chain::run(*command, Output::new(global.json)).await;
     }
+    if let ClientCommand::Key(command) = command {
+        return key::run(*command, global).await;
+    }
     let session = Session::open(global)?;
     match command {
-        ClientCommand::Root(_) | ClientCommand::Chain(_) => Ok(()),
+        ClientCommand::Root(_) | ClientCommand::Chain(_) | ClientCommand::Key(_) => Ok(()),
         ClientCommand::Status => status::run(&session).await,
         ClientCommand::Issuer(command) => issuer::run(command, &session).await,
         ClientCommand::Authority(command) => authority::run(command, &session).await,
@@ -60,7 +63,6 @@ pub(crate) async fn run(command: ClientCommand, global: &Global) -> Result<()> {
         ClientCommand::Operator(command) => operator::run(command, &session).await,
         ClientCommand::Trust(command) => trust::run(command, &session).await,
         ClientCommand::Incident(command) => incident::run(*command, &session).await,
-        ClientCommand::Key(command) => key::run(command, &session).await,
         ClientCommand::Journal(command) => journal::run(command, &session).await,
     }
 }

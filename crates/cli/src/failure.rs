@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use skink_api::{Code, Problem};
+use skink_signer::{KeyUri, ProviderError};
 
 use crate::Exit;
+
+mod key;
 
 /// A failure that the command line knows more about than its message.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,17 @@ pub enum Failure {
         /// What to do now.
         hint: String,
     },
+    /// A key's provider did not do what it was asked.
+    #[error("{what}")]
+    Key {
+        /// What was to be done, to which key.
+        what: String,
+        /// The key.
+        key: KeyUri,
+        /// Why it was not.
+        #[source]
+        source: Box<ProviderError>,
+    },
     /// The answer was given on standard output and is not what was hoped for; only the exit code
     /// is left to say.
     #[error("the answer is not the one that was hoped for")]
@@ -117,6 +131,7 @@ impl Failure {
             Self::Problem(problem) => problem_hint(problem),
             Self::Answer { .. } => Some("do the server and this program have one version?".into()),
             Self::Answered(_) => None,
+            Self::Key { key, source, .. } => key::hint(key, source),
             Self::Fetch { source, .. } => Some(source.hint().to_owned()),
             Self::Usage { hint, .. }
             | Self::NotGood { hint, .. }
@@ -127,7 +142,7 @@ impl Failure {
     }
 
     /// The exit code.
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::NoOperator | Self::Usage { .. } => Exit::Usage,
             Self::BadOperator { .. } | Self::Answer { .. } => Exit::Failed,
@@ -138,6 +153,7 @@ impl Failure {
             Self::Refused { .. } => Exit::Refused,
             Self::NotVerified { .. } => Exit::NotVerified,
             Self::Answered(exit) => *exit,
+            Self::Key { source, .. } => key::exit(source),
         }
     }
 }

@@ -112,7 +112,7 @@ pub enum ClientCommand {
     Incident(Box<incident::IncidentCommand>),
     /// Keys: where they are, and who used them
     #[command(subcommand, long_about = key::LONG)]
-    Key(key::KeyCommand),
+    Key(Box<key::KeyCommand>),
     /// The journal: what happened, and that nothing was taken out of it
     #[command(subcommand, long_about = journal::LONG)]
     Journal(journal::JournalCommand),

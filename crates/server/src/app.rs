@@ -84,7 +84,7 @@ impl App {
         let keys = Keys::open(&settings)?;
         let ledger = Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock)));
         let attempts: Arc<dyn Ledger> = Arc::<StoreLedger>::clone(&ledger);
-        let signer = Signer::new(attempts, keys.providers().clone());
+        let signer = Signer::with_quotas(attempts, keys.providers().clone(), settings.quotas());
         let locations = Locations::new(settings.base_url())
             .map_err(|error| Failure::malformed(error.to_string()))?;
         let nonces =

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skink_authority::ProfileConfig;
-use skink_signer::KeyUri;
+use skink_signer::{KeyUri, Quotas};
 
 /// The file's name in the data directory.
 pub(crate) const FILE: &str = "skink.toml";
 
 /// How long a recovery kit, and what a standby stands by with, is good for: two years.
 const STANDBY_S: u64 = 2 * 365 * 24 * 3600;
+
+/// Every provider that a key may be of.
+const PROVIDERS: [&str; 6] = ["software", "vault", "pkcs11", "awskms", "azurekv", "gcpkms"];
 
 /// What the file says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,6 +80,11 @@ pub struct KeyPlaces {
     /// For each service a key whose only use is to show, when another was disabled there, that the
     /// service and our credential for it still work.
     pub control: Vec<KeyUri>,
+    /// How many signatures a second the keys of a service make at most (`awskms = 1000`), or one key
+    /// (`"vault:transit/issuer-1?version=1" = 50`). A service that is not named here has its own
+    /// default; 0 is no limit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub quota: BTreeMap<String, u32>,
 }
 
 /// What relying parties are told.
@@ -359,6 +367,19 @@ impl Settings {
         &self.config.keys.control
     }
 
+    /// How fast keys may sign: the services' defaults, and what the configuration says instead.
+    pub fn quotas(&self) -> Quotas {
+        let set = &self.config.keys.quota;
+        set.iter().fold(Quotas::of_services(), |quotas, (of, per_second)| {
+            match (of.parse::<KeyUri>(), *per_second) {
+                (Ok(key), 1..) => quotas.of_key(key, *per_second),
+                (Ok(_), 0) => quotas,
+                (Err(_), 0) => quotas.unlimited(of),
+                (Err(_), 1..) => quotas.of_provider(of, *per_second),
+            }
+        })
+    }
+
     /// Where the credential lies that disables the keys of a service, if it is entrusted to the
     /// server.
     pub fn disabling(&self, scheme: &str) -> PathBuf {
@@ -406,6 +427,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     }
     check_nesting(&config.lifetimes)?;
     check_places(&config.keys.places)?;
+    check_quotas(&config.keys.quota)?;
     check_incident(&config.incident)
 }
 
@@ -434,6 +456,18 @@ fn check_places(places: &[KeyUri]) -> Result<(), ConfigError> {
     }
     let rule = "must name at most one place of each service, and no file";
     Err(ConfigError::Invalid { field: "keys.places", rule: rule.to_owned() })
+}
+
+fn check_quotas(quotas: &BTreeMap<String, u32>) -> Result<(), ConfigError> {
+    let known = |of: &String| PROVIDERS.contains(&of.split(':').next().unwrap_or_default());
+    // A provider by its name alone, or a key's whole URI.
+    let fits = |of: &String| known(of) && (!of.contains(':') || of.parse::<KeyUri>().is_ok());
+    let Some(odd) = quotas.keys().find(|of| !fits(of)) else { return Ok(()) };
+    let rule = format!(
+        "has {odd:?}, which is neither a key's URI nor a provider: {}",
+        PROVIDERS.join(", ")
+    );
+    Err(ConfigError::Invalid { field: "keys.quota", rule })
 }
 
 fn check_nesting(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
@@ -496,6 +530,26 @@ mod tests {
         for bad in ["'software:a'", "'vault:a/', 'vault:b/'"] {
             assert!(matches!(keys(bad), Err(ConfigError::Invalid { .. })), "{bad}");
         }
+    }
+
+    #[test]
+    fn quotas_are_the_services_own_unless_the_configuration_says_others() {
+        let keys = |quota: &str| settings(&format!("{LEAST}[keys.quota]\n{quota}\n"));
+        let of =
+            |settings: &Settings, key: &str| settings.quotas().per_second(&key.parse().unwrap());
+        let default = settings(LEAST).unwrap();
+        assert_eq!(of(&default, "awskms:alias/ca"), Some(1_000));
+        assert_eq!(of(&default, "vault:transit/ca?version=1"), None);
+        let set = keys("awskms = 4000\nazurekv = 0\n'vault:transit/ca?version=1' = 50").unwrap();
+        assert_eq!(of(&set, "awskms:alias/ca"), Some(4_000));
+        assert_eq!(of(&set, "azurekv:https://v.vault.azure.net/keys/ca"), None);
+        assert_eq!(of(&set, "vault:transit/ca?version=1"), Some(50));
+        assert_eq!(of(&set, "vault:transit/ca?version=2"), None);
+        for bad in ["aws = 5", "'vault:' = 5"] {
+            assert!(matches!(keys(bad), Err(ConfigError::Invalid { .. })), "{bad}");
+        }
+        let text = toml::to_string_pretty(&default.config).unwrap();
+        assert!(!text.contains("quota"), "{text}");
     }
 
     #[test]

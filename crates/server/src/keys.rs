@@ -48,7 +48,7 @@ impl Keys {
         for place in settings.key_places() {
             all.push(skink_signer::open(place, None).map_err(Failure::Provider)?);
             if let Some(credential) = read_credential(&settings.disabling(place.scheme()))? {
-                let opened = skink_signer::open_custody(place, credential);
+                let opened = skink_signer::open_custody(place, Some(credential));
                 let opened = opened.map_err(Failure::Provider)?;
                 custody.insert(place.scheme().to_owned(), opened);
             }

@@ -279,6 +279,10 @@ impl KeyProvider for KmsProvider {
         named(made.key_id())
     }
 
+    fn schedules_destruction(&self) -> bool {
+        true
+    }
+
     /// The wait is in whole days, at least seven; more than thirty the service refuses.
     async fn schedule_destruction(
         &self,

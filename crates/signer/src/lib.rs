@@ -41,7 +41,7 @@ pub use provider::{
     Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
     ProviderError, ProviderSignature, RequestId, ToSign,
 };
-pub use providers::{Providers, open, open_custody};
+pub use providers::{Providers, name_of, open, open_custody};
 pub use quota::Quotas;
 pub use signer::{SignError, Signed, Signer};
 pub use skink_model::{AttemptId, AttemptPurpose};

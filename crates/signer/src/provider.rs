@@ -135,10 +135,21 @@ pub trait KeyProvider: Send + Sync + 'static {
         Err(self.unsupported("disable"))
     }
 
+    /// Every version of the key that the service keeps, the oldest first; the one key, pinned, where
+    /// it has no versions.
+    async fn versions(&self, key: &KeyUri) -> Result<Vec<KeyUri>, ProviderError> {
+        Ok(vec![self.find(key).await?])
+    }
+
     /// Adds new material under the same name; the old stays. Gives the URI of the new.
     async fn rotate(&self, key: &KeyUri) -> Result<KeyUri, ProviderError> {
         let _ = key;
         Err(self.unsupported("rotate"))
+    }
+
+    /// Whether the service destroys after a wait only: then [`KeyProvider::destroy`] is unsupported.
+    fn schedules_destruction(&self) -> bool {
+        false
     }
 
     /// Destroys the key's material now. Idempotent where the service remembers the name.

@@ -80,15 +80,28 @@ pub fn open(
     }
 }
 
-/// What disables the keys of the place that `key` names with a credential of its own.
+/// The name that `key` has at its place: what [`KeyProvider::create`] makes a key by, and what a
+/// person calls it.
+pub fn name_of(key: &KeyUri) -> Result<String, ProviderError> {
+    match key.scheme() {
+        #[cfg(feature = "vault")]
+        "vault" => crate::vault::name_of(key),
+        #[cfg(feature = "pkcs11")]
+        "pkcs11" => crate::pkcs11::object_of(key),
+        _ => Ok(key.name().rsplit('/').next().unwrap_or_default().to_owned()),
+    }
+}
+
+/// What disables and enables the keys of the place that `key` names, with this credential; without
+/// one, with what the environment gives. Software keys have a [`crate::SoftwareCustody`].
 pub fn open_custody(
     key: &KeyUri,
-    credential: Credential,
+    credential: Option<Credential>,
 ) -> Result<Arc<dyn Custody>, ProviderError> {
     match key.scheme() {
         #[cfg(feature = "awskms")]
         "awskms" => {
-            let settings = crate::awskms::KmsSettings::of_uri(key, Some(&credential))?;
+            let settings = crate::awskms::KmsSettings::of_uri(key, credential.as_ref())?;
             Ok(Arc::new(crate::awskms::KmsCustody::new(&settings)))
         }
         #[cfg(feature = "gcpkms")]
@@ -98,13 +111,18 @@ pub fn open_custody(
         }
         #[cfg(feature = "vault")]
         "vault" => {
-            let settings = crate::vault::VaultSettings::of_uri(key, Some(credential))?;
+            let settings = crate::vault::VaultSettings::of_uri(key, credential)?;
             Ok(Arc::new(crate::vault::SoftDeleteCustody::new(&settings)?))
+        }
+        #[cfg(feature = "pkcs11")]
+        "pkcs11" => {
+            let settings = crate::pkcs11::Pkcs11Settings::of_uri(key, credential)?;
+            let provider = crate::pkcs11::Pkcs11Provider::new(&settings)?;
+            Ok(Arc::new(crate::pkcs11::Pkcs11Custody::new(Arc::new(provider))))
         }
         scheme => {
             let _ = credential;
-            let what = format!("{scheme} keys are disabled by the credential that signs");
-            Err(ProviderError::NotConfigured { what })
+            Err(no_provider(scheme))
         }
     }
 }

@@ -23,6 +23,12 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 /// The longest that a service is believed: signatures that were made wait for it, too.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
+/// What services allow by default, in signatures a second: AWS KMS with RSA and elliptic curves, Azure
+/// Key Vault with elliptic curves and RSA-2048 in hardware (RSA-3072 is allowed 50, RSA-4096 25),
+/// Google Cloud KMS with asymmetric keys in hardware (in software 1,000). As the services document
+/// them; each can be raised by its service. Vault, tokens and files have none.
+const OF_SERVICES: [(&str, u32); 3] = [("awskms", 1_000), ("azurekv", 200), ("gcpkms", 50)];
+
 /// How fast keys may sign: for a whole provider, for one key, or both.
 #[derive(Debug, Default)]
 pub struct Quotas {
@@ -34,6 +40,24 @@ impl Quotas {
     /// No limits.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What services allow by default.
+    pub fn of_services() -> Self {
+        OF_SERVICES.iter().fold(Self::new(), |quotas, (scheme, per_second)| {
+            quotas.of_provider(scheme, *per_second)
+        })
+    }
+
+    /// The keys of the provider `scheme` sign as fast as they can.
+    pub fn unlimited(mut self, scheme: &str) -> Self {
+        self.providers.remove(scheme);
+        self
+    }
+
+    /// How often a second keys of this name may sign, by what was set for the key and its provider.
+    pub fn per_second(&self, key: &KeyUri) -> Option<u32> {
+        self.paces(key).map(|pace| pace.per_second).min()
     }
 
     /// All keys of the provider `scheme` together sign at most `per_second` times a second.
@@ -75,14 +99,16 @@ impl Quotas {
 /// Turns at equal distances.
 #[derive(Debug)]
 struct Pace {
+    per_second: u32,
     distance: Duration,
     next: Mutex<Option<Instant>>,
 }
 
 impl Pace {
     fn new(per_second: u32) -> Self {
-        let distance = Duration::from_secs_f64(1.0 / (f64::from(per_second.max(1)) * USED));
-        Self { distance, next: Mutex::default() }
+        let per_second = per_second.max(1);
+        let distance = Duration::from_secs_f64(1.0 / (f64::from(per_second) * USED));
+        Self { per_second, distance, next: Mutex::default() }
     }
 
     async fn turn(&self) {

@@ -235,6 +235,11 @@ impl KeyProvider for VaultProvider {
         custody::soft_delete(&self.client, key).await
     }
 
+    async fn versions(&self, key: &KeyUri) -> Result<Vec<KeyUri>, ProviderError> {
+        let name = Name::parse(key)?;
+        self.read(key, &name).await?.versions().into_iter().map(|number| name.uri(number)).collect()
+    }
+
     async fn rotate(&self, key: &KeyUri) -> Result<KeyUri, ProviderError> {
         let name = Name::parse(key)?;
         let path = format!("{}/rotate", name.path("keys"));

@@ -74,6 +74,7 @@ fn configuration(init: &ResolvedInit) -> Config {
         keys: KeyPlaces {
             places: args.issuer_key.iter().cloned().collect(),
             control: args.control_key.iter().cloned().collect(),
+            quota: std::collections::BTreeMap::new(),
         },
         profiles: Vec::new(),
     }

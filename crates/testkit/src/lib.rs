@@ -6,12 +6,16 @@
 #![expect(clippy::unwrap_used, reason = "panicking is how a test's helper reports")]
 
 mod authority;
+mod bao;
 mod key;
 pub mod service;
+mod softhsm;
 mod tmpfs;
 
 pub use authority::{Shape, TestAuthority, serial};
+pub use bao::OpenBao;
 pub use key::TestKey;
+pub use softhsm::SoftHsm;
 pub use tmpfs::Tmpfs;
 
 use std::time::Duration;

@@ -65,6 +65,11 @@ impl PublicKey {
         &self.0.spki_der
     }
 
+    /// The same as a PEM block.
+    pub fn to_pem(&self) -> String {
+        crate::pem::encode("PUBLIC KEY", self.spki_der())
+    }
+
     /// The content of the normalised key: uncompressed point, raw Ed25519 or ML-DSA key,
     /// `RSAPublicKey` DER.
     pub fn raw(&self) -> &[u8] {

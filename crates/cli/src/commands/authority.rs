@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use skink_api::{Activation, Authority, Freeze, Key};
 
-use super::Session;
+use super::{Session, key};
 use crate::api::segment;
 use crate::table::{Facts, Table, or_dash, yes};
 use crate::when;
@@ -86,7 +86,7 @@ pub(crate) async fn run(command: AuthorityCommand, session: &Session) -> Result<
         }
         AuthorityCommand::Keys => {
             let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
-            session.out.table(&keys, || key_table(&keys))
+            session.out.table(&keys, || key::table(&keys))
         }
         AuthorityCommand::Ceremony(command) => ceremony::run(command, session).await,
     }
@@ -137,18 +137,4 @@ fn facts(authority: &Authority) -> Facts {
         .maybe("key", authority.key_uri.as_ref())
         .maybe("key digest", authority.key_digest.as_ref())
         .maybe("fingerprint", authority.fingerprint.as_ref())
-}
-
-fn key_table(keys: &[Key]) -> Table {
-    let mut table = Table::new(["key", "owner", "algorithm", "state", "signatures"], "no keys");
-    for key in keys {
-        table.row([
-            key.uri.clone(),
-            key.owner.clone(),
-            key.algorithm.clone(),
-            key.state.clone(),
-            key.signatures.to_string(),
-        ]);
-    }
-    table
 }

@@ -1,5 +1,11 @@
 //! `skink key`
 
+mod attempt;
+mod direct;
+mod life;
+mod look;
+mod place;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -12,7 +18,7 @@ use skink_signer::vault::{Use, uses};
 
 use super::Session;
 use crate::table::{Table, or_dash};
-use crate::{Failure, when};
+use crate::{Failure, Global, Output, when};
 
 pub(crate) const LONG: &str = "Keys: where they are, and who used them.\n\n\
     Every signature has a row in the server's ledger before it is made. A key service that keeps a \
@@ -31,6 +37,9 @@ const EXAMPLES: &str = "Examples:\n  \
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
+    /// At the provider itself, without a server.
+    #[command(flatten)]
+    Direct(direct::DirectCommand),
     /// All keys, where they are, and how often they signed
     List,
     /// Hold a key service's own record of signatures against the ledger
@@ -42,11 +51,16 @@ pub enum KeyCommand {
     },
 }
 
-pub(crate) async fn run(command: KeyCommand, session: &Session) -> Result<()> {
+pub(crate) async fn run(command: KeyCommand, global: &Global) -> Result<()> {
+    if let KeyCommand::Direct(command) = command {
+        return direct::run(command, Output::new(global.json)).await;
+    }
+    let session = &Session::open(global)?;
     match command {
+        KeyCommand::Direct(_) => Ok(()),
         KeyCommand::List => {
             let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
-            session.out.table(&keys, || key_table(&keys))
+            session.out.table(&keys, || table(&keys))
         }
         KeyCommand::Reconcile { audit_log } => {
             let known = ledger(session).await?;
@@ -57,7 +71,8 @@ pub(crate) async fn run(command: KeyCommand, session: &Session) -> Result<()> {
     }
 }
 
-fn key_table(keys: &[Key]) -> Table {
+/// Keys as a table.
+pub(crate) fn table(keys: &[Key]) -> Table {
     let mut table = Table::new(["key", "of", "algorithm", "state", "signatures"], "no keys");
     for key in keys {
         table.row([

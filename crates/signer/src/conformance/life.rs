@@ -95,7 +95,9 @@ pub(super) async fn rotation_leaves_the_old_key(subject: &dyn Subject) -> Checke
         holds("old and new sign, each with its own material", verified)?;
         publics.push(public.digest());
     }
-    holds("rotation makes new material", publics.first() != publics.last())
+    holds("rotation makes new material", publics.first() != publics.last())?;
+    let versions = must("listing versions", subject.open().versions(&new).await)?;
+    holds("the new key is the newest of its versions", versions.last() == Some(&new))
 }
 
 pub(super) async fn disabling_lasts(subject: &dyn Subject) -> Checked {
@@ -167,6 +169,9 @@ pub(super) async fn destroying_is_final(subject: &dyn Subject) -> Checked {
 pub(super) async fn destruction_can_wait(subject: &dyn Subject) -> Checked {
     let (provider, (algorithm, how)) = (subject.administer(), first(subject)?);
     let key = must("creating a key", provider.create("waiting", algorithm).await)?;
+    let says = provider.schedules_destruction();
+    let waits = !lacks(subject, Call::ScheduleDestruction) && lacks(subject, Call::Destroy);
+    holds("a provider says whether destruction only comes after a wait", says == waits)?;
     let scheduled = provider.schedule_destruction(&key, WAIT).await;
     if lacks(subject, Call::ScheduleDestruction) {
         unsupported("waiting destruction is refused as unsupported", &scheduled)?;

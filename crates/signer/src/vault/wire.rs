@@ -70,6 +70,13 @@ impl Key {
         found.ok_or_else(|| ProviderError::UnknownKey { key: key.clone() })
     }
 
+    /// The numbers of the versions that are kept.
+    pub(super) fn versions(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = self.keys.keys().filter_map(|key| key.parse().ok()).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     /// Whether a version that there was is usable; it comes back when the engine's minimum is set
     /// down. One that there never was is unknown.
     pub(super) fn shows(&self, key: &KeyUri, number: u32) -> Result<bool, ProviderError> {

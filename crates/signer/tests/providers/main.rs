@@ -19,4 +19,5 @@ mod vault;
 #[cfg(feature = "vault")]
 mod vault_faults;
 
+#[cfg(feature = "awskms")]
 use skink_testkit::service;

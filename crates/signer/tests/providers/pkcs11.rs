@@ -14,42 +14,23 @@ use skink_signer::pkcs11::{Pkcs11Custody, Pkcs11Provider, Pkcs11Settings};
 use skink_signer::{Credential, Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign};
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
-use crate::service::{missing_is_a_failure, program};
+use skink_testkit::SoftHsm;
 
-const MODULES: [&str; 2] =
-    ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
-const INSTALL: &str = "apt-get install softhsm2";
-const CONFIGURATION: &str = "SOFTHSM2_CONF";
-const PIN: &str = "471147";
 const HOW: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
 const MESSAGE: ToSign<'static> = ToSign::Message(b"m");
-
-fn module() -> Option<PathBuf> {
-    let found = MODULES.map(PathBuf::from).into_iter().find(|file| file.is_file());
-    missing_is_a_failure(found.is_none(), "SoftHSM's library", INSTALL);
-    found
-}
 
 /// Gives the test a token: in the process that the test runner started, by starting the test of
 /// this name once more with a fresh token, and nothing else.
 fn token(test: &str) -> Option<Token> {
-    let settings = Pkcs11Settings::new(module()?, "skink", Credential::from_text(PIN));
-    if let Some(file) = std::env::var_os(CONFIGURATION) {
-        let store = Path::new(&file).with_file_name("tokens");
-        return Some(Token { settings, store });
+    let pin = Credential::from_text(SoftHsm::PIN);
+    let settings = Pkcs11Settings::new(SoftHsm::module()?, "skink", pin);
+    if let Some(file) = std::env::var_os(SoftHsm::CONFIGURATION) {
+        return Some(Token { settings, store: SoftHsm::store_beside(Path::new(&file)) });
     }
-    let util = program("softhsm2-util", INSTALL)?;
-    let dir = tempfile::tempdir().unwrap();
-    let (file, store) = (dir.path().join("softhsm2.conf"), dir.path().join("tokens"));
-    std::fs::create_dir(&store).unwrap();
-    let lines = format!("directories.tokendir = {}\nlog.level = ERROR\n", store.display());
-    std::fs::write(&file, lines).unwrap();
-    let args = ["--init-token", "--free", "--label", "skink", "--so-pin", "999999", "--pin", PIN];
-    let made = Command::new(util).args(args).env(CONFIGURATION, &file).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let fresh = SoftHsm::init("skink")?;
     let again = Command::new(std::env::current_exe().unwrap())
         .args([&format!("pkcs11::{test}"), "--exact", "--nocapture"])
-        .env(CONFIGURATION, &file)
+        .env(SoftHsm::CONFIGURATION, fresh.configuration())
         .output()
         .unwrap();
     let said = [again.stdout, again.stderr].concat();
@@ -120,7 +101,7 @@ async fn the_pin_brings_no_disabled_key_back() {
     let _ = library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
     let slot = library.get_slots_with_initialized_token().unwrap()[0];
     let thief = library.open_rw_session(slot).unwrap();
-    let _ = thief.login(UserType::User, Some(&PIN.to_owned().into()));
+    let _ = thief.login(UserType::User, Some(&SoftHsm::PIN.to_owned().into()));
     let wanted = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(b"stolen".to_vec())];
     let found = thief.find_objects(&wanted).unwrap();
     assert_eq!(found.len(), 1, "one private object, and it does not sign");

