@@ -287,6 +287,10 @@ impl KeyProvider for GcpKmsProvider {
         self.made(key, new).await
     }
 
+    fn schedules_destruction(&self) -> bool {
+        true
+    }
+
     /// The wait is the key's own, set for good when it was made. Where it is shorter than `after`,
     /// nothing is done.
     async fn schedule_destruction(

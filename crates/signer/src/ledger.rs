@@ -10,7 +10,7 @@ use crate::uri::KeyUri;
 mod file;
 mod memory;
 
-pub use file::FileLedger;
+pub use file::{FileLedger, Recorded};
 pub use memory::MemoryLedger;
 
 /// What is to be signed, by what, and why. The ledger knows the rest by `subject`.

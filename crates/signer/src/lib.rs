@@ -34,7 +34,7 @@ pub use administrator::{Administrator, administer};
 pub use credential::Credential;
 pub use custody::Custody;
 pub use ledger::{
-    Ask, AskError, FileLedger, Ledger, LedgerError, MemoryLedger, Outcome, Settlement,
+    Ask, AskError, FileLedger, Ledger, LedgerError, MemoryLedger, Outcome, Recorded, Settlement,
     SignatureRequest, Ticket, new_attempt,
 };
 pub use provider::{

@@ -106,7 +106,7 @@ pub fn open_custody(
         }
         #[cfg(feature = "gcpkms")]
         "gcpkms" => {
-            let settings = crate::gcpkms::GcpKmsSettings::of_uri(key, Some(&credential))?;
+            let settings = crate::gcpkms::GcpKmsSettings::of_uri(key, credential.as_ref())?;
             Ok(Arc::new(crate::gcpkms::GcpKmsCustody::new(&settings)))
         }
         #[cfg(feature = "vault")]

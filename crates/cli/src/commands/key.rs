@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use serde::Serialize;
 use skink_api::{Attempt, Authority, Key};
+use skink_signer::FileLedger;
 use skink_signer::vault::{Use, uses};
 
 use super::Session;
@@ -48,6 +49,10 @@ pub enum KeyCommand {
         /// The service's audit log.
         #[arg(long, value_name = "FILE")]
         audit_log: PathBuf,
+        /// A ledger file of `skink key test` or `skink key disable`, whose signatures were asked for
+        /// too; may be given several times.
+        #[arg(long, value_name = "FILE")]
+        ledger: Vec<PathBuf>,
     },
 }
 
@@ -62,8 +67,11 @@ pub(crate) async fn run(command: KeyCommand, global: &Global) -> Result<()> {
             let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
             session.out.table(&keys, || table(&keys))
         }
-        KeyCommand::Reconcile { audit_log } => {
-            let known = ledger(session).await?;
+        KeyCommand::Reconcile { audit_log, ledger: files } => {
+            let mut known = ledger(session).await?;
+            for file in &files {
+                known.add_file(file)?;
+            }
             let found = reconcile(&audit_log, known)?;
             session.out.table(&found, || found.table())?;
             found.judge()
@@ -116,6 +124,25 @@ async fn ledger(session: &Session) -> Result<Known> {
         }
     }
     Ok(known)
+}
+
+impl Known {
+    /// What was asked for by hand.
+    fn add_file(&mut self, file: &Path) -> Result<()> {
+        // Reading would begin one that is not there.
+        fs_err::metadata(file)?;
+        let named = || format!("reading the ledger {}", file.display());
+        for attempt in FileLedger::read(file).with_context(named)? {
+            match (attempt.request_id, attempt.outcome.as_deref()) {
+                (Some(id), _) => drop(self.calls.insert(id.to_string())),
+                (None, None | Some("unknown")) => {
+                    *self.unknown.entry(unpinned(&attempt.key)).or_default() += 1;
+                }
+                (None, Some(_)) => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A key's name without its version: the service's log does not tell that.
@@ -248,5 +275,37 @@ mod tests {
         let found = reconcile(file.path(), known(1, 1)).unwrap();
         let said = found.judge().unwrap_err().to_string();
         assert!(said.contains("2 by vault:transit/ca"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_by_hand_was_asked_for() {
+        use skink_signer::{
+            AttemptPurpose, Ledger as _, Outcome, RequestId, Settlement, SignatureRequest,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("by-hand.log");
+        let by_hand = FileLedger::open(&path).unwrap();
+        let request = SignatureRequest {
+            authority: "key-test".parse().unwrap(),
+            key: "vault:transit/ca?version=1".parse().unwrap(),
+            purpose: AttemptPurpose::Probe,
+            subject: "key-test".into(),
+            algorithm: skink_x509::SignatureAlgorithm::EcdsaSha256,
+            incident: None,
+        };
+        let mut tickets = by_hand.ask(vec![request.clone(), request]).await.unwrap();
+        let ticket = tickets.pop().unwrap().unwrap();
+        let request_id = RequestId::new("tried");
+        let settled =
+            Settlement { attempt: ticket.attempt().clone(), outcome: Outcome::Signed, request_id };
+        by_hand.settle(vec![settled]).await.unwrap();
+
+        let mut known = known(0, 0);
+        known.add_file(&path).unwrap();
+        assert!(known.add_file(&dir.path().join("nowhere")).is_err());
+        let file = log(&[("ca", "tried"), ("ca", "cut-off")]);
+        let found = reconcile(file.path(), known).unwrap();
+        assert_eq!((found.paired, found.unasked.len()), (1, 1));
+        found.judge().unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! A ledger in a file, for a signer without a database: the offline root.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -41,13 +41,44 @@ enum Event {
     },
 }
 
+/// What a file says of one attempt, for whoever holds a service's own record against it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The key.
+    pub key: String,
+    /// What came of it; nothing where the process that made it ended before.
+    pub outcome: Option<String>,
+    /// The service's own id of the call.
+    pub request_id: Option<RequestId>,
+}
+
 impl FileLedger {
+    /// Reads the ledger in the file at `path`, in the order of asking.
+    pub fn read(path: &Path) -> Result<Vec<Recorded>, LedgerError> {
+        let (_, events) = Chain::open(path).map_err(unusable)?;
+        let (mut recorded, mut at) = (Vec::new(), BTreeMap::new());
+        for event in events {
+            match parsed(event)? {
+                Event::Asked { attempt, key, .. } => {
+                    at.insert(attempt, recorded.len());
+                    recorded.push(Recorded { key, outcome: None, request_id: None });
+                }
+                Event::Settled { attempt, outcome, request_id, .. } => {
+                    let asked = at.get(&attempt).and_then(|at| recorded.get_mut(*at));
+                    let asked = asked.ok_or(LedgerError::NotOpen(attempt))?;
+                    (asked.outcome, asked.request_id) = (Some(outcome), request_id);
+                }
+            }
+        }
+        Ok(recorded)
+    }
+
     /// Opens or begins the ledger in the file at `path`.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let (chain, events) = Chain::open(path).map_err(unusable)?;
         let mut state = State { chain, open: BTreeSet::new(), settled: 0 };
         for event in events {
-            match serde_json::from_value(event).map_err(|e| LedgerError::Altered(e.to_string()))? {
+            match parsed(event)? {
                 Event::Asked { attempt, .. } => {
                     state.open.insert(attempt);
                 }
@@ -103,6 +134,10 @@ impl State {
         self.settled += 1;
         if self.open.remove(attempt) { Ok(()) } else { Err(LedgerError::NotOpen(attempt.clone())) }
     }
+}
+
+fn parsed(event: serde_json::Value) -> Result<Event, LedgerError> {
+    serde_json::from_value(event).map_err(|error| LedgerError::Altered(error.to_string()))
 }
 
 fn unusable(error: ChainError) -> LedgerError {
@@ -165,9 +200,11 @@ mod tests {
         let attempt = lost.attempt().clone();
         let late = Settlement { attempt, outcome: Outcome::Signed, request_id: None };
         assert!(matches!(reopened.settle(vec![late]).await, Err(LedgerError::NotOpen(_))));
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("\"unknown\""), "{text}");
-        assert!(text.contains("\"request_id\":\"7f3a\""), "{text}");
+        let read: Vec<_> = FileLedger::read(&path).unwrap();
+        let told = |one: &Recorded| (one.outcome.clone(), one.request_id.clone());
+        let signed = (Some("signed".to_owned()), RequestId::new("7f3a"));
+        let unknown = (Some("unknown".to_owned()), None);
+        assert_eq!(read.iter().map(told).collect::<Vec<_>>(), [signed, unknown]);
     }
 
     #[tokio::test]

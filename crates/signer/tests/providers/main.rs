@@ -19,5 +19,5 @@ mod vault;
 #[cfg(feature = "vault")]
 mod vault_faults;
 
-#[cfg(feature = "awskms")]
+#[cfg(any(feature = "awskms", feature = "gcpkms"))]
 use skink_testkit::service;

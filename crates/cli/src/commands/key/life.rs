@@ -231,7 +231,14 @@ pub(super) async fn destroy(destroy: Destroy, out: Output) -> Result<()> {
     }
     confirm(&plan, "destroy", destroy.consent.yes, out)?;
     let gone_at = if waits {
-        provider.schedule_destruction(&key, wait).await.map(Some)
+        let scheduled = match provider.schedule_destruction(&key, wait).await {
+            // The key has a wait of its own, which is shorter than what services wait as a rule.
+            Err(ProviderError::NotConfigured { .. }) if destroy.after.is_none() => {
+                provider.schedule_destruction(&key, Duration::ZERO).await
+            }
+            scheduled => scheduled,
+        };
+        scheduled.map(Some)
     } else {
         provider.destroy(&key).await.map(|()| None)
     };
