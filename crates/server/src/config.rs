@@ -80,6 +80,10 @@ pub struct KeyPlaces {
     /// For each service a key whose only use is to show, when another was disabled there, that the
     /// service and our credential for it still work.
     pub control: Vec<KeyUri>,
+    /// The file that OpenBao or Vault writes its record of calls to, where the server can read it: it
+    /// is held against the ledger as it grows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_log: Option<PathBuf>,
     /// How many signatures a second the keys of a service make at most (`awskms = 1000`), or one key
     /// (`"vault:transit/issuer-1?version=1" = 50`). A service that is not named here has its own
     /// default; 0 is no limit.
@@ -365,6 +369,11 @@ impl Settings {
     /// Keys for control signatures there.
     pub fn control_keys(&self) -> &[KeyUri] {
         &self.config.keys.control
+    }
+
+    /// A key service's own record of what it signed.
+    pub fn audit_log(&self) -> Option<&Path> {
+        self.config.keys.audit_log.as_deref()
     }
 
     /// How fast keys may sign: the services' defaults, and what the configuration says instead.

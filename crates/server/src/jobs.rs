@@ -10,13 +10,14 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::failure::{Result, chain};
 use crate::http::listen::stopped;
-use crate::{crl, identity, incident, package, responders};
+use crate::{crl, identity, incident, package, reconcile, responders};
 
 /// How often the jobs look.
 const LOOK: Duration = Duration::from_secs(30);
 
 pub(crate) fn spawn(app: &App, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
     tasks.spawn(renewals(app.clone(), stop.clone()));
+    tasks.spawn(reconcile::watch(app.clone(), stop.clone()));
     incident::spawn(app, tasks, stop);
 }
 

@@ -34,6 +34,7 @@ mod operators;
 mod overview;
 mod package;
 mod published;
+mod reconcile;
 mod responders;
 mod revoke;
 mod secrets;

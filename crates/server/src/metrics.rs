@@ -13,6 +13,7 @@ pub(crate) const REPORTS_PASSED_OVER: &str = "skink_agent_reports_passed_over_to
 pub(crate) const INCIDENTS_DECLARED: &str = "skink_incidents_declared_total";
 pub(crate) const INCIDENT_EFFECT_SECONDS: &str = "skink_incident_effect_seconds";
 pub(crate) const SIGNATURES_REFUSED: &str = "skink_signatures_refused_total";
+pub(crate) const SIGNATURES_UNASKED: &str = "skink_signatures_unasked_total";
 
 /// Sets this process's recorder up, once; later calls give a recorder of their own that shows
 /// nothing, so that several servers can live in one test process.
@@ -46,4 +47,8 @@ fn describe() {
         "Time to carry out an effect of an incident"
     );
     metrics::describe_counter!(SIGNATURES_REFUSED, "Signatures that the ledger refused");
+    metrics::describe_counter!(
+        SIGNATURES_UNASKED,
+        "Signatures in a key service's record that nobody asked for"
+    );
 }

@@ -80,8 +80,23 @@ async fn alarms(app: &App, now: Time) -> Result<Vec<Alarm>> {
             alarms.push(forgotten(&seen));
         }
     }
+    alarms.extend(unasked(&crate::reconcile::progress(app).await?));
     alarms.extend(clocks(&crate::db::agents(app).await?, app.settings(), now));
     Ok(alarms)
+}
+
+/// A key service recorded signatures that nobody asked for.
+fn unasked(progress: &crate::reconcile::Progress) -> Option<Alarm> {
+    let since = progress.since_ms.map(Time::from_millis)?;
+    let keys: Vec<String> =
+        progress.unasked.iter().map(|(key, count)| format!("{count} by {key}")).collect();
+    Some(Alarm {
+        code: "signed-unasked".to_owned(),
+        detail: format!("signatures that nobody asked for: {}, since {since}", keys.join(", ")),
+        hint: "somebody else has the use of the key: `skink incident declare`, suspected since \
+               that time; `skink journal events` has each"
+            .to_owned(),
+    })
 }
 
 /// Hosts that do not share the server's time. When most of them say so, it is the server's clock

@@ -74,7 +74,7 @@ fn configuration(init: &ResolvedInit) -> Config {
         keys: KeyPlaces {
             places: args.issuer_key.iter().cloned().collect(),
             control: args.control_key.iter().cloned().collect(),
-            quota: std::collections::BTreeMap::new(),
+            ..KeyPlaces::default()
         },
         profiles: Vec::new(),
     }

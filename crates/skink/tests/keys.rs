@@ -2,13 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skink_signer::vault::{VaultAdministrator, VaultSettings};
 use skink_signer::{Credential, KeyUri};
 use skink_testkit::{OpenBao, SoftHsm};
-use skink_testnet::TestServer;
+use skink_testnet::{TestServer, free_address};
 use tempfile::TempDir;
 
 /// A person at a key service, without a server.
@@ -256,4 +257,68 @@ fn a_servers_own_keys_are_not_changed_behind_its_back() {
     assert_eq!(person.gets(&args)["state"], "enabled");
     let (code, tried) = run(&["test", key]);
     assert_eq!((code, &tried["outcome"]), (Some(0), &"signed".into()));
+}
+
+/// The server reads the service's record as it grows: what it asked for itself is silent, and what
+/// was signed by hand behind its back is an alarm.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_server_sees_what_its_key_signed_behind_its_back() {
+    let Some(bao) = OpenBao::start() else { return };
+    administrator(&bao).await;
+    let person = Person::at(|command| {
+        bao.lead(command, OpenBao::TOKEN);
+    });
+    let key = person.gets(&["create", "vault:transit/issuer-1"])["key"].clone();
+    person.gets(&["test", "vault:transit/issuer-1"]);
+    let home = person.home.path();
+    let skink = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skink"));
+        command.args(args).current_dir(home).stdin(Stdio::null()).stderr(Stdio::null());
+        bao.lead(&mut command, OpenBao::TOKEN);
+        command
+    };
+    person.write("passphrases", "root=a long one\nfirst=another long one\nsecond=a third one\n");
+    let listen =
+        ["--api", "--agents", "--public"].map(|it| [it.to_owned(), free_address().to_string()]);
+    let listen: Vec<&str> = listen.iter().flatten().map(String::as_str).collect();
+    let init = ["init", "--passphrase-file", "passphrases", "--issuer-key", key.as_str().unwrap()];
+    assert!(skink(&[&init[..], &listen].concat()).status().unwrap().success());
+    let file = home.join("skink/skink.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let named = format!("[keys]\naudit_log = \"{}\"", bao.audit_log().display());
+    std::fs::write(&file, config.replacen("[keys]", &named, 1)).unwrap();
+
+    let _serving = Stopped(skink(&["serve"]).spawn().unwrap());
+    let alarm = |code: &str| -> Option<Value> {
+        let operator = ["--operator", "skink/operators/lead.json"];
+        let asked = skink(&[&["status", "--json"][..], &operator].concat()).output().unwrap();
+        let status: Value = serde_json::from_slice(&asked.stdout).ok()?;
+        status["alarms"].as_array()?.iter().find(|one| one["code"] == code).cloned()
+    };
+    let until = |code: &str| {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            if let Some(alarm) = alarm(code) {
+                return alarm;
+            }
+            assert!(Instant::now() < deadline, "{code} does not come");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    until("root-beside-server");
+    person.gets(&["test", "vault:transit/issuer-1"]);
+    let alarm = until("signed-unasked");
+    // The hierarchy's own signatures were all asked for.
+    let said = alarm["detail"].as_str().unwrap();
+    assert!(said.contains(" 1 by vault:transit/issuer-1,"), "{said}");
+}
+
+/// A process that does not outlive its test.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -36,6 +36,11 @@ const OF_CERTIFICATE: &str = "SELECT * FROM attempt
     WHERE purpose IN ('certificate', 'closing_set') AND subject = $1";
 const OPEN: &str = "SELECT * FROM attempt WHERE authority = $1 AND state = 'asked' ORDER BY id";
 const AFTER: &str = "SELECT * FROM attempt WHERE authority = $1 AND id > $2 ORDER BY id LIMIT $3";
+const BY_REQUEST: &str = "SELECT count(*) FROM attempt WHERE signer_key = $1 AND request_id = $2";
+const OPEN_BEFORE: &str = "SELECT count(*) FROM attempt
+    WHERE signer_key = $1 AND state = 'asked' AND asked_at <= $2";
+const UNKNOWN_WITHOUT_ID: &str = "SELECT count(*) FROM attempt
+    WHERE signer_key = $1 AND state = 'unknown' AND request_id IS NULL";
 const COUNTS: &str = "SELECT state, count(*) AS total FROM attempt
     WHERE signer_key = $1 GROUP BY state";
 
@@ -215,6 +220,33 @@ pub async fn after(
         .await
         .map_err(StoreError::query)?;
     row::all(&rows, read)
+}
+
+/// Whether an attempt with `key` was the service's call of this id.
+pub async fn is_recorded(
+    r: &mut impl Reader,
+    key: &str,
+    request_id: &str,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar(BY_REQUEST).bind(key).bind(request_id).fetch_one(r.conn()).await;
+    found.map(|found: i64| found > 0).map_err(StoreError::query)
+}
+
+/// Whether an attempt with `key` that was asked for until `before` is open.
+pub async fn is_open(r: &mut impl Reader, key: &str, before: Time) -> Result<bool, StoreError> {
+    let open = sqlx::query_scalar(OPEN_BEFORE).bind(key).bind(before.as_millis());
+    let open = open.fetch_one(r.conn()).await;
+    open.map(|open: i64| open > 0).map_err(StoreError::query)
+}
+
+/// How many attempts with `key` may have signed, with nothing to pair them by.
+pub async fn unknown_without_id(r: &mut impl Reader, key: &str) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(UNKNOWN_WITHOUT_ID)
+        .bind(key)
+        .fetch_one(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    u64::try_from(count).map_err(|error| row::corrupt("count", error))
 }
 
 /// How often a key was used, by the ledger.
