@@ -233,6 +233,24 @@ fn noticed(protection: &str, code: Option<i32>, text: &str, drill: &Drill) -> Re
     Ok(format!("noticed: {}", problems.join("; ")))
 }
 
+/// How long a drill may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Asks a drill to stop, so that it stops its server as well; kills it if it does not.
+fn stop(child: &mut Child) -> Result<()> {
+    Command::new("kill").arg("-TERM").arg(child.id().to_string()).status()?;
+    let deadline = Instant::now() + STOP_LIMIT;
+    while Instant::now() < deadline {
+        if child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(())
+}
+
 fn wait(child: &mut Child, limit: Duration) -> Result<std::process::ExitStatus> {
     let deadline = Instant::now() + limit;
     loop {
@@ -240,8 +258,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<std::process::ExitStatus> 
             return Ok(status);
         }
         if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
+            stop(child)?;
             bail!("was still running after {} s", limit.as_secs());
         }
         thread::sleep(Duration::from_millis(50));

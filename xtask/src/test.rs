@@ -135,7 +135,9 @@ fn clouds(tools: &Tools) -> Result<()> {
     let mut clippy = tools.cargo(["clippy", "--all-targets"]);
     shell::run(clippy.args(features).args(["--", "-D", "warnings"]))?;
     let mut tests = tools.cargo(["nextest", "run", "--no-fail-fast"]);
-    shell::run(tests.args(features).args(["awskms", "gcpkms"]))
+    shell::run(tests.args(features).args(["awskms", "gcpkms"]))?;
+    let program = ["check", "--package", "skink", "--features", "awskms,gcpkms", "--locked"];
+    shell::run(&mut tools.cargo(program))
 }
 
 /// The tests that must fail when the ask does not look at the taint.

@@ -8,13 +8,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use skink_cli::{DrillArgs, DrillPlan, Failure, Output};
 use skink_drill::{DrillOptions, DrilledPlan, LEAST_OF_EACH, Progress, Sabotage};
 
+use crate::signals;
+
 const TICK: Duration = Duration::from_millis(100);
 
 /// Drills and shows the result; a gate that does not hold is a failure.
 pub(crate) async fn run(args: DrillArgs, output: Output) -> Result<()> {
     let options = resolve(args)?;
     let progress = Lines::new(output);
-    let report = skink_drill::run(&options, &progress).await?;
+    let report = tokio::select! {
+        report = skink_drill::run(&options, &progress) => report?,
+        // The server that it started is stopped with it.
+        () = signals::told_to_stop() => bail!("the drill was interrupted, and proves nothing"),
+    };
     progress.finish();
     output.show(&report, || skink_drill::render(&report))?;
     if report.holds() {

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -90,4 +92,40 @@ fn a_drill_without_the_quiet_gate_fails() {
     let failures = report["handshakes"]["failures"].as_array().unwrap();
     let laggards = |one: &Value| one.as_str().unwrap().starts_with("client-2 ");
     assert!(failures.iter().all(laggards), "{failures:?}");
+}
+
+#[test]
+fn an_interrupted_drill_stops_its_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut drill = Command::new(env!("CARGO_BIN_EXE_skink"))
+        .args(["drill", "--endpoints", "3", "--clients", "3", "--seed", "12", "--json", "--keep"])
+        .arg(dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let ports = dir.path().join("server/ports.json");
+    let api = until(|| {
+        let ports: Value = serde_json::from_slice(&std::fs::read(&ports).ok()?).ok()?;
+        ports["api"].as_str().map(|api| api.parse::<SocketAddr>().unwrap())
+    });
+    until(|| TcpStream::connect(api).ok());
+
+    let asked = Command::new("kill").arg("-TERM").arg(drill.id().to_string()).status().unwrap();
+    assert!(asked.success());
+    assert_eq!(drill.wait().unwrap().code(), Some(1));
+    until(|| TcpStream::connect(api).is_err().then_some(()));
+}
+
+/// What `ask` gives as soon as it gives something.
+#[track_caller]
+fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "nothing after 30 s");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
