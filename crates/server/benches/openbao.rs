@@ -26,9 +26,9 @@ use skink_testkit::OpenBao;
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
 /// Calls under way together.
-const AT_ONCE: u32 = 32;
+const AT_ONCE: u32 = 128;
 /// Signatures of each in a round.
-const ROUND: u32 = 2_000;
+const ROUND: u32 = 3_000;
 const ROUNDS: u32 = 8;
 /// Set for the process that measures: the server finds its key service by the environment.
 const MEASURE: &str = "SKINK_BENCH_KEY";

@@ -74,8 +74,9 @@ pub async fn ask(
     batch: &[Ask],
 ) -> Result<Vec<Result<(), AskRefusal>>, StoreError> {
     let mut answers = Vec::with_capacity(batch.len());
+    let mut seen = rules::Seen::default();
     for ask in batch {
-        let answer = rules::check(tx, ask).await?;
+        let answer = rules::check(tx, &mut seen, ask).await?;
         if answer.is_ok() {
             insert(tx, at, ask).await?;
         }

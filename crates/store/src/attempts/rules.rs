@@ -1,5 +1,7 @@
 //! What may be signed, by whom, in which state of life.
 
+use std::collections::HashMap;
+
 use skink_model::{
     Attempt, AttemptPurpose, AttemptState, Authority, AuthorityId, AuthorityState, CertificateId,
     CertificateKind, CertificateRow, CertificateState, IncidentId, KeyState, KeyUse, SigningKey,
@@ -118,28 +120,57 @@ fn as_seen(authority: Authority) -> Authority {
     }
 }
 
+/// Authorities and keys that a batch was checked with: they do not change within its transaction.
+#[derive(Default)]
+pub(super) struct Seen {
+    authorities: HashMap<AuthorityId, Option<Authority>>,
+    keys: HashMap<String, Option<SigningKey>>,
+}
+
+impl Seen {
+    async fn authority(
+        &mut self,
+        tx: &mut Tx<'_>,
+        id: &AuthorityId,
+    ) -> Result<Option<&Authority>, StoreError> {
+        if !self.authorities.contains_key(id) {
+            let found = authorities::find(tx, id).await?.map(as_seen);
+            self.authorities.insert(id.clone(), found);
+        }
+        Ok(self.authorities.get(id).and_then(Option::as_ref))
+    }
+
+    async fn key(&mut self, tx: &mut Tx<'_>, uri: &str) -> Result<Option<&SigningKey>, StoreError> {
+        if !self.keys.contains_key(uri) {
+            let found = keys::find(tx, uri).await?;
+            self.keys.insert(uri.to_owned(), found);
+        }
+        Ok(self.keys.get(uri).and_then(Option::as_ref))
+    }
+}
+
 /// All rules for one request, in the order in which they explain most.
 pub(super) async fn check(
     tx: &mut Tx<'_>,
+    seen: &mut Seen,
     ask: &Ask,
 ) -> Result<Result<(), AskRefusal>, StoreError> {
-    let Some(authority) = authorities::find(tx, &ask.authority).await? else {
+    let key = seen.key(tx, &ask.key).await?.cloned();
+    let Some(authority) = seen.authority(tx, &ask.authority).await? else {
         return Ok(Err(AskRefusal::NoAuthority { authority: ask.authority.clone() }));
     };
-    let authority = as_seen(authority);
-    let key = keys::find(tx, &ask.key).await?;
     let own = authority.key.uri.as_deref() == Some(ask.key.as_str());
-    if let Err(refusal) = life(ask, &authority, own).and_then(|()| key_fits(ask, key.as_ref())) {
+    if let Err(refusal) = life(ask, authority, own).and_then(|()| key_fits(ask, key.as_ref())) {
         return Ok(Err(refusal));
     }
     if ask.purpose == AttemptPurpose::ClosingSet {
         let in_flight = in_flight(tx, &authority.id).await?;
         if in_flight > 0 {
-            let authority = authority.id;
+            let authority = authority.id.clone();
             return Ok(Err(AskRefusal::InFlight { authority, count: in_flight }));
         }
     }
-    if let Some(refusal) = certificate(tx, ask, &authority).await? {
+    if let Some(refusal) = certificate(tx, ask, authority).await? {
         return Ok(Err(refusal));
     }
     used_before(tx, ask).await
