@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skink_model::{SigningKey, Time};
-use skink_signer::vault::{Use, uses};
+use skink_signer::record::{Use, vault};
 use skink_store::{Reader, attempts, journal, settings};
 use tokio::sync::watch;
 
@@ -121,7 +121,7 @@ fn next_part(log: &Path, from: u64) -> std::io::Result<Option<Part>> {
     file.take(PART).read_to_end(&mut bytes)?;
     let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') else { return Ok(None) };
     bytes.truncate(last + 1);
-    let uses = uses(bytes.as_slice()).collect::<std::result::Result<_, _>>();
+    let uses = vault::uses(bytes.as_slice()).collect::<std::result::Result<_, _>>();
     let uses = uses.map_err(std::io::Error::other)?;
     Ok(Some(Part { uses, end: from + u64::try_from(bytes.len()).unwrap_or_default() }))
 }

@@ -21,6 +21,7 @@ pub mod pkcs11;
 mod provider;
 mod providers;
 mod quota;
+pub mod record;
 pub mod sealed;
 mod signer;
 mod software;

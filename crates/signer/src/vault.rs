@@ -19,7 +19,6 @@ use serde_json::json;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 mod administrator;
-mod audit;
 mod client;
 mod custody;
 mod name;
@@ -37,7 +36,6 @@ use crate::uri::KeyUri;
 use crate::verify::{digest_of, hash};
 
 pub use administrator::VaultAdministrator;
-pub use audit::{AuditLogError, Use, uses};
 pub use custody::{PolicyCustody, SoftDeleteCustody};
 pub use settings::VaultSettings;
 

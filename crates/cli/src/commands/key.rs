@@ -15,7 +15,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use skink_api::{Attempt, Authority, Key};
 use skink_signer::FileLedger;
-use skink_signer::vault::{Use, uses};
+use skink_signer::record::{RecordError, Use, cloudtrail, vault};
 
 use super::Session;
 use crate::table::{Table, or_dash};
@@ -27,14 +27,20 @@ pub(crate) const LONG: &str = "Keys: where they are, and who used them.\n\n\
     somebody else.";
 
 const RECONCILE: &str = "Hold a key service's own record against the ledger.\n\n\
-    Reads an audit log of OpenBao or Vault (a file device, one JSON object a line) and pairs every \
-    signature with an attempt by the service's id of the call. What is left was signed behind \
+    Reads an audit log of OpenBao or Vault (a file device, one JSON object a line), or what AWS \
+    recorded (unpacked files of a trail, or what `aws cloudtrail lookup-events` printed), and pairs \
+    every signature with an attempt by the service's id of the call. What is left was signed behind \
     Skink's back: the first of it bounds the time since which the key is in somebody else's use.\n\n\
+    CloudTrail tells of a call some minutes after it, as a rule within a quarter of an hour: wait, \
+    or what came last is missing.\n\n\
     Exit codes: 0 everything was asked for, 6 something was not.";
 
 const EXAMPLES: &str = "Examples:\n  \
     skink key list\n  \
-    skink key reconcile --audit-log /var/log/openbao/audit.log";
+    skink key reconcile --audit-log /var/log/openbao/audit.log\n  \
+    aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=Sign \
+    > sign.json\n  \
+    skink key reconcile --cloudtrail sign.json";
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
@@ -46,9 +52,12 @@ pub enum KeyCommand {
     /// Hold a key service's own record of signatures against the ledger
     #[command(long_about = RECONCILE, after_long_help = EXAMPLES)]
     Reconcile {
-        /// The service's audit log.
+        /// An audit log of OpenBao or Vault; may be given several times.
+        #[arg(long, value_name = "FILE", required_unless_present = "cloudtrail")]
+        audit_log: Vec<PathBuf>,
+        /// What AWS recorded, as JSON; may be given several times.
         #[arg(long, value_name = "FILE")]
-        audit_log: PathBuf,
+        cloudtrail: Vec<PathBuf>,
         /// A ledger file of `skink key test` or `skink key disable`, whose signatures were asked for
         /// too; may be given several times.
         #[arg(long, value_name = "FILE")]
@@ -67,12 +76,14 @@ pub(crate) async fn run(command: KeyCommand, global: &Global) -> Result<()> {
             let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
             session.out.table(&keys, || table(&keys))
         }
-        KeyCommand::Reconcile { audit_log, ledger: files } => {
+        KeyCommand::Reconcile { audit_log, cloudtrail, ledger: files } => {
             let mut known = ledger(session).await?;
             for file in &files {
                 known.add_file(file)?;
             }
-            let found = reconcile(&audit_log, known)?;
+            let logs = audit_log.into_iter().map(Source::Vault);
+            let found =
+                reconcile(logs.chain(cloudtrail.into_iter().map(Source::CloudTrail)), known)?;
             session.out.table(&found, || found.table())?;
             found.judge()
         }
@@ -150,6 +161,11 @@ fn unpinned(uri: &str) -> String {
     uri.split('?').next().unwrap_or_default().to_owned()
 }
 
+/// An alias where the record names no key: it may be of ours.
+fn names_no_key(uri: &str) -> bool {
+    uri.starts_with("awskms:") && !uri.contains(":key/")
+}
+
 /// What came of it.
 #[derive(Debug, Serialize)]
 struct Reconciled {
@@ -171,21 +187,48 @@ struct Unasked {
     from: Option<String>,
 }
 
-fn reconcile(log: &Path, known: Known) -> Result<Reconciled> {
-    let named = || format!("reading {}", log.display());
-    let file = BufReader::new(fs_err::File::open(log)?);
+/// A key service's own record.
+enum Source {
+    Vault(PathBuf),
+    CloudTrail(PathBuf),
+}
+
+impl Source {
+    fn read(&self) -> Result<Box<dyn Iterator<Item = Result<Use, RecordError>>>> {
+        let open = |path: &Path| fs_err::File::open(path).map(BufReader::new);
+        Ok(match self {
+            Self::Vault(path) => Box::new(vault::uses(open(path)?)),
+            Self::CloudTrail(path) => Box::new(cloudtrail::uses(open(path)?)),
+        })
+    }
+
+    fn path(&self) -> &Path {
+        let (Self::Vault(path) | Self::CloudTrail(path)) = self;
+        path
+    }
+}
+
+fn reconcile(sources: impl IntoIterator<Item = Source>, known: Known) -> Result<Reconciled> {
     let Known { keys, calls, unknown } = known;
     let unknown = unknown.into_iter().collect();
     let mut found = Reconciled { paired: 0, foreign: 0, unknown, unasked: Vec::new() };
-    for made in uses(file) {
-        let Use { key, request_id, at, from } = made.with_context(named)?;
-        if !keys.contains(key.as_str()) {
-            found.foreign += 1;
-        } else if calls.contains(&request_id) {
-            found.paired += 1;
-        } else {
-            let (key, at_ms) = (key.to_string(), at.as_millis());
-            found.unasked.push(Unasked { key, request_id, at_ms, from });
+    // Files of a trail overlap with what was looked up.
+    let mut told = HashSet::new();
+    for source in sources {
+        for made in source.read()? {
+            let made = made.with_context(|| format!("reading {}", source.path().display()))?;
+            let Use { key, request_id, at, from } = made;
+            if !told.insert((key.clone(), request_id.clone())) {
+                continue;
+            }
+            if calls.contains(&request_id) {
+                found.paired += 1;
+            } else if keys.contains(key.as_str()) || names_no_key(key.as_str()) {
+                let (key, at_ms) = (key.to_string(), at.as_millis());
+                found.unasked.push(Unasked { key, request_id, at_ms, from });
+            } else {
+                found.foreign += 1;
+            }
         }
     }
     found.unknown.retain(|key, _| found.unasked.iter().any(|one| one.key == *key));
@@ -248,6 +291,43 @@ mod tests {
         file
     }
 
+    fn of_vault(file: &tempfile::NamedTempFile) -> [Source; 1] {
+        [Source::Vault(file.path().to_owned())]
+    }
+
+    #[test]
+    fn what_aws_recorded_is_held_against_the_ledger_too() {
+        const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234";
+        let event = |key: &str, id: &str| {
+            format!(
+                "{{\"eventSource\":\"kms.amazonaws.com\",\"eventName\":\"Sign\",\"eventTime\":\
+                 \"2026-11-23T08:02:44Z\",\"requestID\":\"{id}\",\"requestParameters\":{{\
+                 \"keyId\":\"{key}\"}}}}\n"
+            )
+        };
+        let known = || Known {
+            keys: [format!("awskms:{ARN}")].into(),
+            calls: (0..10_000).map(|call| format!("r-{call}")).collect(),
+            unknown: HashMap::new(),
+        };
+        let honest: String = (0..10_000).map(|call| event(ARN, &format!("r-{call}"))).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let other = "arn:aws:kms:eu-central-1:111122223333:key/another";
+        std::fs::write(file.path(), honest + &event(other, "r-x")).unwrap();
+        let source = || Source::CloudTrail(file.path().to_owned());
+        // The same file twice tells nothing new.
+        let found = reconcile([source(), source()], known()).unwrap();
+        assert_eq!((found.paired, found.foreign, found.unasked.len()), (10_000, 1, 0));
+        found.judge().unwrap();
+        for by in [ARN, "alias/whose"] {
+            std::fs::write(file.path(), event(ARN, "r-1") + &event(by, "stolen")).unwrap();
+            let found = reconcile([source()], known()).unwrap();
+            assert_eq!((found.paired, found.unasked.len()), (1, 1), "{by}");
+            let said = found.judge().unwrap_err().to_string();
+            assert!(said.contains(&format!("1 by awskms:{by}")), "{said}");
+        }
+    }
+
     fn known(calls: u32, unknown: u64) -> Known {
         Known {
             keys: ["vault:transit/ca".to_owned()].into(),
@@ -261,7 +341,7 @@ mod tests {
         let ids: Vec<String> = (0..10_000).map(|call| format!("r-{call}")).collect();
         let calls: Vec<(&str, &str)> = ids.iter().map(|id| ("ca", id.as_str())).collect();
         let file = log(&[&calls[..], &[("another", "r-x")]].concat());
-        let found = reconcile(file.path(), known(10_000, 0)).unwrap();
+        let found = reconcile(of_vault(&file), known(10_000, 0)).unwrap();
         assert_eq!((found.paired, found.foreign, found.unasked.len()), (10_000, 1, 0));
         found.judge().unwrap();
     }
@@ -269,10 +349,10 @@ mod tests {
     #[test]
     fn one_more_than_what_crashes_explain_is_somebody_else() {
         let file = log(&[("ca", "r-0"), ("ca", "lost"), ("ca", "stolen")]);
-        let found = reconcile(file.path(), known(1, 2)).unwrap();
+        let found = reconcile(of_vault(&file), known(1, 2)).unwrap();
         assert_eq!(found.unasked.len(), 2);
         found.judge().unwrap();
-        let found = reconcile(file.path(), known(1, 1)).unwrap();
+        let found = reconcile(of_vault(&file), known(1, 1)).unwrap();
         let said = found.judge().unwrap_err().to_string();
         assert!(said.contains("2 by vault:transit/ca"), "{said}");
     }
@@ -304,7 +384,7 @@ mod tests {
         known.add_file(&path).unwrap();
         assert!(known.add_file(&dir.path().join("nowhere")).is_err());
         let file = log(&[("ca", "tried"), ("ca", "cut-off")]);
-        let found = reconcile(file.path(), known).unwrap();
+        let found = reconcile(of_vault(&file), known).unwrap();
         assert_eq!((found.paired, found.unasked.len()), (1, 1));
         found.judge().unwrap();
     }

@@ -1,5 +1,6 @@
 //! AWS KMS, by ministack.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use skink_signer::awskms::{KmsCustody, KmsProvider, KmsSettings};
 use skink_signer::conformance::{self, Call, Destroyed, Subject};
+use skink_signer::record::{Use, cloudtrail};
 use skink_signer::{Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign};
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
@@ -57,6 +59,22 @@ impl Aws {
         KmsProvider::new(&self.gate.settings("SIGNER"))
     }
 
+    /// What the service recorded of signatures.
+    async fn record(&self) -> String {
+        let asked = reqwest::Client::new()
+            .post(format!("http://{}/", self.service.address))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header(
+                "x-amz-target",
+                "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents",
+            )
+            .body(
+                r#"{"LookupAttributes": [
+                    {"AttributeKey": "EventName", "AttributeValue": "Sign"}], "MaxResults": 50}"#,
+            );
+        asked.send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+    }
+
     async fn key(&self, name: &str) -> KeyUri {
         self.administer().create(name, KeyAlgorithm::EcP256).await.unwrap()
     }
@@ -103,6 +121,29 @@ async fn ministack_conforms() {
     if let Err(departure) = conformance::check(&aws).await {
         panic!("{}", conformance::explain(&departure));
     }
+}
+
+#[tokio::test]
+async fn cloudtrail_tells_of_what_was_asked_for_and_of_what_was_not() {
+    let Some(aws) = Aws::start().await else { return };
+    let key = aws.key("recorded").await;
+    let signed = async || {
+        let signed = aws.provider().sign(&key, HOW, MESSAGE).await.unwrap();
+        signed.request_id.unwrap().to_string()
+    };
+    let mut asked = BTreeSet::new();
+    for _ in 0..20 {
+        assert!(asked.insert(signed().await));
+    }
+    let behind_our_back = signed().await;
+
+    let record = aws.record().await;
+    let told: Vec<Use> = cloudtrail::uses(record.as_bytes()).map(Result::unwrap).collect();
+    assert!(told.iter().all(|one| one.key == key), "{told:?}");
+    let told: Vec<&str> = told.iter().map(|one| one.request_id.as_str()).collect();
+    assert_eq!(told.len(), 21);
+    let unasked: Vec<&str> = told.into_iter().filter(|id| !asked.contains(*id)).collect();
+    assert_eq!(unasked, [behind_our_back]);
 }
 
 #[tokio::test]

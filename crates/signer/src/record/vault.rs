@@ -1,43 +1,14 @@
-//! The service's own record of what it signed: the audit log that OpenBao and Vault write to a file.
+//! The audit log that OpenBao and Vault write to a file.
 
 use std::io::BufRead;
 
 use serde::Deserialize;
 use skink_model::Time;
 
-use super::SCHEME;
+use super::{RecordError, Use};
 use crate::uri::KeyUri;
 
-/// One signature, by the service's own account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Use {
-    /// The key, without its version: the log hides that.
-    pub key: KeyUri,
-    /// The service's id of the call.
-    pub request_id: String,
-    /// When it was answered.
-    pub at: Time,
-    /// From where it came, where the service says so.
-    pub from: Option<String>,
-}
-
-/// Why a log cannot be read to its end.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuditLogError {
-    /// The file cannot be read.
-    #[error("the audit log cannot be read")]
-    Read(#[source] std::io::Error),
-    /// A line is none of an audit log's.
-    #[error("line {line} is none of an audit log's")]
-    Line {
-        /// Counted from 1.
-        line: u64,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-}
+const SCHEME: &str = "vault";
 
 #[derive(Deserialize)]
 struct Entry {
@@ -68,14 +39,14 @@ struct Request {
 
 /// The signatures that a log tells of, in its order; refused calls are none. Reads line by line. A
 /// last line that is not whole is one that the service is writing.
-pub fn uses(log: impl BufRead) -> impl Iterator<Item = Result<Use, AuditLogError>> {
+pub fn uses(log: impl BufRead) -> impl Iterator<Item = Result<Use, RecordError>> {
     let mut lines = log.split(b'\n').zip(1..).peekable();
     std::iter::from_fn(move || {
         loop {
             let (text, line) = lines.next()?;
             let text = match text {
                 Ok(text) => text,
-                Err(error) => return Some(Err(AuditLogError::Read(error))),
+                Err(error) => return Some(Err(RecordError::Read(error))),
             };
             if text.is_empty() {
                 continue;
@@ -87,7 +58,7 @@ pub fn uses(log: impl BufRead) -> impl Iterator<Item = Result<Use, AuditLogError
                     }
                 }
                 Err(error) if error.is_eof() && lines.peek().is_none() => return None,
-                Err(source) => return Some(Err(AuditLogError::Line { line, source })),
+                Err(source) => return Some(Err(RecordError::Line { line, source })),
             }
         }
     })
@@ -143,6 +114,6 @@ mod tests {
         let log = log.concat();
         let mut found = uses(log.as_bytes());
         assert!(found.next().unwrap().is_ok());
-        assert!(matches!(found.next(), Some(Err(AuditLogError::Line { line: 2, .. }))));
+        assert!(matches!(found.next(), Some(Err(RecordError::Line { line: 2, .. }))));
     }
 }

@@ -1,0 +1,50 @@
+//! What key services themselves recorded of their signatures, to be held against the ledger.
+
+pub mod cloudtrail;
+pub mod vault;
+
+use skink_model::Time;
+
+use crate::uri::KeyUri;
+
+/// One signature, by the service's own account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The key, as far as the record names it: OpenBao's hides its version.
+    pub key: KeyUri,
+    /// The service's id of the call.
+    pub request_id: String,
+    /// When it was answered.
+    pub at: Time,
+    /// From where it came, where the service says so.
+    pub from: Option<String>,
+}
+
+/// Why a record cannot be read to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The file cannot be read.
+    #[error("the record cannot be read")]
+    Read(#[source] std::io::Error),
+    /// A line is none of an audit log's.
+    #[error("line {line} is none of an audit log's")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It is none of `CloudTrail`'s.
+    #[error("this is no record of CloudTrail's")]
+    Trail(#[source] serde_json::Error),
+    /// A signature whose record lacks what it would be paired by.
+    #[error("CloudTrail's event {event} is a signature without {what}")]
+    Incomplete {
+        /// The event's id.
+        event: String,
+        /// What is missing.
+        what: &'static str,
+    },
+}
