@@ -12,10 +12,11 @@ use skink_signer::record::{Use, cloudtrail};
 use skink_signer::{Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign};
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
-use crate::awskms_gate::{Fault, Gate};
+use crate::awskms_gate::{Fault, Gate, ask};
 use crate::service::{Service, program};
 
 const HOW: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
+const LOOK_UP: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
 const MESSAGE: ToSign<'static> = ToSign::Message(b"m");
 
 /// Whether an error is the one that is wanted.
@@ -61,18 +62,18 @@ impl Aws {
 
     /// What the service recorded of signatures.
     async fn record(&self) -> String {
-        let asked = reqwest::Client::new()
-            .post(format!("http://{}/", self.service.address))
-            .header("content-type", "application/x-amz-json-1.1")
-            .header(
-                "x-amz-target",
-                "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents",
-            )
-            .body(
-                r#"{"LookupAttributes": [
-                    {"AttributeKey": "EventName", "AttributeValue": "Sign"}], "MaxResults": 50}"#,
-            );
-        asked.send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+        let body = r#"{"LookupAttributes": [
+            {"AttributeKey": "EventName", "AttributeValue": "Sign"}], "MaxResults": 50}"#;
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-amz-json-1.1\r\n\
+             x-amz-target: {LOOK_UP}\r\ncontent-length: {}\r\n\r\n{body}",
+            self.service.address,
+            body.len()
+        );
+        let answer = ask(self.service.address, request.as_bytes()).await.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
     async fn key(&self, name: &str) -> KeyUri {

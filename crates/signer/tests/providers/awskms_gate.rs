@@ -141,7 +141,7 @@ async fn list(client: TcpStream, service: SocketAddr, request: &[u8]) {
 }
 
 /// One request on each connection.
-async fn ask(service: SocketAddr, request: &[u8]) -> Option<Vec<u8>> {
+pub(crate) async fn ask(service: SocketAddr, request: &[u8]) -> Option<Vec<u8>> {
     let mut server = TcpStream::connect(service).await.ok()?;
     let line = request.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     let (line, rest) = request.split_at(line);
