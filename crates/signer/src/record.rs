@@ -39,6 +39,9 @@ pub enum RecordError {
     /// It is none of `CloudTrail`'s.
     #[error("this is no record of CloudTrail's")]
     Trail(#[source] serde_json::Error),
+    /// A page of an answer, without those that follow.
+    #[error("this answer of CloudTrail's goes on where its NextToken says: look up all of it")]
+    CutOff,
     /// A signature whose record lacks what it would be paired by.
     #[error("CloudTrail's event {event} is a signature without {what}")]
     Incomplete {

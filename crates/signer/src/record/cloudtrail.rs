@@ -27,6 +27,9 @@ enum Part {
     Found {
         #[serde(rename = "Events")]
         events: Vec<Found>,
+        /// Where the answer goes on.
+        #[serde(default, rename = "NextToken")]
+        next: Option<String>,
     },
     /// An event alone.
     One(Box<Call>),
@@ -94,7 +97,8 @@ fn not_read(error: serde_json::Error) -> RecordError {
 fn events(part: Part) -> Result<Vec<Call>, RecordError> {
     match part {
         Part::Trail { records } => Ok(records),
-        Part::Found { events } => events
+        Part::Found { next: Some(_), .. } => Err(RecordError::CutOff),
+        Part::Found { events, next: None } => events
             .iter()
             .map(|found| serde_json::from_str(&found.event).map_err(RecordError::Trail))
             .collect(),
@@ -216,6 +220,8 @@ mod tests {
             let error = read(&odd.to_string()).unwrap_err();
             assert!(matches!(error, RecordError::Incomplete { .. }), "{error:?}");
         }
+        let page = json!({"Events": [], "NextToken": "more"}).to_string();
+        assert!(matches!(read(&page), Err(RecordError::CutOff)));
         assert!(matches!(read("{\"Records\": 5}"), Err(RecordError::Trail(_))));
         assert!(matches!(read("[1, 2"), Err(RecordError::Trail(_))));
     }
