@@ -1,6 +1,6 @@
 //! `skink.toml`: raw text becomes validated settings once, at load.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 use skink_authority::ProfileConfig;
 use skink_signer::{KeyUri, Quotas};
 
+mod rules;
+
 /// The file's name in the data directory.
 pub(crate) const FILE: &str = "skink.toml";
 
 /// How long a recovery kit, and what a standby stands by with, is good for: two years.
 const STANDBY_S: u64 = 2 * 365 * 24 * 3600;
-
-/// Every provider that a key may be of.
-const PROVIDERS: [&str; 6] = ["software", "vault", "pkcs11", "awskms", "azurekv", "gcpkms"];
 
 /// What the file says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -230,7 +229,7 @@ impl Settings {
 
     /// Checks a configuration.
     pub fn new(dir: &Path, config: Config) -> Result<Self, ConfigError> {
-        check(&config)?;
+        rules::check(&config)?;
         Ok(Self { dir: dir.to_owned(), config })
     }
 
@@ -416,163 +415,5 @@ impl Settings {
     }
 }
 
-fn check(config: &Config) -> Result<(), ConfigError> {
-    let invalid = |field, rule: &str| Err(ConfigError::Invalid { field, rule: rule.to_owned() });
-    let label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
-    if config.domain.is_empty() || config.domain.len() > 200 || !config.domain.bytes().all(label) {
-        return invalid("domain", "must be a name of a-z, 0-9, '-' and '.'");
-    }
-    let url = &config.public.base_url;
-    let host = url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
-    if host.is_empty() || host.contains('/') {
-        return invalid("public.base_url", "must be http://HOST[:PORT] without a path");
-    }
-    if config.public.hosts.is_empty() {
-        return invalid("public.hosts", "must name at least one host of this server");
-    }
-    let agent_url = config.public.agent_url.as_deref().unwrap_or("https://");
-    if !agent_url.starts_with("https://") {
-        return invalid("public.agent_url", "must begin with https://");
-    }
-    check_nesting(&config.lifetimes)?;
-    check_places(&config.keys.places)?;
-    check_quotas(&config.keys.quota)?;
-    check_incident(&config.incident)
-}
-
-fn check_incident(timings: &IncidentTimings) -> Result<(), ConfigError> {
-    let invalid = |field, rule: String| Err(ConfigError::Invalid { field, rule });
-    if timings.probe_handshakes == 0 || timings.wave_size == 0 {
-        let rule = "needs probe_handshakes and wave_size of at least 1";
-        return invalid("incident", rule.to_owned());
-    }
-    // An endpoint tells by its own clock whom it saw; it must not lag by the whole period.
-    let (quiet, off) = (timings.quiet_ms, timings.clock_offset_max_ms);
-    if quiet <= off {
-        let rule = format!(
-            "is {quiet} and must be longer than incident.clock_offset_max_ms, which is {off}: the \
-             quiet period has to outlast what clocks may differ by"
-        );
-        return invalid("incident.quiet_ms", rule);
-    }
-    Ok(())
-}
-
-fn check_places(places: &[KeyUri]) -> Result<(), ConfigError> {
-    let schemes: BTreeSet<&str> = places.iter().map(KeyUri::scheme).collect();
-    if schemes.len() == places.len() && !schemes.contains("software") {
-        return Ok(());
-    }
-    let rule = "must name at most one place of each service, and no file";
-    Err(ConfigError::Invalid { field: "keys.places", rule: rule.to_owned() })
-}
-
-fn check_quotas(quotas: &BTreeMap<String, u32>) -> Result<(), ConfigError> {
-    let known = |of: &String| PROVIDERS.contains(&of.split(':').next().unwrap_or_default());
-    // A provider by its name alone, or a key's whole URI.
-    let fits = |of: &String| known(of) && (!of.contains(':') || of.parse::<KeyUri>().is_ok());
-    let Some(odd) = quotas.keys().find(|of| !fits(of)) else { return Ok(()) };
-    let rule = format!(
-        "has {odd:?}, which is neither a key's URI nor a provider: {}",
-        PROVIDERS.join(", ")
-    );
-    Err(ConfigError::Invalid { field: "keys.quota", rule })
-}
-
-fn check_nesting(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
-    let invalid = |field, rule: &str| Err(ConfigError::Invalid { field, rule: rule.to_owned() });
-    let Lifetimes { crl_s, crl_refresh_s, package_s, package_refresh_s, end_entity_s, .. } =
-        *lifetimes;
-    if crl_refresh_s == 0 || crl_refresh_s.saturating_mul(2) > crl_s {
-        return invalid("lifetimes.crl_refresh_s", "must be at most half of lifetimes.crl_s");
-    }
-    if package_refresh_s == 0 || package_refresh_s.saturating_mul(2) > package_s {
-        return invalid(
-            "lifetimes.package_refresh_s",
-            "must be at most half of lifetimes.package_s",
-        );
-    }
-    // A package expires before every list in it: the oldest list in it has crl_s - crl_refresh_s left.
-    if package_s > crl_s - crl_refresh_s {
-        return invalid(
-            "lifetimes.package_s",
-            "must end before the lists in a package do: at most crl_s - crl_refresh_s",
-        );
-    }
-    if end_entity_s == 0 || end_entity_s > 398 * 24 * 3600 {
-        return invalid("lifetimes.end_entity_s", "must be between 1 s and 398 days");
-    }
-    if lifetimes.ocsp_s == 0 || lifetimes.backdate_s > 24 * 3600 {
-        return invalid("lifetimes", "need ocsp_s above 0 and backdate_s of at most a day");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LEAST: &str = "domain = \"example\"\n[public]\nbase_url = \"http://pki.example\"\nhosts = [\"pki.example\"]\n";
-
-    fn settings(text: &str) -> Result<Settings, ConfigError> {
-        Settings::new(Path::new("/nowhere"), toml::from_str(text).unwrap())
-    }
-
-    #[test]
-    fn the_least_configuration_gets_defaults_that_nest() {
-        let settings = settings(LEAST).unwrap();
-        assert_eq!(settings.crl_life(), Duration::from_hours(7 * 24));
-        assert_eq!(settings.server_name(), "skink.example");
-        assert_eq!(settings.agent_url(12), "https://pki.example:12");
-    }
-
-    #[test]
-    fn unknown_fields_and_lifetimes_that_do_not_nest_are_refused() {
-        assert!(toml::from_str::<Config>(&format!("colour = 1\n{LEAST}")).is_err());
-        for bad in ["crl_s = 1000", "package_s = 1000000", "end_entity_s = 0", "ocsp_s = 0"] {
-            let error = settings(&format!("{LEAST}[lifetimes]\n{bad}\n")).unwrap_err();
-            assert!(matches!(error, ConfigError::Invalid { .. }), "{bad}: {error}");
-        }
-        assert!(settings(&LEAST.replace("http://", "https://")).is_err());
-        let keys = |places: &str| settings(&format!("{LEAST}[keys]\nplaces = [{places}]\n"));
-        assert_eq!(keys("'vault:transit/', 'pkcs11:token=a'").unwrap().key_places().len(), 2);
-        for bad in ["'software:a'", "'vault:a/', 'vault:b/'"] {
-            assert!(matches!(keys(bad), Err(ConfigError::Invalid { .. })), "{bad}");
-        }
-    }
-
-    #[test]
-    fn quotas_are_the_services_own_unless_the_configuration_says_others() {
-        let keys = |quota: &str| settings(&format!("{LEAST}[keys.quota]\n{quota}\n"));
-        let of =
-            |settings: &Settings, key: &str| settings.quotas().per_second(&key.parse().unwrap());
-        let default = settings(LEAST).unwrap();
-        assert_eq!(of(&default, "awskms:alias/ca"), Some(1_000));
-        assert_eq!(of(&default, "vault:transit/ca?version=1"), None);
-        let set = keys("awskms = 4000\nazurekv = 0\n'vault:transit/ca?version=1' = 50").unwrap();
-        assert_eq!(of(&set, "awskms:alias/ca"), Some(4_000));
-        assert_eq!(of(&set, "azurekv:https://v.vault.azure.net/keys/ca"), None);
-        assert_eq!(of(&set, "vault:transit/ca?version=1"), Some(50));
-        assert_eq!(of(&set, "vault:transit/ca?version=2"), None);
-        for bad in ["aws = 5", "'vault:' = 5"] {
-            assert!(matches!(keys(bad), Err(ConfigError::Invalid { .. })), "{bad}");
-        }
-        let text = toml::to_string_pretty(&default.config).unwrap();
-        assert!(!text.contains("quota"), "{text}");
-    }
-
-    #[test]
-    fn the_quiet_period_outlasts_what_clocks_may_differ_by() {
-        let timings = |quiet: u64, off: u64| {
-            let timings = format!("quiet_ms = {quiet}\nclock_offset_max_ms = {off}");
-            settings(&format!("{LEAST}[incident]\n{timings}\n"))
-        };
-        assert!(timings(1_001, 1_000).is_ok());
-        for quiet in [0, 999, 1_000] {
-            let error = timings(quiet, 1_000).unwrap_err().to_string();
-            let clear = error.starts_with(&format!("configuration: incident.quiet_ms is {quiet}"))
-                && error.contains("longer than incident.clock_offset_max_ms, which is 1000");
-            assert!(clear, "{error}");
-        }
-    }
-}
+mod tests;
