@@ -50,14 +50,23 @@ struct Part {
     end: u64,
 }
 
+/// A call that signed more than was asked for.
+struct Unasked<'a> {
+    made: &'a Use,
+    /// How many more.
+    signatures: u64,
+    /// A crash left attempts whose end nobody knows; this may be one of theirs.
+    may_be_ours: bool,
+}
+
 /// The event's body.
 #[derive(Serialize)]
-struct Unasked<'a> {
+struct Body<'a> {
     key: &'a str,
     request_id: &'a str,
+    signatures: u64,
     signed_at_ms: i64,
     from: Option<&'a str>,
-    /// A crash left attempts whose end nobody knows; this may be one of theirs.
     may_be_ours: bool,
 }
 
@@ -135,25 +144,25 @@ async fn judge(app: &App, progress: &mut Progress, part: &Part) -> Result<bool> 
     for made in &part.uses {
         let Some(uris) = ours.made(made) else { continue };
         let before = made.at.plus(APART);
-        match standing(&mut snapshot, uris, &made.request_id, before).await? {
+        let signatures = match standing(&mut snapshot, uris, made, before).await? {
             Standing::Asked => continue,
-            Standing::TooEarly if app.now().since(made.at) < OLD => return Ok(false),
-            Standing::TooEarly | Standing::Unasked => {}
-        }
+            Standing::TooEarly(_) if app.now().since(made.at) < OLD => return Ok(false),
+            Standing::TooEarly(unasked) | Standing::Unasked(unasked) => unasked,
+        };
         let count = next.unasked.entry(made.key.to_string()).or_default();
-        *count += 1;
+        *count += signatures;
         let may_be_ours = *count <= unknown(&mut snapshot, uris).await?;
         if !may_be_ours {
             let at = made.at.as_millis();
             next.since_ms = Some(next.since_ms.map_or(at, |since| since.min(at)));
         }
-        unasked.push((made, may_be_ours));
+        unasked.push(Unasked { made, signatures, may_be_ours });
     }
     drop(snapshot);
     next.offset = part.end;
     record(app, &next, &unasked).await?;
-    for (made, may_be_ours) in &unasked {
-        tell(made, *may_be_ours);
+    for one in &unasked {
+        tell(one);
     }
     *progress = next;
     Ok(true)
@@ -184,27 +193,30 @@ impl<'a> Ours<'a> {
 
 /// How the ledger knows a call.
 enum Standing {
-    /// By its id.
+    /// By its id, as often as it signed.
     Asked,
-    /// Not, and an attempt that may be the one is still open.
-    TooEarly,
-    Unasked,
+    /// So many signatures less, and an attempt that may be one of them is still open.
+    TooEarly(u64),
+    /// So many signatures less.
+    Unasked(u64),
 }
 
 async fn standing(
     from: &mut impl Reader,
     uris: &[&str],
-    request_id: &str,
+    made: &Use,
     before: Time,
 ) -> Result<Standing> {
-    let mut open = false;
+    let (mut asked, mut open) = (0, false);
     for uri in uris {
-        if attempts::is_recorded(from, uri, request_id).await? {
-            return Ok(Standing::Asked);
-        }
+        asked += attempts::recorded(from, uri, &made.request_id).await?;
         open |= attempts::is_open(from, uri, before).await?;
     }
-    Ok(if open { Standing::TooEarly } else { Standing::Unasked })
+    Ok(match made.signatures.saturating_sub(asked) {
+        0 => Standing::Asked,
+        unasked if open => Standing::TooEarly(unasked),
+        unasked => Standing::Unasked(unasked),
+    })
 }
 
 /// Attempts of a key that a crash left without an end and without an id.
@@ -216,16 +228,17 @@ async fn unknown(from: &mut impl Reader, uris: &[&str]) -> Result<u64> {
     Ok(unknown)
 }
 
-async fn record(app: &App, progress: &Progress, unasked: &[(&Use, bool)]) -> Result<()> {
+async fn record(app: &App, progress: &Progress, unasked: &[Unasked<'_>]) -> Result<()> {
     let text = serde_json::to_string(progress).map_err(Failure::Encode)?;
     let (text, now) = (text.as_str(), app.now());
     app.store()
         .run_tx("reconcile", move |tx| {
             Box::pin(async move {
-                for (made, may_be_ours) in unasked {
-                    let body = Unasked {
+                for Unasked { made, signatures, may_be_ours } in unasked {
+                    let body = Body {
                         key: made.key.as_str(),
                         request_id: &made.request_id,
+                        signatures: *signatures,
                         signed_at_ms: made.at.as_millis(),
                         from: made.from.as_deref(),
                         may_be_ours: *may_be_ours,
@@ -239,19 +252,20 @@ async fn record(app: &App, progress: &Progress, unasked: &[(&Use, bool)]) -> Res
         .await
 }
 
-fn tell(made: &Use, may_be_ours: bool) {
+fn tell(unasked: &Unasked<'_>) {
+    let Unasked { made, signatures, may_be_ours } = *unasked;
     let (key, id, at) = (&made.key, &made.request_id, made.at);
     let from = made.from.as_deref().unwrap_or_default();
     if may_be_ours {
         tracing::warn!(
-            key.uri = %key, request.id = id, signed_at = %at, from,
+            key.uri = %key, request.id = id, signed_at = %at, from, signatures,
             "a signature may be that of an attempt whose end nobody knows"
         );
         return;
     }
-    metrics::counter!(crate::metrics::SIGNATURES_UNASKED).increment(1);
+    metrics::counter!(crate::metrics::SIGNATURES_UNASKED).increment(signatures);
     tracing::error!(
-        key.uri = %key, request.id = id, signed_at = %at, from,
+        key.uri = %key, request.id = id, signed_at = %at, from, signatures,
         "a key signed what nobody asked for: somebody else has its use"
     );
 }

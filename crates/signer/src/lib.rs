@@ -1,7 +1,7 @@
 //! The only way to a signature: a ledger that is asked first, tickets that are spent once, and key
 //! providers that never let a private key out.
 //!
-//! [`Ledger::ask`] → [`Ticket`] → [`Signer::sign`] → settled. One ticket is one provider call; the
+//! [`Ledger::ask`] → [`Ticket`] → [`Signer::sign`] → settled. One ticket is one signature; the
 //! provider's signature is verified with the public key before anybody sees it; an outcome that
 //! nobody can know is recorded as unknown and never retried.
 #![warn(missing_docs)]

@@ -7,13 +7,15 @@ use skink_model::Time;
 
 use crate::uri::KeyUri;
 
-/// One signature, by the service's own account.
+/// One call that signed, by the service's own account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
     /// The key, as far as the record names it: OpenBao's hides its version.
     pub key: KeyUri,
     /// The service's id of the call.
     pub request_id: String,
+    /// How many signatures it made: OpenBao takes lists.
+    pub signatures: u64,
     /// When it was answered.
     pub at: Time,
     /// From where it came, where the service says so.

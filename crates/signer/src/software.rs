@@ -275,7 +275,7 @@ impl SoftwareProvider {
     fn changing(&self) -> Result<std::fs::File, ProviderError> {
         let file = std::fs::File::open(self.dir.join(PROVIDER_FILE));
         let locked = file.and_then(|file| file.lock().map(|()| file));
-        locked.map_err(ProviderError::Storage)
+        locked.map_err(ProviderError::storage)
     }
 }
 
@@ -386,8 +386,8 @@ impl KeyProvider for SoftwareProvider {
         limit: u16,
     ) -> Result<KeyPage, ProviderError> {
         let mut keys = Vec::new();
-        for entry in fs_err::read_dir(&self.dir).map_err(ProviderError::Storage)? {
-            let file = entry.map_err(ProviderError::Storage)?.file_name();
+        for entry in fs_err::read_dir(&self.dir).map_err(ProviderError::storage)? {
+            let file = entry.map_err(ProviderError::storage)?.file_name();
             let name = file.to_str().and_then(|file| file.strip_suffix(".state.json"));
             keys.extend(name.and_then(|name| named(name).ok()));
         }

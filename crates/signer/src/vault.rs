@@ -10,7 +10,7 @@
 //! on under the same name.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -23,11 +23,13 @@ mod client;
 mod custody;
 mod name;
 mod settings;
+mod together;
 mod wire;
 
 use self::client::Client;
 use self::name::Name;
-use self::wire::{Key, Signature, Verdict};
+use self::together::{Kind, Signing};
+use self::wire::{Key, Verdict};
 use crate::provider::{
     Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
     ProviderError, ProviderSignature, ToSign,
@@ -49,7 +51,8 @@ const SCHEME: &str = "vault";
 /// The keys of a transit engine, with one credential.
 #[derive(Debug)]
 pub struct VaultProvider {
-    client: Client,
+    client: Arc<Client>,
+    signing: Arc<Signing>,
     mount: String,
     /// What pinned keys are: they never change.
     known: Mutex<HashMap<KeyUri, KeyAlgorithm>>,
@@ -60,7 +63,9 @@ impl VaultProvider {
     pub fn new(settings: &VaultSettings) -> Result<Self, ProviderError> {
         let mount = settings.mount.clone();
         name::check_mount(&mount)?;
-        Ok(Self { client: Client::new(settings)?, mount, known: Mutex::default() })
+        let client = Arc::new(Client::new(settings)?);
+        let signing = Signing::new(Arc::clone(&client));
+        Ok(Self { client, signing, mount, known: Mutex::default() })
     }
 
     async fn read(&self, uri: &KeyUri, name: &Name) -> Result<Key, ProviderError> {
@@ -83,29 +88,23 @@ impl VaultProvider {
         Ok(algorithm)
     }
 
-    /// What is sent to sign or verify, but for the version.
+    /// What the service is to sign or verify, in base64: a digest, but for Ed25519.
     async fn input(
         &self,
         uri: &KeyUri,
         name: &Name,
         asked: SignatureAlgorithm,
         to_sign: ToSign<'_>,
-    ) -> Result<serde_json::Value, ProviderError> {
+    ) -> Result<String, ProviderError> {
         let has = self.algorithm(uri, name).await?;
         if !wire::fits(has, asked) {
             return Err(ProviderError::WrongAlgorithm { key: uri.clone(), has, asked });
         }
-        let Some(hash) = hash(asked) else {
-            let (ToSign::Message(message) | ToSign::Digest(message)) = to_sign;
-            return Ok(json!({ "input": BASE64.encode(message) }));
-        };
-        Ok(json!({
-            "input": BASE64.encode(digest_of(hash, to_sign)),
-            "prehashed": true,
-            "hash_algorithm": wire::hash_name(asked),
-            "marshaling_algorithm": "asn1",
-            "signature_algorithm": "pkcs1v15",
-        }))
+        if let Some(hash) = hash(asked) {
+            return Ok(BASE64.encode(digest_of(hash, to_sign)));
+        }
+        let (ToSign::Message(message) | ToSign::Digest(message)) = to_sign;
+        Ok(BASE64.encode(message))
     }
 }
 
@@ -156,27 +155,10 @@ impl KeyProvider for VaultProvider {
         to_sign: ToSign<'_>,
     ) -> Result<ProviderSignature, ProviderError> {
         let name = Name::parse(key)?;
-        let version = name.pinned(key)?;
-        let body = self.input(key, &name, algorithm, to_sign).await;
-        let mut body = body.map_err(ProviderError::before_signing)?;
-        body["key_version"] = json!(version);
-        let path = name.path("sign");
-        let reply = self.client.post(&path, &body).await?;
-        if !reply.is_success() {
-            return Err(self.client.refusal(key, reply, Some(&path)).await);
-        }
-        let request_id = reply.request_id.clone();
-        let signature: Signature = reply.data()?;
-        let bytes = signature.of_version(version).ok_or_else(|| ProviderError::AnotherKey {
-            key: key.clone(),
-            answered: signature.version_named(),
-            request_id: request_id.clone(),
-        })?;
-        let bytes = BASE64.decode(bytes).map_err(|_| ProviderError::Corrupted {
-            what: "the signature is no base64",
-            request_id: request_id.clone(),
-        })?;
-        Ok(ProviderSignature { bytes, request_id })
+        name.pinned(key)?;
+        let input = self.input(key, &name, algorithm, to_sign).await;
+        let input = input.map_err(ProviderError::before_signing)?;
+        self.signing.sign(Kind { key: key.clone(), algorithm }, input).await
     }
 
     async fn verify(
@@ -189,7 +171,9 @@ impl KeyProvider for VaultProvider {
         signed.check(algorithm)?;
         let name = Name::parse(key)?;
         let version = name.pinned(key)?;
-        let mut body = self.input(key, &name, algorithm, signed).await?;
+        let input = self.input(key, &name, algorithm, signed).await?;
+        let mut body = wire::how(algorithm);
+        body["input"] = json!(input);
         body["signature"] = json!(format!("vault:v{version}:{}", BASE64.encode(signature)));
         let reply = self.client.post(&name.path("verify"), &body).await?;
         if reply.is_success() {

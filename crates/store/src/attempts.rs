@@ -223,14 +223,11 @@ pub async fn after(
     row::all(&rows, read)
 }
 
-/// Whether an attempt with `key` was the service's call of this id.
-pub async fn is_recorded(
-    r: &mut impl Reader,
-    key: &str,
-    request_id: &str,
-) -> Result<bool, StoreError> {
+/// How many attempts with `key` were the service's call of this id.
+pub async fn recorded(r: &mut impl Reader, key: &str, request_id: &str) -> Result<u64, StoreError> {
     let found = sqlx::query_scalar(BY_REQUEST).bind(key).bind(request_id).fetch_one(r.conn()).await;
-    found.map(|found: i64| found > 0).map_err(StoreError::query)
+    let found: i64 = found.map_err(StoreError::query)?;
+    Ok(u64::try_from(found).unwrap_or_default())
 }
 
 /// Whether an attempt with `key` that was asked for until `before` is open.

@@ -110,8 +110,9 @@ pub(crate) fn table(keys: &[Key]) -> Table {
 struct Known {
     /// Keys, without their versions.
     keys: HashSet<String>,
-    /// Ids of calls by which attempts are paired.
-    calls: HashSet<String>,
+    /// Attempts by the ids of their calls, by which they are paired. A call may have made several
+    /// signatures.
+    calls: HashMap<String, u64>,
     /// By key, attempts whose end nobody knows and that have no id: each may be one signature.
     unknown: HashMap<String, u64>,
 }
@@ -126,7 +127,7 @@ async fn ledger(session: &Session) -> Result<Known> {
         let attempts: Vec<Attempt> = session.api.pages(&path, &[], usize::MAX).await?;
         for attempt in attempts {
             match attempt.request_id {
-                Some(id) => drop(known.calls.insert(id)),
+                Some(id) => *known.calls.entry(id).or_default() += 1,
                 None if matches!(attempt.state.as_str(), "unknown" | "asked") => {
                     *known.unknown.entry(unpinned(&attempt.key)).or_default() += 1;
                 }
@@ -145,7 +146,7 @@ impl Known {
         let named = || format!("reading the ledger {}", file.display());
         for attempt in FileLedger::read(file).with_context(named)? {
             match (attempt.request_id, attempt.outcome.as_deref()) {
-                (Some(id), _) => drop(self.calls.insert(id.to_string())),
+                (Some(id), _) => *self.calls.entry(id.to_string()).or_default() += 1,
                 (None, None | Some("unknown")) => {
                     *self.unknown.entry(unpinned(&attempt.key)).or_default() += 1;
                 }
@@ -179,7 +180,7 @@ struct Reconciled {
     unasked: Vec<Unasked>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Unasked {
     key: String,
     request_id: String,
@@ -217,17 +218,22 @@ fn reconcile(sources: impl IntoIterator<Item = Source>, known: Known) -> Result<
     for source in sources {
         for made in source.read()? {
             let made = made.with_context(|| format!("reading {}", source.path().display()))?;
-            let Use { key, request_id, at, from } = made;
+            let Use { key, request_id, signatures, at, from } = made;
             if !told.insert((key.clone(), request_id.clone())) {
                 continue;
             }
-            if calls.contains(&request_id) {
-                found.paired += 1;
-            } else if keys.contains(key.as_str()) || names_no_key(key.as_str()) {
+            let asked = calls.get(&request_id).copied().unwrap_or_default().min(signatures);
+            found.paired += asked;
+            let unasked = signatures - asked;
+            if unasked == 0 {
+                continue;
+            }
+            if asked > 0 || keys.contains(key.as_str()) || names_no_key(key.as_str()) {
                 let (key, at_ms) = (key.to_string(), at.as_millis());
-                found.unasked.push(Unasked { key, request_id, at_ms, from });
+                let one = Unasked { key, request_id, at_ms, from };
+                found.unasked.extend((0..unasked).map(|_| one.clone()));
             } else {
-                found.foreign += 1;
+                found.foreign += unasked;
             }
         }
     }
@@ -307,7 +313,7 @@ mod tests {
         };
         let known = || Known {
             keys: [format!("awskms:{ARN}")].into(),
-            calls: (0..10_000).map(|call| format!("r-{call}")).collect(),
+            calls: (0..10_000).map(|call| (format!("r-{call}"), 1)).collect(),
             unknown: HashMap::new(),
         };
         let honest: String = (0..10_000).map(|call| event(ARN, &format!("r-{call}"))).collect();
@@ -331,7 +337,7 @@ mod tests {
     fn known(calls: u32, unknown: u64) -> Known {
         Known {
             keys: ["vault:transit/ca".to_owned()].into(),
-            calls: (0..calls).map(|call| format!("r-{call}")).collect(),
+            calls: (0..calls).map(|call| (format!("r-{call}"), 1)).collect(),
             unknown: [("vault:transit/ca".to_owned(), unknown)].into(),
         }
     }
@@ -344,6 +350,25 @@ mod tests {
         let found = reconcile(of_vault(&file), known(10_000, 0)).unwrap();
         assert_eq!((found.paired, found.foreign, found.unasked.len()), (10_000, 1, 0));
         found.judge().unwrap();
+    }
+
+    #[test]
+    fn what_a_call_signed_beyond_its_attempts_is_somebody_elses() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let parts = ["{\"signature\":\"hmac-sha256:00\"}"; 3].join(",");
+        let line = format!(
+            "{{\"type\":\"response\",\"time\":\"2026-11-23T08:02:44Z\",\"request\":{{\"id\":\"r-0\",\
+             \"operation\":\"update\",\"path\":\"transit/sign/ca\"}},\"response\":{{\"data\":{{\
+             \"batch_results\":[{parts}]}}}}}}\n"
+        );
+        std::fs::write(file.path(), line).unwrap();
+        let mut three = known(0, 0);
+        three.calls.insert("r-0".to_owned(), 3);
+        let found = reconcile(of_vault(&file), three).unwrap();
+        assert_eq!((found.paired, found.unasked.len()), (3, 0));
+        let found = reconcile(of_vault(&file), known(1, 0)).unwrap();
+        assert_eq!((found.paired, found.unasked.len()), (1, 2));
+        assert!(found.judge().unwrap_err().to_string().contains("2 by vault:transit/ca"));
     }
 
     #[test]

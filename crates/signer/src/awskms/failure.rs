@@ -47,13 +47,13 @@ fn unanswered<E: Error + Send + Sync + 'static>(
     error: SdkError<E>,
 ) -> ProviderError {
     if below::<TransportError>(&error).is_some_and(TransportError::is_connect) {
-        return ProviderError::Unreachable(error.into());
+        return ProviderError::unreachable(error);
     }
     if let Some(credentials) = below::<CredentialsError>(&error) {
         return match credentials {
             CredentialsError::CredentialsNotLoaded(_)
             | CredentialsError::InvalidConfiguration(_) => not_configured(&error),
-            _ => ProviderError::Unreachable(error.into()),
+            _ => ProviderError::unreachable(error),
         };
     }
     match &error {

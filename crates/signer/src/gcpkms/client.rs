@@ -45,7 +45,7 @@ impl Client {
         };
         match timeout(self.settings.patience, identified).await {
             Ok(service) => service,
-            Err(elapsed) => Err(ProviderError::Unreachable(elapsed.into())),
+            Err(elapsed) => Err(ProviderError::unreachable(elapsed)),
         }
     }
 

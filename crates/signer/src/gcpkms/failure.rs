@@ -45,7 +45,7 @@ pub(super) fn of_call(mut error: ProviderError, id: Option<RequestId>) -> Provid
 /// Nothing was sent: there is no credential, or none to be had.
 pub(super) fn of_credentials(error: CredentialsError) -> ProviderError {
     if error.is_transient() {
-        return ProviderError::Unreachable(error.into());
+        return ProviderError::unreachable(error);
     }
     let mut what = error.to_string();
     let mut below = std::error::Error::source(&error);
@@ -72,7 +72,7 @@ pub(super) fn refusal(key: &KeyUri, patience: Duration, error: Error) -> Provide
 /// silence may follow a signature.
 fn unanswered(patience: Duration, error: Error) -> ProviderError {
     if error.is_connect() || error.is_authentication() {
-        return ProviderError::Unreachable(error.into());
+        return ProviderError::unreachable(error);
     }
     if error.is_timeout() || error.is_exhausted() {
         return ProviderError::Late { after: patience };

@@ -60,7 +60,7 @@ impl Pkcs11Settings {
             (None, Some(source)) => {
                 let path = source.strip_prefix("file:").unwrap_or(&source);
                 let path = path.strip_prefix("//").unwrap_or(path);
-                let text = fs_err::read_to_string(path).map_err(ProviderError::Storage)?;
+                let text = fs_err::read_to_string(path).map_err(ProviderError::storage)?;
                 Some(Credential::from_text(&text))
             }
             (None, None) => variable("PKCS11_PIN").as_deref().map(Credential::from_text),

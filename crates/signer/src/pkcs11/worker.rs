@@ -67,7 +67,7 @@ impl Workers {
                         job(&mut desk);
                     }
                 })
-                .map_err(ProviderError::Storage)?;
+                .map_err(ProviderError::storage)?;
         }
         Ok(Self { jobs, patience: settings.patience })
     }

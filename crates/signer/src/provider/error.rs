@@ -1,6 +1,7 @@
 //! What goes wrong between a provider and its service, told apart by what to do about it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -60,8 +61,9 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Why a provider did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+/// Why a provider did not do what it was asked. Cheap to clone: one answer may be about many
+/// signatures.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProviderError {
     /// No such key.
@@ -178,7 +180,7 @@ pub enum ProviderError {
     KeyNotRead(#[source] Box<Self>),
     /// The service was not reached, and has not seen the call: it certainly did not sign.
     #[error("the key service cannot be reached")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unreachable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The service's answer never came: it may or may not have signed.
     #[error("the provider's answer never came; it may or may not have signed")]
     Interrupted,
@@ -240,7 +242,7 @@ pub enum ProviderError {
     },
     /// A file could not be read or written.
     #[error("cannot use key storage")]
-    Storage(#[source] std::io::Error),
+    Storage(#[source] Arc<std::io::Error>),
     /// What is stored is not what was written.
     #[error("key storage is damaged: {what} of {name}")]
     Damaged {
@@ -255,6 +257,17 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// The service was not reached, for this reason.
+    #[cfg(any(test, feature = "vault", feature = "awskms", feature = "gcpkms"))]
+    pub(crate) fn unreachable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unreachable(Arc::new(error))
+    }
+
+    /// A file could not be read or written, for this reason.
+    pub(crate) fn storage(error: std::io::Error) -> Self {
+        Self::Storage(Arc::new(error))
+    }
+
     /// A stable code: the service's own where it has one, `SCHEME:Name` otherwise.
     pub fn code(&self, scheme: &str) -> String {
         if let Some(answer) = self.answer() {
@@ -374,7 +387,7 @@ mod tests {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let certainly_not = [
             ProviderError::Throttled { retry_after: None, answer: answer("r").into() },
-            ProviderError::Unreachable(Box::new(refused)),
+            ProviderError::unreachable(refused),
             ProviderError::CredentialExpired { answer: answer("r").into() },
             ProviderError::CredentialRefused { answer: answer("r").into() },
             ProviderError::Refused { answer: answer("r").into() },

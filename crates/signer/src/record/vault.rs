@@ -20,6 +20,27 @@ struct Entry {
     error: String,
     #[serde(default)]
     request: Request,
+    #[serde(default)]
+    response: Option<Response>,
+}
+
+#[derive(Default, Deserialize)]
+struct Response {
+    #[serde(default)]
+    data: Option<Data>,
+}
+
+#[derive(Default, Deserialize)]
+struct Data {
+    /// What became of each part of a list; such a call has no error of its own.
+    #[serde(default)]
+    batch_results: Option<Vec<Part>>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    signature: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -37,7 +58,7 @@ struct Request {
     remote_address: Option<String>,
 }
 
-/// The signatures that a log tells of, in its order; refused calls are none. Reads line by line. A
+/// The calls that signed of which a log tells, in its order; refused ones did not. Reads line by line. A
 /// last line that is not whole is one that the service is writing.
 pub fn uses(log: impl BufRead) -> impl Iterator<Item = Result<Use, RecordError>> {
     let mut lines = log.split(b'\n').zip(1..).peekable();
@@ -65,7 +86,7 @@ pub fn uses(log: impl BufRead) -> impl Iterator<Item = Result<Use, RecordError>>
 }
 
 fn signature(entry: Entry) -> Option<Use> {
-    let Entry { kind, time, error, request } = entry;
+    let Entry { kind, time, error, request, response } = entry;
     let transit = request.mount_type.as_deref().is_none_or(|mount| mount == "transit");
     if kind != "response" || !error.is_empty() || !transit || request.operation != "update" {
         return None;
@@ -76,7 +97,20 @@ fn signature(entry: Entry) -> Option<Use> {
     let key = KeyUri::new(SCHEME, &format!("{mount}/{name}")).ok()?;
     let at: jiff::Timestamp = time.parse().ok()?;
     let at = Time::from_millis(at.as_millisecond());
-    Some(Use { key, request_id: request.id, at, from: request.remote_address })
+    let signatures = response.and_then(|one| one.data).map_or(1, signatures);
+    (signatures > 0).then_some(Use {
+        key,
+        request_id: request.id,
+        signatures,
+        at,
+        from: request.remote_address,
+    })
+}
+
+/// How many an answer without an error has: a list's parts may be refused.
+fn signatures(data: Data) -> u64 {
+    let made = |parts: Vec<Part>| parts.iter().filter(|part| part.signature.is_some()).count();
+    data.batch_results.map_or(1, |parts| u64::try_from(made(parts)).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -106,6 +140,26 @@ mod tests {
         assert_eq!(told, [("vault:transit/a", "r-1"), ("vault:teams/pki/b", "r-4")]);
         assert_eq!(found[0].at, Time::from_millis(1_795_420_964_517));
         assert_eq!(found[0].from.as_deref(), Some("10.0.0.7"));
+    }
+
+    #[test]
+    fn a_list_has_as_many_signatures_as_its_answer() {
+        let answered = |parts: &str| {
+            line("response", "transit/sign/a", "", "r-1").replacen(
+                "}\n",
+                &format!(",\"response\":{{\"data\":{{\"batch_results\":[{parts}]}}}}}}\n"),
+                1,
+            )
+        };
+        let made = "{\"key_version\":1,\"signature\":\"hmac-sha256:00\"}";
+        let refused = "{\"key_version\":0,\"error\":\"hmac-sha256:00\"}";
+        let of = |parts: &str| {
+            let log = answered(parts);
+            let found: Vec<Use> = uses(log.as_bytes()).collect::<Result<_, _>>().unwrap();
+            found.iter().map(|one| one.signatures).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[made, refused, made].join(",")), [2]);
+        assert_eq!(of(refused), [0; 0]);
     }
 
     #[test]

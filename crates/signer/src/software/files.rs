@@ -9,12 +9,12 @@ use crate::provider::ProviderError;
 
 /// Makes `dir` and its parents; `dir` for its owner only.
 pub(crate) fn private_dir(dir: &Path) -> Result<(), ProviderError> {
-    fs::create_dir_all(dir).map_err(ProviderError::Storage)?;
+    fs::create_dir_all(dir).map_err(ProviderError::storage)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-            .map_err(ProviderError::Storage)?;
+            .map_err(ProviderError::storage)?;
     }
     Ok(())
 }
@@ -22,7 +22,7 @@ pub(crate) fn private_dir(dir: &Path) -> Result<(), ProviderError> {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ProviderError> {
     std::fs::read(path).map_err(|error| {
         // The kind decides what the caller makes of it; the path belongs into the message.
-        ProviderError::Storage(std::io::Error::new(
+        ProviderError::storage(std::io::Error::new(
             error.kind(),
             format!("{}: {error}", path.display()),
         ))
@@ -32,7 +32,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ProviderError> {
 /// Replaces `path`: written beside it, flushed, renamed, folder flushed.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ProviderError> {
     let temporary = beside(path, bytes)?;
-    fs::rename(&temporary, path).map_err(ProviderError::Storage)?;
+    fs::rename(&temporary, path).map_err(ProviderError::storage)?;
     flush_folder(path)
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, ProviderError
     match linked {
         Ok(()) => flush_folder(path).map(|()| true),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(ProviderError::Storage(error)),
+        Err(error) => Err(ProviderError::storage(error)),
     }
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), ProviderError> {
     match fs::remove_file(path) {
         Ok(()) => flush_folder(path),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(ProviderError::Storage(error)),
+        Err(error) => Err(ProviderError::storage(error)),
     }
 }
 
@@ -74,7 +74,7 @@ fn beside(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, ProviderError
     });
     if let Err(error) = written {
         let _ = std::fs::remove_file(&temporary);
-        return Err(ProviderError::Storage(error));
+        return Err(ProviderError::storage(error));
     }
     Ok(temporary)
 }
@@ -82,5 +82,5 @@ fn beside(path: &Path, bytes: &[u8]) -> Result<std::path::PathBuf, ProviderError
 fn flush_folder(path: &Path) -> Result<(), ProviderError> {
     let Some(folder) = path.parent() else { return Ok(()) };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    fs::File::open(folder).and_then(|file| file.sync_all()).map_err(ProviderError::Storage)
+    fs::File::open(folder).and_then(|file| file.sync_all()).map_err(ProviderError::storage)
 }

@@ -58,7 +58,7 @@ impl Record {
 }
 
 pub(super) fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, ProviderError> {
-    serde_json::to_vec_pretty(value).map_err(|error| ProviderError::Storage(error.into()))
+    serde_json::to_vec_pretty(value).map_err(|error| ProviderError::storage(error.into()))
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, ProviderError> {

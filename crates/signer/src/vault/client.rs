@@ -126,7 +126,7 @@ impl Client {
     /// A connection that never was has carried nothing; any other silence may follow a signature.
     fn unanswered(&self, error: reqwest::Error) -> ProviderError {
         if error.is_connect() {
-            ProviderError::Unreachable(Box::new(error.without_url()))
+            ProviderError::unreachable(error.without_url())
         } else if error.is_timeout() {
             ProviderError::Late { after: self.patience }
         } else {
@@ -198,6 +198,12 @@ impl Reply {
             500.. => self.answered(|answer| ProviderError::Faulted { answer }),
             _ => self.answered(|answer| ProviderError::Refused { answer }),
         }
+    }
+
+    /// What the service said about one signature of many.
+    pub(super) fn refused(request_id: Option<RequestId>, error: String) -> Self {
+        let (status, data, errors) = (500, Value::Null, vec![error]);
+        Self { status, request_id, data, errors, retry_after: None, token: None }
     }
 
     fn read(response: &reqwest::Response, bytes: &[u8]) -> Result<Self, ProviderError> {

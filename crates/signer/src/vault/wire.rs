@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use skink_model::Time;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 use crate::provider::ProviderError;
 use crate::uri::KeyUri;
+use crate::verify::hash;
 
 /// A transit key with its versions.
 #[derive(Debug, Deserialize)]
@@ -45,7 +47,21 @@ pub(super) struct Names {
 /// `vault:v1:BASE64`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Signature {
-    signature: String,
+    pub(super) signature: String,
+}
+
+/// The answer to a list of inputs, in its order.
+#[derive(Debug, Deserialize)]
+pub(super) struct Signatures {
+    pub(super) batch_results: Vec<Part>,
+}
+
+/// A signature, or why there is none.
+#[derive(Debug, Deserialize)]
+pub(super) struct Part {
+    pub(super) signature: Option<String>,
+    #[serde(default)]
+    pub(super) error: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,7 +156,20 @@ pub(super) const fn kind(algorithm: KeyAlgorithm) -> Option<&'static str> {
     })
 }
 
-pub(super) const fn hash_name(algorithm: SignatureAlgorithm) -> &'static str {
+/// How the service is to sign or verify, which is told beside the input.
+pub(super) fn how(algorithm: SignatureAlgorithm) -> Value {
+    if hash(algorithm).is_none() {
+        return json!({});
+    }
+    json!({
+        "prehashed": true,
+        "hash_algorithm": hash_name(algorithm),
+        "marshaling_algorithm": "asn1",
+        "signature_algorithm": "pkcs1v15",
+    })
+}
+
+const fn hash_name(algorithm: SignatureAlgorithm) -> &'static str {
     match algorithm {
         SignatureAlgorithm::EcdsaSha384 | SignatureAlgorithm::RsaPkcs1Sha384 => "sha2-384",
         SignatureAlgorithm::EcdsaSha512 | SignatureAlgorithm::RsaPkcs1Sha512 => "sha2-512",

@@ -1,5 +1,6 @@
 //! A real `OpenBao`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,7 +8,9 @@ use skink_signer::conformance::{self, Call, Destroyed, Subject};
 use skink_signer::vault::{
     PolicyCustody, SoftDeleteCustody, VaultAdministrator, VaultProvider, VaultSettings,
 };
-use skink_signer::{Credential, Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign};
+use skink_signer::{
+    Credential, Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign, record,
+};
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
 use skink_testkit::OpenBao;
@@ -109,6 +112,45 @@ async fn every_signature_has_the_id_that_the_audit_log_has() {
         log.lines().filter(|line| line.contains(&format!("\"id\":\"{id}\""))).collect();
     assert!(!paired.is_empty(), "no line of the audit log has {id}");
     assert!(paired.iter().all(|line| line.contains("transit/sign/audited")), "{paired:?}");
+}
+
+#[tokio::test]
+async fn what_is_signed_together_shares_calls_and_is_told_apart() {
+    const WANTED: usize = 200;
+    let Some(bao) = Bao::start().await else { return };
+    let (key, provider) = (bao.key("together").await, bao.provider());
+    // Looks the key up, once and for all.
+    let first = provider.sign(&key, HOW, MESSAGE).await.unwrap();
+    let messages: Vec<String> = (0..WANTED).map(|number| format!("message {number}")).collect();
+    let signing =
+        messages.iter().map(|text| provider.sign(&key, HOW, ToSign::Message(text.as_bytes())));
+    let signed = futures_util::future::try_join_all(signing).await.unwrap();
+    let mut calls: BTreeMap<String, u64> = BTreeMap::new();
+    calls.insert(first.request_id.unwrap().to_string(), 1);
+    for (text, made) in messages.iter().zip(&signed) {
+        let message = ToSign::Message(text.as_bytes());
+        assert!(provider.verify(&key, HOW, message, &made.bytes).await.unwrap(), "{text}");
+        *calls.entry(made.request_id.as_ref().unwrap().to_string()).or_default() += 1;
+    }
+    assert!(calls.len() <= WANTED / 2, "{} calls", calls.len());
+    let log = bao.audit_log();
+    let uses = record::vault::uses(log.as_bytes()).map(Result::unwrap);
+    assert_eq!(
+        uses.map(|made| (made.request_id, made.signatures)).collect::<BTreeMap<_, _>>(),
+        calls
+    );
+
+    // Where a list is refused, its call has no error, and is none that signed.
+    bao.custody().disable(&key).await.unwrap();
+    let signing =
+        messages.iter().map(|text| provider.sign(&key, HOW, ToSign::Message(text.as_bytes())));
+    for refused in futures_util::future::join_all(signing).await {
+        let error = refused.unwrap_err();
+        assert_eq!(error.code("vault"), "vault:soft-deleted");
+        assert!(!error.may_have_signed());
+    }
+    let log = bao.audit_log();
+    assert_eq!(record::vault::uses(log.as_bytes()).count(), calls.len());
 }
 
 #[tokio::test]
