@@ -13,6 +13,7 @@ pub mod chain;
 pub mod conformance;
 mod credential;
 mod custody;
+pub mod encryption;
 #[cfg(feature = "gcpkms")]
 pub mod gcpkms;
 mod ledger;

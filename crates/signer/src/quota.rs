@@ -78,14 +78,14 @@ impl Quotas {
     }
 
     /// Waits until it is this key's turn.
-    pub(crate) async fn turn(&self, key: &KeyUri) {
+    pub async fn turn(&self, key: &KeyUri) {
         for pace in self.paces(key) {
             pace.turn().await;
         }
     }
 
     /// The service has refused a call for coming too soon.
-    pub(crate) fn throttled(&self, key: &KeyUri, pause: Duration) {
+    pub fn throttled(&self, key: &KeyUri, pause: Duration) {
         for pace in self.paces(key) {
             pace.push_back(pause);
         }

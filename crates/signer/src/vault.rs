@@ -21,6 +21,7 @@ use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 mod administrator;
 mod client;
 mod custody;
+mod encryption;
 mod name;
 mod settings;
 mod together;
@@ -39,6 +40,7 @@ use crate::verify::{digest_of, hash};
 
 pub use administrator::VaultAdministrator;
 pub use custody::{PolicyCustody, SoftDeleteCustody};
+pub use encryption::VaultEncryption;
 pub use settings::VaultSettings;
 
 /// The name of a key within its engine.

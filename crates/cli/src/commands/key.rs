@@ -2,9 +2,11 @@
 
 mod attempt;
 mod direct;
+mod encryption;
 mod life;
 mod look;
 mod place;
+mod rewrap;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::BufReader;
@@ -47,6 +49,9 @@ pub enum KeyCommand {
     /// At the provider itself, without a server.
     #[command(flatten)]
     Direct(direct::DirectCommand),
+    /// With symmetric keys, without a server.
+    #[command(flatten)]
+    Encryption(encryption::EncryptionCommand),
     /// All keys, where they are, and how often they signed
     List,
     /// Hold a key service's own record of signatures against the ledger
@@ -69,9 +74,12 @@ pub(crate) async fn run(command: KeyCommand, global: &Global) -> Result<()> {
     if let KeyCommand::Direct(command) = command {
         return direct::run(command, Output::new(global.json)).await;
     }
+    if let KeyCommand::Encryption(command) = command {
+        return encryption::run(command, Output::new(global.json)).await;
+    }
     let session = &Session::open(global)?;
     match command {
-        KeyCommand::Direct(_) => Ok(()),
+        KeyCommand::Direct(_) | KeyCommand::Encryption(_) => Ok(()),
         KeyCommand::List => {
             let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
             session.out.table(&keys, || table(&keys))

@@ -11,6 +11,8 @@ pub(super) fn exit(source: &ProviderError) -> Exit {
         P::BadName { .. }
         | P::BadUri { .. }
         | P::NotConfigured { .. }
+        | P::BadContext { .. }
+        | P::PlaintextTooLong { .. }
         | P::UnsupportedAlgorithm(_) => Exit::Usage,
         P::UnknownKey { .. }
         | P::Disabled { .. }
@@ -18,6 +20,7 @@ pub(super) fn exit(source: &ProviderError) -> Exit {
         | P::Destroyed { .. }
         | P::NameTaken { .. }
         | P::Unsupported { .. }
+        | P::ForeignCiphertext { .. }
         | P::WrongAlgorithm { .. }
         | P::Refused { .. } => Exit::Refused,
         P::CredentialExpired { .. }
@@ -54,6 +57,13 @@ pub(super) fn hint(key: &KeyUri, source: &ProviderError) -> Option<String> {
         P::NotConfigured { .. } => place(key.scheme()),
         P::UnsupportedAlgorithm(_) => "every provider makes p256",
         P::Unsupported { call, .. } => unsupported(call),
+        P::PlaintextTooLong { .. } => {
+            "encrypt it with a data key, and wrap that: `skink key data-key` makes one"
+        }
+        P::ForeignCiphertext { .. } => {
+            "is it the right key, and the context that it was encrypted with (--aad, --context)?"
+        }
+        P::BadContext { .. } => "--aad gives bytes, --context NAME=VALUE what AWS takes",
         P::Throttled { .. } => "wait, and try again",
         P::Unreachable(_) => "is the service up, and its address right?",
         P::TokenAbsent { .. } => {
@@ -119,6 +129,7 @@ fn enabling(scheme: &str) -> &'static str {
 
 fn unsupported(call: &str) -> &'static str {
     match call {
+        "retire" => "this service stops no versions: disable or destroy the old key by its tools",
         "rotate" => {
             "make another key with `skink key create`; `skink incident declare --plan rotation` \
              carries an issuer over to a next generation"

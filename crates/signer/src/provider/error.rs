@@ -155,6 +155,28 @@ pub enum ProviderError {
         /// The service's limit.
         limit: usize,
     },
+    /// The service encrypts shorter plaintexts only; longer ones go under a data key.
+    #[error("a plaintext of {length} bytes is longer than the {limit} that the service encrypts")]
+    PlaintextTooLong {
+        /// The length given.
+        length: usize,
+        /// The service's limit.
+        limit: usize,
+    },
+    /// It was not encrypted with this key, or not with this context; services do not tell which.
+    #[error("this is no ciphertext of {key} and its context")]
+    ForeignCiphertext {
+        /// The key asked for.
+        key: KeyUri,
+    },
+    /// The service knows no such context.
+    #[error("{scheme} takes no such context: {reason}")]
+    BadContext {
+        /// The provider.
+        scheme: &'static str,
+        /// What it takes.
+        reason: &'static str,
+    },
     /// A key cannot be enabled here: nobody holds a credential that enables.
     #[error("key {key} cannot be enabled with this credential")]
     EnablingRefused {
@@ -350,6 +372,9 @@ impl ProviderError {
             Self::Unsupported { .. } => "Unsupported",
             Self::WrongDigest { .. } => "WrongDigest",
             Self::MessageTooLong { .. } => "MessageTooLong",
+            Self::PlaintextTooLong { .. } => "PlaintextTooLong",
+            Self::ForeignCiphertext { .. } => "ForeignCiphertext",
+            Self::BadContext { .. } => "BadContext",
             Self::EnablingRefused { .. } => "EnablingRefused",
             Self::NotConfigured { .. } => "NotConfigured",
             Self::Throttled { .. } => "Throttled",

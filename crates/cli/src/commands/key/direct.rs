@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use skink_signer::KeyUri;
 use skink_x509::KeyAlgorithm;
 
-use super::{life, look};
+use super::{encryption, life, look};
 use crate::Output;
 use crate::when::Span;
 
@@ -24,7 +24,8 @@ const CREATE: &str = "Make a key at a provider.\n\n\
 const CREATE_EXAMPLES: &str = "Examples:\n  \
     BAO_ADDR=https://bao:8200 skink key create vault:transit/issuer-1\n  \
     skink key create 'pkcs11:token=ca;object=issuer-1' --algorithm p384 --key-credential-file pin\n  \
-    skink key create vault:transit/issuer-1 --json | jq -r .key";
+    skink key create vault:transit/issuer-1 --json | jq -r .key\n  \
+    skink key create vault:transit/customers --for encryption";
 
 const SHOW: &str = "What the provider tells about a key.\n\n\
     Algorithm, state, where and when it was made, whether its material can be read out, its \
@@ -85,10 +86,13 @@ const ROTATE: &str = "Make new material under a key's name; the old stays and si
     The answer is the pinned URI of the new. Nothing goes over to it by itself: an authority's key \
     is its certificate's, pinned to its version, until a ceremony certifies another generation. To \
     carry an issuer over without a failed handshake: `skink incident declare --plan rotation`. \
-    Software keys and tokens' keys are not rotated: make another with `skink key create`.";
+    Software keys and tokens' keys are not rotated: make another with `skink key create`.\n\n\
+    Of a key for encryption the new material encrypts from then on, and the old still decrypts: \
+    `skink key rewrap` carries ciphertexts over, `skink key retire` stops the old.";
 
 const ROTATE_EXAMPLES: &str = "Examples:\n  \
-    skink key rotate vault:transit/issuer-1";
+    skink key rotate vault:transit/issuer-1\n  \
+    skink key rotate vault:transit/customers --for encryption";
 
 const DESTROY: &str = "Destroy a key's material.\n\n\
     Where the service waits (AWS 7 to 30 days, --after) it says on which day the material is gone, \
@@ -150,9 +154,21 @@ pub struct Create {
     /// p256, p384, p521, ed25519, rsa-2048, rsa-3072 or rsa-4096, as far as the provider makes it.
     #[arg(long, default_value = "p256", value_name = "ALGORITHM", value_parser = algorithm)]
     pub(super) algorithm: KeyAlgorithm,
+    /// What the key is for; `skink key encrypt` and `skink key rewrap` take one for encryption.
+    #[arg(long = "for", value_enum, default_value = "signing", value_name = "USE")]
+    pub(super) purpose: Purpose,
     /// Say what would be made, make nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Purpose {
+    /// A private key, whose public half everybody may know.
+    Signing,
+    /// A symmetric key (AES-256-GCM).
+    Encryption,
 }
 
 #[derive(Debug, Args)]
@@ -226,6 +242,9 @@ pub struct Enable {
 pub struct Rotate {
     #[command(flatten)]
     pub(super) target: Target,
+    /// What the key is for.
+    #[arg(long = "for", value_enum, default_value = "signing", value_name = "USE")]
+    pub(super) purpose: Purpose,
     /// Say what would happen, change nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -248,6 +267,12 @@ pub struct Destroy {
 /// Performs a command.
 pub(crate) async fn run(command: DirectCommand, out: Output) -> Result<()> {
     match command {
+        DirectCommand::Create(create) if create.purpose == Purpose::Encryption => {
+            encryption::create(create, out).await
+        }
+        DirectCommand::Rotate(rotate) if rotate.purpose == Purpose::Encryption => {
+            encryption::rotate(rotate, out).await
+        }
         DirectCommand::Create(create) => look::create(create, out).await,
         DirectCommand::Show(show) => look::show(show, out).await,
         DirectCommand::Test(test) => look::test(test, out).await,

@@ -316,6 +316,17 @@ fn destroying(scheme: &str, wait: Option<Duration>) -> String {
 
 /// Has a person type the key's name.
 fn confirm(plan: &Plan, verb: &str, yes: bool, out: Output) -> Result<()> {
+    confirm_by_name(&plan.key, &plan.facts().to_string(), verb, yes, out)
+}
+
+/// The same for any key, after `facts` were shown.
+pub(super) fn confirm_by_name(
+    key: &KeyUri,
+    facts: &str,
+    verb: &str,
+    yes: bool,
+    out: Output,
+) -> Result<()> {
     if yes {
         return Ok(());
     }
@@ -326,8 +337,8 @@ fn confirm(plan: &Plan, verb: &str, yes: bool, out: Output) -> Result<()> {
             hint: "--yes goes ahead, --dry-run shows what would be done".into(),
         });
     }
-    let name = name_of(&plan.key).unwrap_or_else(|_| plan.key.to_string());
-    out.say(plan.facts().to_string().trim_end());
+    let name = name_of(key).unwrap_or_else(|_| key.to_string());
+    out.say(facts.trim_end());
     eprint!("to {verb} it, type its name, {name}: ");
     typed(&name, stdin.lock())
 }

@@ -69,7 +69,7 @@ async fn would_create(place: &Place, create: &Create, name: &str, out: Output) -
 }
 
 /// A URI that says more than a name would be made without what it says.
-fn refuse_what_is_no_name(key: &KeyUri) -> Result<()> {
+pub(super) fn refuse_what_is_no_name(key: &KeyUri) -> Result<()> {
     let says_more = match key.scheme() {
         "vault" => key.name().contains('?'),
         "pkcs11" => key.name().split([';', '?']).any(|part| part.starts_with("id=")),

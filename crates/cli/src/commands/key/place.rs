@@ -131,7 +131,7 @@ fn software(dir: &Path, credential: Option<&Path>) -> Result<Arc<SoftwareProvide
     Ok(Arc::new(provider.with_context(|| format!("cannot open the keys in {}", dir.display()))?))
 }
 
-fn read(file: Option<&Path>) -> Result<Option<Credential>> {
+pub(super) fn read(file: Option<&Path>) -> Result<Option<Credential>> {
     let text = file.map(fs_err::read_to_string).transpose()?;
     Ok(text.as_deref().map(Credential::from_text))
 }
