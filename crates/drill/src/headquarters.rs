@@ -49,8 +49,8 @@ impl Headquarters {
     /// `skink init`, shorter timings, `skink serve`, and operators who know the root.
     pub(crate) async fn set_up(options: &DrillOptions, dir: &Path) -> Result<Self, DrillError> {
         let server_dir = dir.join("server");
-        let places =
-            Places::make(options.issuer_key.as_ref(), options.standby_key.as_ref()).await?;
+        let (issuer, standby) = (options.issuer_key.as_ref(), options.standby_key.as_ref());
+        let places = Places::make(issuer, standby, dir).await?;
         init(&options.skink, dir, &server_dir, &places).await?;
         hurry(&server_dir)?;
         let server = ServerProcess::start(&options.skink, &server_dir, places).await?;

@@ -3,15 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use skink_signer::{Credential, KeyUri, ProviderError, administer};
+use skink_signer::{Credential, KeyUri, ProviderError, administer, environment};
 use skink_x509::KeyAlgorithm;
 use tokio::process::Command;
 
 use crate::DrillError;
 
 const ALGORITHM: KeyAlgorithm = KeyAlgorithm::EcP256;
-/// Variables by which services are told who asks. The administrator's never reach the server.
-const SECRETS: [&str; 3] = ["BAO_TOKEN", "VAULT_TOKEN", "PKCS11_PIN"];
 
 /// The issuer's and the standby's key, where they are not files of the server's.
 #[derive(Debug, Default)]
@@ -23,6 +21,8 @@ pub(crate) struct Places {
 #[derive(Debug)]
 struct Issuer {
     own: Own,
+    /// Where the credential lies, for services whose clients look for it in a file.
+    file: PathBuf,
     control: KeyUri,
     disabling: Option<Credential>,
 }
@@ -35,14 +35,19 @@ struct Own {
 }
 
 impl Places {
-    /// Makes what is asked for.
+    /// Makes what is asked for; what has to lie in a file lies in `dir`.
     pub(crate) async fn make(
         issuer: Option<&KeyUri>,
         standby: Option<&KeyUri>,
+        dir: &Path,
     ) -> Result<Self, DrillError> {
         let mut places = Self::default();
         if let Some(wanted) = issuer {
-            places.issuer = Some(make_issuer(wanted).await.map_err(refused(wanted))?);
+            let issuer = make_issuer(wanted, dir).await.map_err(refused(wanted))?;
+            if environment::is_told_by_file(wanted.scheme()) {
+                secret(&issuer.file, &issuer.own.signing)?;
+            }
+            places.issuer = Some(issuer);
         }
         if let Some(wanted) = standby {
             places.standby = Some(make_standby(wanted).await.map_err(refused(wanted))?);
@@ -56,28 +61,29 @@ impl Places {
     }
 
     /// What the server finds in its environment: the credential that signs with the issuer's key,
-    /// and nobody else's.
+    /// and nobody else's; the administrator's never reaches it.
     pub(crate) fn equip(&self, command: &mut Command) {
-        for name in SECRETS {
+        for name in environment::IDENTITIES {
             command.env_remove(name);
         }
-        if let Some(Issuer { own, .. }) = &self.issuer {
-            let name = if own.key.scheme() == "pkcs11" { "PKCS11_PIN" } else { "BAO_TOKEN" };
-            command.env(name, own.signing.expose());
+        if let Some(Issuer { own, file, .. }) = &self.issuer {
+            command.envs(environment::variables(own.key.scheme(), &own.signing, file));
         }
     }
 
     /// Tells `skink init` of the keys; credentials go by files in `dir`.
     pub(crate) fn tell(&self, command: &mut Command, dir: &Path) -> Result<(), DrillError> {
-        if let Some(Issuer { own, control, disabling }) = &self.issuer {
+        if let Some(Issuer { own, control, disabling, .. }) = &self.issuer {
             command.args(["--issuer-key", own.key.as_str(), "--control-key", control.as_str()]);
             if let Some(disabling) = disabling {
-                let file = secret(dir, "disabling.key", disabling)?;
+                let file = dir.join("disabling.key");
+                secret(&file, disabling)?;
                 command.arg("--disabling-credential-file").arg(file);
             }
         }
         if let Some(Own { key, signing }) = &self.standby {
-            let file = secret(dir, "standby.key", signing)?;
+            let file = dir.join("standby.key");
+            secret(&file, signing)?;
             command.args(["--standby-key", key.as_str()]);
             command.arg("--standby-credential-file").arg(file);
         }
@@ -85,13 +91,14 @@ impl Places {
     }
 }
 
-async fn make_issuer(wanted: &KeyUri) -> Result<Issuer, ProviderError> {
+async fn make_issuer(wanted: &KeyUri, dir: &Path) -> Result<Issuer, ProviderError> {
     let administrator = administer(wanted).await?;
     let key = administrator.create(wanted, "", ALGORITHM).await?;
     let control = administrator.create(wanted, "-control", ALGORITHM).await?;
     let signing = administrator.signing(&[key.clone(), control.clone()]).await?;
     let disabling = administrator.disabling(&key).await?;
-    Ok(Issuer { own: Own { key, signing }, control, disabling })
+    let file = dir.join("signing.key");
+    Ok(Issuer { own: Own { key, signing }, file, control, disabling })
 }
 
 async fn make_standby(wanted: &KeyUri) -> Result<Own, ProviderError> {
@@ -105,9 +112,7 @@ fn refused(key: &KeyUri) -> impl Fn(ProviderError) -> DrillError {
     move |source| DrillError::Key { key: key.clone(), source }
 }
 
-fn secret(dir: &Path, name: &str, credential: &Credential) -> Result<PathBuf, DrillError> {
-    let path = dir.join(name);
-    fs_err::write(&path, credential.expose())
-        .map_err(|source| DrillError::File { what: "write a credential", source })?;
-    Ok(path)
+fn secret(path: &Path, credential: &Credential) -> Result<(), DrillError> {
+    fs_err::write(path, credential.expose())
+        .map_err(|source| DrillError::File { what: "write a credential", source })
 }

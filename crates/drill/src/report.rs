@@ -164,6 +164,9 @@ pub struct KeyResult {
     /// The provider's own code of its refusal to sign for him, where he has no copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thief_refused: Option<String>,
+    /// The code with which the provider refused to enable the key for him, asked before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thief_may_not_enable: Option<String>,
 }
 
 /// The incident's journal as `skink journal verify` sees it.

@@ -245,6 +245,7 @@ async fn theft(
     report.exposure_s = exposure_s;
     report.attacks = attacks;
     report.crl = crl.result();
+    let thief_may_not_enable = stolen.enabling_refusal().await;
     report.key = KeyResult {
         disabled: closed.key.disabled,
         refusal_code: closed.key.refusal_code.clone().unwrap_or_default(),
@@ -252,6 +253,7 @@ async fn theft(
         thief_has_copy: kind == ThiefKind::Copy && still_signs,
         thief: kind,
         thief_refused: stolen.refusal(),
+        thief_may_not_enable,
     };
     report.crashes = kills;
     report.certificates.unknown = u64::try_from(unknown).unwrap_or(u64::MAX);

@@ -146,6 +146,11 @@ fn authority_gates(report: &Report, observed: &Observed) -> Vec<Gate> {
             report.key.thief_refused.clone().unwrap_or_else(|| "he is not refused".to_owned()),
         ),
     });
+    if report.key.thief == ThiefKind::Use {
+        let refused = report.key.thief_may_not_enable.clone();
+        let evidence = refused.clone().unwrap_or_else(|| "he is not refused".to_owned());
+        gates.push(gate("the thief cannot enable the key", refused.is_some(), evidence));
+    }
     gates.push(gate(
         "final CRL read back",
         report.crl.read_back && report.crl.entries >= as_u64(report.relying_parties),

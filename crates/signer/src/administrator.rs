@@ -31,6 +31,8 @@ pub trait Administrator: Send + Sync + 'static {
 /// The administrator of the place that `key` names, by the credential that the environment gives.
 pub async fn administer(key: &KeyUri) -> Result<Box<dyn Administrator>, ProviderError> {
     match key.scheme() {
+        #[cfg(feature = "awskms")]
+        "awskms" => Ok(Box::new(crate::awskms::KmsAdministrator::of_uri(key)?)),
         #[cfg(feature = "vault")]
         "vault" => Ok(Box::new(vault::OfVault::of(key).await?)),
         #[cfg(feature = "pkcs11")]

@@ -22,6 +22,7 @@ use aws_sdk_kms::types::{KeyMetadata, KeyUsageType, MessageType, SigningAlgorith
 use skink_model::Time;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
+mod administrator;
 mod client;
 mod custody;
 mod failure;
@@ -38,6 +39,8 @@ use crate::provider::{
 use crate::uri::KeyUri;
 use crate::verify::{digest_of, hash};
 
+pub use administrator::KmsAdministrator;
+pub(crate) use administrator::name_of;
 pub use custody::KmsCustody;
 pub use settings::KmsSettings;
 

@@ -14,6 +14,7 @@ pub mod conformance;
 mod credential;
 mod custody;
 pub mod encryption;
+pub mod environment;
 #[cfg(feature = "gcpkms")]
 pub mod gcpkms;
 mod ledger;

@@ -84,6 +84,8 @@ pub fn open(
 /// person calls it.
 pub fn name_of(key: &KeyUri) -> Result<String, ProviderError> {
     match key.scheme() {
+        #[cfg(feature = "awskms")]
+        "awskms" => crate::awskms::name_of(key),
         #[cfg(feature = "vault")]
         "vault" => crate::vault::name_of(key),
         #[cfg(feature = "pkcs11")]

@@ -8,6 +8,7 @@
 mod authority;
 mod bao;
 mod key;
+mod ministack;
 pub mod service;
 mod softhsm;
 mod tmpfs;
@@ -15,6 +16,7 @@ mod tmpfs;
 pub use authority::{Shape, TestAuthority, serial};
 pub use bao::OpenBao;
 pub use key::TestKey;
+pub use ministack::Ministack;
 pub use softhsm::SoftHsm;
 pub use tmpfs::Tmpfs;
 

@@ -65,6 +65,7 @@ fn full() -> (Report, Observed) {
             thief_has_copy: true,
             thief: ThiefKind::Copy,
             thief_refused: None,
+            thief_may_not_enable: None,
         },
         crashes: LEAST_CRASHES,
         journal: JournalResult { events: 1, verified: true },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use skink_signer::{Credential, KeyProvider, KeyUri, ProviderError, ToSign};
+use skink_signer::{Credential, Custody, KeyProvider, KeyUri, ProviderError, ToSign};
 use skink_x509::SignatureAlgorithm;
 
 use super::key::{StolenKey, thwarted};
@@ -32,6 +32,7 @@ pub(crate) struct StolenUse {
     key: KeyUri,
     algorithm: SignatureAlgorithm,
     provider: Arc<dyn KeyProvider>,
+    custody: Arc<dyn Custody>,
 }
 
 impl StolenUse {
@@ -41,9 +42,10 @@ impl StolenUse {
         credential: Option<Credential>,
     ) -> Result<Self, DrillError> {
         let failed = |error: ProviderError| thwarted("using the key where it is", &error);
-        let provider = skink_signer::open(&key, credential).map_err(failed)?;
+        let provider = skink_signer::open(&key, credential.clone()).map_err(failed)?;
+        let custody = skink_signer::open_custody(&key, credential).map_err(failed)?;
         let algorithm = provider.public_key(&key).await.map_err(failed)?.algorithm();
-        Ok(Self { key, algorithm: algorithm.signature_algorithm(), provider })
+        Ok(Self { key, algorithm: algorithm.signature_algorithm(), provider, custody })
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
@@ -91,6 +93,19 @@ impl Stolen {
                 }
                 _ => None,
             },
+        }
+    }
+
+    /// The code with which the provider refuses to enable the key for him; none if it did, or if it
+    /// is down.
+    pub(crate) async fn enabling_refusal(&self) -> Option<String> {
+        let Self::Use(service) = self else { return None };
+        match service.custody.enable(&service.key).await {
+            Err(
+                error @ (ProviderError::CredentialRefused { .. }
+                | ProviderError::EnablingRefused { .. }),
+            ) => Some(error.code(service.key.scheme())),
+            _ => None,
         }
     }
 }

@@ -42,6 +42,16 @@ impl Clients {
         by_region.entry(region.map(ToOwned::to_owned)).or_insert_with(make).clone()
     }
 
+    /// What gives out credentials, for the same region.
+    pub(super) async fn sts(&self, region: Option<&str>) -> aws_sdk_sts::Client {
+        let config = self.config.get_or_init(|| load(&self.settings)).await;
+        let mut builder = aws_sdk_sts::config::Builder::from(config);
+        if let Some(region) = region {
+            builder.set_region(Some(Region::new(region.to_owned())));
+        }
+        aws_sdk_sts::Client::from_conf(builder.build())
+    }
+
     /// What a failed call about a key means.
     pub(super) fn refusal<E>(&self, key: &KeyUri, error: SdkError<E>) -> ProviderError
     where

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use skink_signer::awskms::{KmsCustody, KmsProvider, KmsSettings};
 use skink_signer::conformance::{self, Call, Destroyed, Subject};
 use skink_signer::record::{Use, cloudtrail};
 use skink_signer::{Custody, KeyProvider, KeyState, KeyUri, ProviderError, ToSign};
+use skink_testkit::Ministack;
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
 use crate::awskms_gate::{Fault, Gate, ask};
-use crate::service::{Service, program};
 
 const HOW: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
 const LOOK_UP: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
@@ -24,36 +24,15 @@ type Is = fn(&ProviderError) -> bool;
 
 /// A service, a gate before it, and an access key for each part.
 struct Aws {
-    service: Service,
+    service: Ministack,
     gate: Gate,
-    _home: tempfile::TempDir,
 }
 
 impl Aws {
     async fn start() -> Option<Self> {
-        let ministack = program("ministack", "pip install ministack==1.5.33 cryptography")?;
-        let home = tempfile::tempdir().unwrap();
-        let service = Service::start(|address| {
-            let mut command = Command::new(&ministack);
-            command
-                .env("BIND_HOST", "127.0.0.1")
-                .env("MINISTACK_HOST", "127.0.0.1")
-                .env("GATEWAY_PORT", address.port().to_string())
-                .envs([("CLOUDTRAIL_RECORDING", "1"), ("IOT_MTLS_ENABLED", "0")])
-                .envs([("SFTP_ENABLED", "0"), ("DOCKER_HOST", "unix:///nonexistent")])
-                .env("HOME", home.path())
-                .current_dir(home.path());
-            command
-        });
-        let gate = Gate::open(service.address).await;
-        let aws = Self { service, gate, _home: home };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        // It listens before it is ready.
-        while let Err(error) = aws.administer().list().await {
-            assert!(Instant::now() < deadline, "{error:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Some(aws)
+        let service = tokio::task::spawn_blocking(Ministack::start).await.unwrap()?;
+        let gate = Gate::open(service.service.address).await;
+        Some(Self { service, gate })
     }
 
     fn provider(&self) -> KmsProvider {
@@ -67,10 +46,10 @@ impl Aws {
         let request = format!(
             "POST / HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-amz-json-1.1\r\n\
              x-amz-target: {LOOK_UP}\r\ncontent-length: {}\r\n\r\n{body}",
-            self.service.address,
+            self.service.service.address,
             body.len()
         );
-        let answer = ask(self.service.address, request.as_bytes()).await.unwrap();
+        let answer = ask(self.service.service.address, request.as_bytes()).await.unwrap();
         let answer = String::from_utf8(answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
@@ -153,7 +132,7 @@ async fn a_list_that_is_cut_off_without_a_mark_is_no_list() {
     aws.key("one").await;
     aws.key("two").await;
     let mut settings = aws.gate.settings("ADMINISTRATOR");
-    settings.endpoint = Some(format!("http://{}", aws.service.address));
+    settings.endpoint = Some(aws.service.url());
     let refused = KmsProvider::new(&settings).list_page(None, 1).await;
     assert!(matches!(refused, Err(ProviderError::Corrupted { .. })), "{refused:?}");
 }
@@ -367,10 +346,10 @@ async fn a_service_that_is_down_certainly_did_not_sign() {
     let Some(mut aws) = Aws::start().await else { return };
     let key = aws.key("down").await;
     let mut settings = aws.gate.settings("SIGNER");
-    settings.endpoint = Some(format!("http://{}", aws.service.address));
+    settings.endpoint = Some(aws.service.url());
     let provider = KmsProvider::new(&settings);
     provider.sign(&key, HOW, MESSAGE).await.unwrap();
-    aws.service.kill();
+    aws.service.service.kill();
     let refused = provider.sign(&key, HOW, MESSAGE).await.unwrap_err();
     // The kept connection may have carried the call before it was found dead.
     assert!(matches!(refused, ProviderError::Unreachable(_) | ProviderError::Interrupted));

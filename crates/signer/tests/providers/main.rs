@@ -5,6 +5,8 @@
 #[cfg(feature = "awskms")]
 mod awskms;
 #[cfg(feature = "awskms")]
+mod awskms_administrator;
+#[cfg(feature = "awskms")]
 mod awskms_gate;
 #[cfg(feature = "gcpkms")]
 mod gcpkms;
@@ -19,5 +21,5 @@ mod vault;
 #[cfg(feature = "vault")]
 mod vault_faults;
 
-#[cfg(any(feature = "awskms", feature = "gcpkms"))]
+#[cfg(feature = "gcpkms")]
 use skink_testkit::service;
