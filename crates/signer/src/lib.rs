@@ -9,10 +9,14 @@
 mod administrator;
 #[cfg(feature = "awskms")]
 pub mod awskms;
+#[cfg(feature = "azurekv")]
+pub mod azurekv;
 pub mod chain;
 pub mod conformance;
 mod credential;
 mod custody;
+#[cfg(any(feature = "pkcs11", feature = "azurekv"))]
+mod encoding;
 pub mod encryption;
 pub mod environment;
 #[cfg(feature = "gcpkms")]
@@ -28,6 +32,8 @@ pub mod sealed;
 mod signer;
 mod software;
 pub mod throwaway;
+#[cfg(any(feature = "vault", feature = "azurekv"))]
+mod tls;
 mod uri;
 #[cfg(feature = "vault")]
 pub mod vault;

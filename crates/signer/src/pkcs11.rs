@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use cryptoki::session::Session;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
-mod encoding;
 mod errors;
 mod library;
 mod objects;

@@ -46,7 +46,7 @@ impl Providers {
 
 /// The provider that holds `key`, with this credential; without one, with what the environment
 /// gives, by the variables of the service's own tools. A URI may also name a place without a key:
-/// `vault:transit/`, `pkcs11:token=LABEL`, `awskms:alias/`, a key ring of `gcpkms`. Software keys have
+/// `vault:transit/`, `pkcs11:token=LABEL`, `awskms:alias/`, a vault of `azurekv`, a key ring of `gcpkms`. Software keys have
 /// a directory instead: [`crate::SoftwareProvider::open`].
 pub fn open(
     key: &KeyUri,
@@ -57,6 +57,11 @@ pub fn open(
         "awskms" => {
             let settings = crate::awskms::KmsSettings::of_uri(key, credential.as_ref())?;
             Ok(Arc::new(crate::awskms::KmsProvider::new(&settings)))
+        }
+        #[cfg(feature = "azurekv")]
+        "azurekv" => {
+            let settings = crate::azurekv::AzureKvSettings::of_uri(key, credential.as_ref())?;
+            Ok(Arc::new(crate::azurekv::AzureKvProvider::new(&settings)))
         }
         #[cfg(feature = "gcpkms")]
         "gcpkms" => {
@@ -90,6 +95,8 @@ pub fn name_of(key: &KeyUri) -> Result<String, ProviderError> {
         "vault" => crate::vault::name_of(key),
         #[cfg(feature = "pkcs11")]
         "pkcs11" => crate::pkcs11::object_of(key),
+        #[cfg(feature = "azurekv")]
+        "azurekv" => crate::azurekv::name_of(key),
         _ => Ok(key.name().rsplit('/').next().unwrap_or_default().to_owned()),
     }
 }
@@ -105,6 +112,11 @@ pub fn open_custody(
         "awskms" => {
             let settings = crate::awskms::KmsSettings::of_uri(key, credential.as_ref())?;
             Ok(Arc::new(crate::awskms::KmsCustody::new(&settings)))
+        }
+        #[cfg(feature = "azurekv")]
+        "azurekv" => {
+            let settings = crate::azurekv::AzureKvSettings::of_uri(key, credential.as_ref())?;
+            Ok(Arc::new(crate::azurekv::AzureKvCustody::new(&settings)))
         }
         #[cfg(feature = "gcpkms")]
         "gcpkms" => {

@@ -8,9 +8,10 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
+use super::uri;
 use super::uri::Pkcs11Uri;
 use super::worker::Failure;
-use super::{encoding, uri};
+use crate::encoding;
 use crate::provider::{KeyState, ProviderError};
 use crate::uri::KeyUri;
 

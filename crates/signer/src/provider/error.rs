@@ -280,7 +280,13 @@ pub enum ProviderError {
 
 impl ProviderError {
     /// The service was not reached, for this reason.
-    #[cfg(any(test, feature = "vault", feature = "awskms", feature = "gcpkms"))]
+    #[cfg(any(
+        test,
+        feature = "vault",
+        feature = "awskms",
+        feature = "azurekv",
+        feature = "gcpkms"
+    ))]
     pub(crate) fn unreachable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Unreachable(Arc::new(error))
     }

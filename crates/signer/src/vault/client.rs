@@ -1,13 +1,8 @@
 //! One call is one HTTP request: nothing is repeated, redirected or kept.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Method, Url, header};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -64,7 +59,7 @@ impl Client {
         let base = Url::parse(&format!("{address}/v1/"))
             .map_err(|error| wrong(format!("{address:?} is no address: {error}")))?;
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(settings)?)
+            .tls_backend_preconfigured(crate::tls::client(settings.ca_file.as_deref())?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(settings.patience)
@@ -260,26 +255,6 @@ impl Reply {
         let code = format!("{SCHEME}:{}", self.status);
         error(Box::new(Answer { code, message, request_id: self.request_id }))
     }
-}
-
-fn tls(settings: &VaultSettings) -> Result<ClientConfig, ProviderError> {
-    let wrong = |what: String| ProviderError::NotConfigured { what };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(error.to_string()))?;
-    let Some(file) = &settings.ca_file else {
-        let builder = builder.with_platform_verifier().map_err(|error| wrong(error.to_string()))?;
-        return Ok(builder.with_no_client_auth());
-    };
-    let mut roots = RootCertStore::empty();
-    let unusable = |why: String| wrong(format!("{}: {why}", file.display()));
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| unusable(e.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 impl std::fmt::Debug for Client {

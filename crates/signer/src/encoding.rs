@@ -1,10 +1,10 @@
-//! Between what tokens say and what X.509 says.
+//! Between what key services say and what X.509 says.
 
 use skink_x509::KeyAlgorithm;
 
 /// Parameters of curves as a token takes them: named curves, and for Ed25519 the curve's name in a
 /// `PrintableString`, which is what tokens understand who know no OID for it.
-pub(super) const fn curve(algorithm: KeyAlgorithm) -> Option<&'static [u8]> {
+pub(crate) const fn curve(algorithm: KeyAlgorithm) -> Option<&'static [u8]> {
     Some(match algorithm {
         KeyAlgorithm::EcP256 => P256,
         KeyAlgorithm::EcP384 => P384,
@@ -24,7 +24,7 @@ const RSA_AND_NULL: &[u8] =
 
 /// The `SubjectPublicKeyInfo` of an elliptic key, from its parameters and its point. Tokens wrap the
 /// point in an OCTET STRING, as the standard says, or forget to.
-pub(super) fn spki_of_point(parameters: &[u8], point: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn spki_of_point(parameters: &[u8], point: &[u8]) -> Option<Vec<u8>> {
     let edwards = parameters == curve(KeyAlgorithm::Ed25519)? || parameters == ED25519;
     let length = match parameters {
         P256 => 65,
@@ -43,7 +43,7 @@ pub(super) fn spki_of_point(parameters: &[u8], point: &[u8]) -> Option<Vec<u8>> 
 }
 
 /// The `SubjectPublicKeyInfo` of an RSA key.
-pub(super) fn spki_of_rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+pub(crate) fn spki_of_rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let numbers = [integer(modulus), integer(exponent)].concat();
     spki(RSA_AND_NULL, &tlv(0x30, &numbers))
 }
@@ -54,7 +54,7 @@ fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
 }
 
 /// X.509's form of an ECDSA signature that a token gave as two numbers of equal length.
-pub(super) fn ecdsa_to_der(raw: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn ecdsa_to_der(raw: &[u8]) -> Option<Vec<u8>> {
     if raw.is_empty() || !raw.len().is_multiple_of(2) {
         return None;
     }
@@ -63,7 +63,7 @@ pub(super) fn ecdsa_to_der(raw: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The other way round, each number `length` bytes long.
-pub(super) fn ecdsa_from_der(der: &[u8], length: usize) -> Option<Vec<u8>> {
+pub(crate) fn ecdsa_from_der(der: &[u8], length: usize) -> Option<Vec<u8>> {
     let numbers = content(der)?;
     let r = content(numbers)?;
     let s = content(numbers.get(r.len() + 2..)?)?;
