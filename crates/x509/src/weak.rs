@@ -6,6 +6,7 @@
 //! elsewhere.
 
 mod natural;
+mod shared;
 
 use std::sync::LazyLock;
 
@@ -13,6 +14,8 @@ use natural::Natural;
 
 use crate::key::bit_len;
 use crate::{KeyAlgorithm, PublicKey};
+
+pub use shared::sharing_a_prime;
 
 /// What is wrong with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

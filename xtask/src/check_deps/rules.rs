@@ -4,13 +4,14 @@ use super::graph::{Graph, Node};
 use crate::sizes::RustFile;
 
 /// Crates of pure knowledge: no runtime, database, HTTP, file, clock or randomness of the system.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "skink-x509",
     "skink-path",
     "skink-chain",
     "skink-model",
     "skink-trust",
     "skink-incident",
+    "skink-posture",
     "skink-api",
     "skink-acme",
 ];
@@ -93,10 +94,15 @@ const RESERVED: [Reserved; 5] = [
 ];
 
 /// `from` must not reach `to`, directly or through others.
-const NEVER: [(&str, &[&str], &str); 11] = [
+const NEVER: [(&str, &[&str], &str); 12] = [
     ("skink-x509", &["skink-"], "it is the bottom"),
     ("skink-path", &["skink-model", "skink-trust", "skink-api"], "it knows certificates only"),
     ("skink-chain", &["skink-model", "skink-trust", "skink-api"], "it works without a server"),
+    (
+        "skink-posture",
+        &["skink-model", "skink-api", "skink-signer", "skink-path"],
+        "it judges facts, wherever they are from",
+    ),
     ("skink-fetch", &["skink-path", "skink-model", "skink-api"], "it judges nothing"),
     ("skink-model", &["skink-path"], "entities know no path building"),
     ("skink-api", &["skink-"], "wire types drag nothing along"),

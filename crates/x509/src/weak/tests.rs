@@ -124,3 +124,13 @@ fn the_flawed_generators_fingerprint_is_found() {
     assert_eq!(check_key(&rsa(&modulus, F4)), Err(WeakKey::Roca));
     assert!(!is_power_of_65537(0, 11));
 }
+
+#[test]
+fn keys_that_share_a_prime_are_found_among_others() {
+    let [shared, one, other, third, fourth] = std::array::from_fn(|_| openssl_prime(512));
+    let pair = |a: &[u8], b: &[u8]| rsa(&multiply(a, b), F4);
+    let keys = [pair(&shared, &one), generated(), pair(&third, &fourth), pair(&other, &shared)];
+    assert_eq!(sharing_a_prime(&keys), [0, 3]);
+    assert_eq!(sharing_a_prime(&keys[1..]), [0_usize; 0]);
+    assert_eq!(sharing_a_prime(&[generated(), keys[0].clone(), keys[0].clone()]), [1, 2]);
+}
