@@ -42,7 +42,7 @@ use crate::provider::{
     ToSign,
 };
 use crate::uri::KeyUri;
-use crate::verify::{digest_of, hash};
+use crate::verify::{digest_of, fits, hash};
 
 pub use custody::AzureKvCustody;
 pub use settings::AzureKvSettings;
@@ -93,7 +93,7 @@ impl AzureKvProvider {
     ) -> Result<Question, ProviderError> {
         let has = self.algorithm(key, name).await?;
         let wrong = || ProviderError::WrongAlgorithm { key: key.clone(), has, asked };
-        if !wire::fits(has, asked) {
+        if !fits(has, asked) {
             return Err(wrong());
         }
         let (Some(algorithm), Some(hash)) = (wire::theirs(asked), hash(asked)) else {

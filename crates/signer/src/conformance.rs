@@ -34,7 +34,14 @@ pub trait Subject: Send + Sync {
     fn ways(&self, algorithm: KeyAlgorithm) -> Vec<SignatureAlgorithm> {
         use SignatureAlgorithm as S;
         match algorithm {
-            KeyAlgorithm::Rsa2048 => vec![S::RsaPkcs1Sha256, S::RsaPkcs1Sha384, S::RsaPkcs1Sha512],
+            KeyAlgorithm::Rsa2048 => vec![
+                S::RsaPkcs1Sha256,
+                S::RsaPkcs1Sha384,
+                S::RsaPkcs1Sha512,
+                S::RsaPssSha256,
+                S::RsaPssSha384,
+                S::RsaPssSha512,
+            ],
             _ => vec![algorithm.signature_algorithm()],
         }
     }

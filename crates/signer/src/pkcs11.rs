@@ -94,7 +94,7 @@ impl KeyProvider for Pkcs11Provider {
         let uri = uri::pinned(&self.label, name, &id)?;
         let (key, name) = (uri.clone(), name.to_owned());
         self.workers
-            .run(&uri, move |session| objects::create(session, &key, &name, &id, algorithm))
+            .make(&uri, move |session| objects::create(session, &key, &name, &id, algorithm))
             .await?;
         Ok(uri)
     }

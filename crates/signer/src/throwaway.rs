@@ -6,7 +6,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding,
+    ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, ML_DSA_87_SIGNING, PqdsaKeyPair, PqdsaSigningAlgorithm,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding,
 };
 use skink_x509::SignatureAlgorithm;
 
@@ -34,8 +36,22 @@ pub fn sign(algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, No
         SignatureAlgorithm::RsaPkcs1Sha256 => rsa(&RSA_PKCS1_SHA256, message).ok_or(none),
         SignatureAlgorithm::RsaPkcs1Sha384 => rsa(&RSA_PKCS1_SHA384, message).ok_or(none),
         SignatureAlgorithm::RsaPkcs1Sha512 => rsa(&RSA_PKCS1_SHA512, message).ok_or(none),
+        SignatureAlgorithm::RsaPssSha256 => rsa(&RSA_PSS_SHA256, message).ok_or(none),
+        SignatureAlgorithm::RsaPssSha384 => rsa(&RSA_PSS_SHA384, message).ok_or(none),
+        SignatureAlgorithm::RsaPssSha512 => rsa(&RSA_PSS_SHA512, message).ok_or(none),
+        SignatureAlgorithm::MlDsa44 => ml_dsa(&ML_DSA_44_SIGNING, message).ok_or(none),
+        SignatureAlgorithm::MlDsa65 => ml_dsa(&ML_DSA_65_SIGNING, message).ok_or(none),
+        SignatureAlgorithm::MlDsa87 => ml_dsa(&ML_DSA_87_SIGNING, message).ok_or(none),
         _ => Err(none),
     }
+}
+
+fn ml_dsa(parameters: &'static PqdsaSigningAlgorithm, message: &[u8]) -> Option<Vec<u8>> {
+    let pair = PqdsaKeyPair::generate(parameters).ok()?;
+    let mut signature = vec![0; parameters.signature_len()];
+    let length = pair.sign(message, &mut signature).ok()?;
+    signature.truncate(length);
+    Some(signature)
 }
 
 fn rsa(padding: &'static dyn RsaEncoding, message: &[u8]) -> Option<Vec<u8>> {
@@ -52,7 +68,8 @@ mod tests {
 
     #[test]
     fn signs_like_every_key_that_is_generated() {
-        for key in skink_x509::KeyAlgorithm::GENERATED {
+        let all = skink_x509::KeyAlgorithm::GENERATED.into_iter();
+        for key in all.chain(skink_x509::KeyAlgorithm::POST_QUANTUM) {
             assert!(!sign(key.signature_algorithm(), b"m").unwrap().is_empty());
         }
         assert!(sign(SignatureAlgorithm::EcdsaSha512, b"m").is_err());

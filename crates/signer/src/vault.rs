@@ -36,7 +36,7 @@ use crate::provider::{
     ProviderError, ProviderSignature, ToSign,
 };
 use crate::uri::KeyUri;
-use crate::verify::{digest_of, hash};
+use crate::verify::{digest_of, fits, hash};
 
 pub use administrator::VaultAdministrator;
 pub use custody::{PolicyCustody, SoftDeleteCustody};
@@ -99,7 +99,7 @@ impl VaultProvider {
         to_sign: ToSign<'_>,
     ) -> Result<String, ProviderError> {
         let has = self.algorithm(uri, name).await?;
-        if !wire::fits(has, asked) {
+        if !fits(has, asked) {
             return Err(ProviderError::WrongAlgorithm { key: uri.clone(), has, asked });
         }
         if let Some(hash) = hash(asked) {

@@ -62,6 +62,17 @@ pub(crate) fn hash(algorithm: SignatureAlgorithm) -> Option<&'static digest::Alg
     }
 }
 
+/// Whether a key of this kind makes this kind of signature, where the service has all of them.
+#[cfg(any(feature = "vault", feature = "pkcs11", feature = "azurekv"))]
+pub(crate) fn fits(has: KeyAlgorithm, asked: SignatureAlgorithm) -> bool {
+    match has {
+        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
+            verification(has, asked).is_some()
+        }
+        _ => asked == has.signature_algorithm() && verification(has, asked).is_some(),
+    }
+}
+
 fn verification(
     key: KeyAlgorithm,
     algorithm: SignatureAlgorithm,
@@ -73,6 +84,9 @@ fn verification(
         (K::EcP384, S::EcdsaSha384) => &signature::ECDSA_P384_SHA384_ASN1,
         (K::EcP521, S::EcdsaSha512) => &signature::ECDSA_P521_SHA512_ASN1,
         (K::Ed25519, S::Ed25519) => &signature::ED25519,
+        (K::MlDsa44, S::MlDsa44) => &signature::ML_DSA_44,
+        (K::MlDsa65, S::MlDsa65) => &signature::ML_DSA_65,
+        (K::MlDsa87, S::MlDsa87) => &signature::ML_DSA_87,
         (K::Rsa2048 | K::Rsa3072 | K::Rsa4096, S::RsaPkcs1Sha256) => {
             &signature::RSA_PKCS1_2048_8192_SHA256
         }

@@ -27,11 +27,11 @@ pub enum KeyAlgorithm {
     Rsa4096,
     /// RSA with a modulus of any other size; verified where it is strong enough, never generated.
     RsaOther,
-    /// ML-DSA-44 (FIPS 204, RFC 9881); verified, never generated.
+    /// ML-DSA-44 (FIPS 204, RFC 9881).
     MlDsa44,
-    /// ML-DSA-65; verified, never generated.
+    /// ML-DSA-65.
     MlDsa65,
-    /// ML-DSA-87; verified, never generated.
+    /// ML-DSA-87.
     MlDsa87,
     /// DSA; read in certificates only, verified by [`PublicKey::danger_verify`](crate::PublicKey)
     /// only.
@@ -85,9 +85,13 @@ pub enum SignatureAlgorithm {
 }
 
 impl KeyAlgorithm {
-    /// Every algorithm a key can be generated for.
+    /// Every algorithm that an authority's key can be generated for.
     pub const GENERATED: [Self; 6] =
         [Self::EcP256, Self::EcP384, Self::Ed25519, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
+
+    /// Algorithms that keys can be made for to try them; what most relying parties have does not
+    /// verify them yet.
+    pub const POST_QUANTUM: [Self; 3] = [Self::MlDsa44, Self::MlDsa65, Self::MlDsa87];
 
     /// The algorithm this kind of key signs certificates and lists with.
     pub const fn signature_algorithm(self) -> SignatureAlgorithm {
@@ -147,6 +151,11 @@ impl SignatureAlgorithm {
         Self::DsaSha1,
         Self::DsaSha256,
     ];
+
+    /// Whether it is RSASSA-PSS.
+    pub const fn is_rsa_pss(self) -> bool {
+        matches!(self, Self::RsaPssSha256 | Self::RsaPssSha384 | Self::RsaPssSha512)
+    }
 
     /// The DER of the `AlgorithmIdentifier`.
     pub const fn identifier_der(self) -> &'static [u8] {

@@ -46,24 +46,6 @@ pub(super) const fn theirs(algorithm: SignatureAlgorithm) -> Option<TheirAlgorit
     })
 }
 
-/// Whether a key of this kind makes this kind of signature.
-pub(super) fn fits(has: KeyAlgorithm, asked: SignatureAlgorithm) -> bool {
-    use SignatureAlgorithm as S;
-    match has {
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => matches!(
-            asked,
-            S::RsaPkcs1Sha256
-                | S::RsaPkcs1Sha384
-                | S::RsaPkcs1Sha512
-                | S::RsaPssSha256
-                | S::RsaPssSha384
-                | S::RsaPssSha512
-        ),
-        KeyAlgorithm::RsaOther => false,
-        _ => asked == has.signature_algorithm(),
-    }
-}
-
 /// Of an elliptic key, how long each of a signature's two numbers is.
 pub(super) const fn scalar(algorithm: KeyAlgorithm) -> Option<usize> {
     Some(match algorithm {

@@ -2,10 +2,12 @@
 
 use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
-use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
+use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
+use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
+use cryptoki::types::Ulong;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 use super::uri;
@@ -14,6 +16,7 @@ use super::worker::Failure;
 use crate::encoding;
 use crate::provider::{KeyState, ProviderError};
 use crate::uri::KeyUri;
+use crate::verify::fits;
 
 /// A key: its public half, and its private half while that is there.
 pub(super) struct Pair {
@@ -259,26 +262,33 @@ impl Pair {
     ) -> Result<(Mechanism<'static>, Vec<u8>), Failure> {
         use SignatureAlgorithm as S;
         let has = self.public_key(session)?.algorithm();
-        let rsa =
-            matches!(has, KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096);
-        let prefix = match asked {
-            S::RsaPkcs1Sha256 => 1,
-            S::RsaPkcs1Sha384 => 2,
-            S::RsaPkcs1Sha512 => 3,
-            _ => 0,
+        if !fits(has, asked) {
+            return Err(ProviderError::WrongAlgorithm { key: key.clone(), has, asked }.into());
+        }
+        let pkcs1 = |hash| {
+            let length = u8::try_from(input.len()).unwrap_or_default();
+            (Mechanism::RsaPkcs, [&digest_info(hash, length)[..], input].concat())
+        };
+        let pss = |hash_alg, mgf| {
+            let (length, algorithm) = (input.len(), asked);
+            let wrong = |_| ProviderError::WrongDigest { length, algorithm };
+            // As long as the hash.
+            let s_len = Ulong::try_from(length).map_err(wrong)?;
+            let parameters = PkcsPssParams { hash_alg, mgf, s_len };
+            Ok::<_, ProviderError>((Mechanism::RsaPkcsPss(parameters), input.to_vec()))
         };
         Ok(match asked {
-            S::RsaPkcs1Sha256 | S::RsaPkcs1Sha384 | S::RsaPkcs1Sha512 if rsa => {
-                let length = u8::try_from(input.len()).unwrap_or_default();
-                (Mechanism::RsaPkcs, [&digest_info(prefix, length)[..], input].concat())
-            }
-            _ if asked != has.signature_algorithm() || rsa => {
-                return Err(ProviderError::WrongAlgorithm { key: key.clone(), has, asked }.into());
-            }
+            S::RsaPkcs1Sha256 => pkcs1(1),
+            S::RsaPkcs1Sha384 => pkcs1(2),
+            S::RsaPkcs1Sha512 => pkcs1(3),
+            S::RsaPssSha256 => pss(MechanismType::SHA256, PkcsMgfType::MGF1_SHA256)?,
+            S::RsaPssSha384 => pss(MechanismType::SHA384, PkcsMgfType::MGF1_SHA384)?,
+            S::RsaPssSha512 => pss(MechanismType::SHA512, PkcsMgfType::MGF1_SHA512)?,
             S::Ed25519 => {
                 (Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)), input.to_vec())
             }
-            _ => (Mechanism::Ecdsa, input.to_vec()),
+            S::EcdsaSha256 | S::EcdsaSha384 | S::EcdsaSha512 => (Mechanism::Ecdsa, input.to_vec()),
+            _ => return Err(ProviderError::WrongAlgorithm { key: key.clone(), has, asked }.into()),
         })
     }
 }

@@ -37,6 +37,9 @@ impl From<ProviderError> for Failure {
     }
 }
 
+/// How long a token may take to make a key.
+const MAKING: Duration = Duration::from_mins(3);
+
 type Job = Box<dyn FnOnce(&mut Desk) + Send>;
 
 /// The threads and what reaches them.
@@ -79,17 +82,28 @@ impl Workers {
         key: &KeyUri,
         work: impl Fn(&Session) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, ProviderError> {
-        self.at_desk(key, move |desk| desk.in_session(&work)).await
+        self.at_desk(key, self.patience, move |desk| desk.in_session(&work)).await
+    }
+
+    /// The same where the token makes a key, which takes it up to minutes.
+    pub(super) async fn make<T: Send + 'static>(
+        &self,
+        key: &KeyUri,
+        work: impl Fn(&Session) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, ProviderError> {
+        let patience = self.patience.max(MAKING);
+        self.at_desk(key, patience, move |desk| desk.in_session(&work)).await
     }
 
     /// Whether the token's slot calls itself hardware.
     pub(super) async fn is_hardware(&self, key: &KeyUri) -> Result<bool, ProviderError> {
-        self.at_desk(key, |desk| desk.is_hardware()).await
+        self.at_desk(key, self.patience, |desk| desk.is_hardware()).await
     }
 
     async fn at_desk<T: Send + 'static>(
         &self,
         key: &KeyUri,
+        patience: Duration,
         work: impl FnOnce(&mut Desk) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, ProviderError> {
         let (answer, answered) = oneshot::channel();
@@ -100,12 +114,12 @@ impl Workers {
             }
         });
         self.jobs.send(job).map_err(|_| ProviderError::Interrupted)?;
-        match tokio::time::timeout(self.patience, answered).await {
+        match tokio::time::timeout(patience, answered).await {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(Failure::Provider(error)))) => Err(error),
             Ok(Ok(Err(Failure::Library(error)))) => Err(errors::provider_error(key, &error)),
             Ok(Err(_)) => Err(ProviderError::Interrupted),
-            Err(_) => Err(ProviderError::Late { after: self.patience }),
+            Err(_) => Err(ProviderError::Late { after: patience }),
         }
     }
 }

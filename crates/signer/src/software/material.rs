@@ -5,8 +5,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RsaEncoding,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING,
+    ML_DSA_87_SIGNING, PqdsaKeyPair, PqdsaSigningAlgorithm, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
 };
 use pkcs8::der::SecretDocument;
 use pkcs8::rand_core::{TryCryptoRng, TryRng};
@@ -25,6 +26,7 @@ enum Pair {
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair),
+    MlDsa(PqdsaKeyPair),
 }
 
 /// An opened key pair. Its parts wipe themselves when dropped.
@@ -42,6 +44,8 @@ impl Material {
                 Pair::Ec(EcdsaKeyPair::generate(curve).map_err(failed)?)
             } else if let Some(size) = rsa_size(algorithm) {
                 Pair::Rsa(RsaKeyPair::generate(size).map_err(failed)?)
+            } else if let Some(parameters) = ml_dsa(algorithm) {
+                Pair::MlDsa(PqdsaKeyPair::generate(parameters).map_err(failed)?)
             } else if algorithm == KeyAlgorithm::Ed25519 {
                 Pair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?)
             } else {
@@ -138,6 +142,16 @@ impl Material {
                 }
                 pair.try_sign(message).map(|signature| signature.as_ref().to_vec())
             }
+            Pair::MlDsa(pair) => {
+                if algorithm != self.algorithm.signature_algorithm() {
+                    return Err(wrong());
+                }
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(message, &mut signature).map(|length| {
+                    signature.truncate(length);
+                    signature
+                })
+            }
             Pair::Rsa(pair) => {
                 let padding = rsa_padding(algorithm).ok_or_else(wrong)?;
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -156,6 +170,7 @@ impl Material {
             Pair::Ec(pair) => spki(pair.public_key())?,
             Pair::Ed25519(pair) => spki(pair.public_key())?,
             Pair::Rsa(pair) => spki(pair.public_key())?,
+            Pair::MlDsa(pair) => spki(pair.public_key())?,
         };
         Ok(Self { algorithm, pair, spki })
     }
@@ -165,6 +180,7 @@ impl Material {
         Ok(Zeroizing::new(match &self.pair {
             Pair::Ec(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
             Pair::Ed25519(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+            Pair::MlDsa(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
             Pair::Rsa(pair) => {
                 let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
                 der.as_ref().to_vec()
@@ -181,6 +197,8 @@ fn spki(key: &impl AsDer<PublicKeyX509Der<'static>>) -> Result<Vec<u8>, Provider
 fn parse(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Option<Pair> {
     if let Some(curve) = curve(algorithm) {
         EcdsaKeyPair::from_pkcs8(curve, pkcs8).ok().map(Pair::Ec)
+    } else if let Some(parameters) = ml_dsa(algorithm) {
+        PqdsaKeyPair::from_pkcs8(parameters, pkcs8).ok().map(Pair::MlDsa)
     } else if algorithm == KeyAlgorithm::Ed25519 {
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok().map(Pair::Ed25519)
     } else {
@@ -193,6 +211,15 @@ fn curve(algorithm: KeyAlgorithm) -> Option<&'static EcdsaSigningAlgorithm> {
     match algorithm {
         KeyAlgorithm::EcP256 => Some(&ECDSA_P256_SHA256_ASN1_SIGNING),
         KeyAlgorithm::EcP384 => Some(&ECDSA_P384_SHA384_ASN1_SIGNING),
+        _ => None,
+    }
+}
+
+fn ml_dsa(algorithm: KeyAlgorithm) -> Option<&'static PqdsaSigningAlgorithm> {
+    match algorithm {
+        KeyAlgorithm::MlDsa44 => Some(&ML_DSA_44_SIGNING),
+        KeyAlgorithm::MlDsa65 => Some(&ML_DSA_65_SIGNING),
+        KeyAlgorithm::MlDsa87 => Some(&ML_DSA_87_SIGNING),
         _ => None,
     }
 }
@@ -211,6 +238,9 @@ fn rsa_padding(algorithm: SignatureAlgorithm) -> Option<&'static dyn RsaEncoding
         SignatureAlgorithm::RsaPkcs1Sha256 => Some(&RSA_PKCS1_SHA256),
         SignatureAlgorithm::RsaPkcs1Sha384 => Some(&RSA_PKCS1_SHA384),
         SignatureAlgorithm::RsaPkcs1Sha512 => Some(&RSA_PKCS1_SHA512),
+        SignatureAlgorithm::RsaPssSha256 => Some(&RSA_PSS_SHA256),
+        SignatureAlgorithm::RsaPssSha384 => Some(&RSA_PSS_SHA384),
+        SignatureAlgorithm::RsaPssSha512 => Some(&RSA_PSS_SHA512),
         _ => None,
     }
 }

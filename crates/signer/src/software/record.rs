@@ -49,7 +49,9 @@ impl Record {
     }
 
     pub(super) fn algorithm(&self) -> Result<KeyAlgorithm, ProviderError> {
-        self.algorithm.parse().map_err(|_| damaged(&self.algorithm, "an unknown algorithm"))
+        let mut all = KeyAlgorithm::GENERATED.into_iter().chain(KeyAlgorithm::POST_QUANTUM);
+        let known = all.find(|algorithm| algorithm.as_str() == self.algorithm);
+        known.ok_or_else(|| damaged(&self.algorithm, "an unknown algorithm"))
     }
 
     pub(super) fn spki(&self, name: &str) -> Result<Vec<u8>, ProviderError> {

@@ -35,11 +35,15 @@ impl Subject for Software {
         Arc::new(self.provider())
     }
     fn algorithms(&self) -> Vec<KeyAlgorithm> {
-        KeyAlgorithm::GENERATED.to_vec()
+        KeyAlgorithm::GENERATED.into_iter().chain(KeyAlgorithm::POST_QUANTUM).collect()
     }
     fn custody(&self) -> Arc<dyn Custody> {
         let enabling = EnablingCredential::from_text(&self.enabling.expose()).unwrap();
         Arc::new(SoftwareCustody::new(Arc::new(self.provider()), enabling))
+    }
+    fn signs_digests(&self, algorithm: KeyAlgorithm) -> bool {
+        let whole = KeyAlgorithm::POST_QUANTUM.contains(&algorithm);
+        algorithm != KeyAlgorithm::Ed25519 && !whole
     }
     fn lacks(&self) -> &'static [Call] {
         &[Call::Rotate, Call::ScheduleDestruction]

@@ -165,26 +165,20 @@ pub(super) fn how(algorithm: SignatureAlgorithm) -> Value {
         "prehashed": true,
         "hash_algorithm": hash_name(algorithm),
         "marshaling_algorithm": "asn1",
-        "signature_algorithm": "pkcs1v15",
+        // Both are for RSA keys alone.
+        "signature_algorithm": if algorithm.is_rsa_pss() { "pss" } else { "pkcs1v15" },
+        "salt_length": "hash",
     })
 }
 
 const fn hash_name(algorithm: SignatureAlgorithm) -> &'static str {
     match algorithm {
-        SignatureAlgorithm::EcdsaSha384 | SignatureAlgorithm::RsaPkcs1Sha384 => "sha2-384",
-        SignatureAlgorithm::EcdsaSha512 | SignatureAlgorithm::RsaPkcs1Sha512 => "sha2-512",
+        SignatureAlgorithm::EcdsaSha384
+        | SignatureAlgorithm::RsaPkcs1Sha384
+        | SignatureAlgorithm::RsaPssSha384 => "sha2-384",
+        SignatureAlgorithm::EcdsaSha512
+        | SignatureAlgorithm::RsaPkcs1Sha512
+        | SignatureAlgorithm::RsaPssSha512 => "sha2-512",
         _ => "sha2-256",
-    }
-}
-
-/// Whether a key of this kind makes this kind of signature here.
-pub(super) fn fits(has: KeyAlgorithm, asked: SignatureAlgorithm) -> bool {
-    use SignatureAlgorithm as S;
-    match has {
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
-            matches!(asked, S::RsaPkcs1Sha256 | S::RsaPkcs1Sha384 | S::RsaPkcs1Sha512)
-        }
-        KeyAlgorithm::RsaOther => false,
-        _ => asked == has.signature_algorithm(),
     }
 }

@@ -151,7 +151,8 @@ pub(super) struct Target {
 pub struct Create {
     #[command(flatten)]
     pub(super) target: Target,
-    /// p256, p384, p521, ed25519, rsa-2048, rsa-3072 or rsa-4096, as far as the provider makes it.
+    /// p256, p384, p521, ed25519, rsa-2048, rsa-3072, rsa-4096 or ml-dsa-65 (-44, -87), as far as
+    /// the provider makes it.
     #[arg(long, default_value = "p256", value_name = "ALGORITHM", value_parser = algorithm)]
     pub(super) algorithm: KeyAlgorithm,
     /// What the key is for; `skink key encrypt` and `skink key rewrap` take one for encryption.
@@ -292,8 +293,9 @@ fn algorithm(text: &str) -> Result<KeyAlgorithm, String> {
         wanted == name || Some(wanted.as_str()) == name.strip_prefix("ec")
     };
     let all = KeyAlgorithm::GENERATED.into_iter().chain([KeyAlgorithm::EcP521]);
-    let none = "no algorithm of keys; p256, p384, p521, ed25519, rsa-2048, rsa-3072, rsa-4096 are";
-    all.into_iter().find(fits).ok_or_else(|| none.to_owned())
+    let none = "no algorithm of keys; p256, p384, p521, ed25519, rsa-2048, rsa-3072, rsa-4096, \
+                ml-dsa-44, ml-dsa-65, ml-dsa-87 are";
+    all.chain(KeyAlgorithm::POST_QUANTUM).find(fits).ok_or_else(|| none.to_owned())
 }
 
 #[cfg(test)]
@@ -308,6 +310,7 @@ mod tests {
             ("P-521", KeyAlgorithm::EcP521),
             ("ed25519", KeyAlgorithm::Ed25519),
             ("rsa3072", KeyAlgorithm::Rsa3072),
+            ("ML-DSA-65", KeyAlgorithm::MlDsa65),
         ] {
             assert_eq!(algorithm(text), Ok(is), "{text}");
         }
