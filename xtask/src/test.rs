@@ -131,16 +131,19 @@ fn clippy(tools: &Tools) -> Result<()> {
 
 /// The key providers that the default build does without, because their clients are heavy.
 fn clouds(tools: &Tools) -> Result<()> {
-    // Both at once, so that what they share is built once.
-    let packages = ["--package", "skink-signer", "--package", "skink", "--locked"];
-    let features = ["--features", "awskms,gcpkms"];
+    // All at once, so that what they share is built once.
+    let packages = ["skink-signer", "skink", "skink-testkit"];
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    let packages: Vec<&str> = packages.chain(["--locked"]).collect();
+    let features = ["--features", "awskms,azurekv,gcpkms"];
     let mut clippy = tools.cargo(["clippy", "--all-targets"]);
-    shell::run(clippy.args(packages).args(features).args(["--", "-D", "warnings"]))?;
-    let providers = "package(skink-signer) & test(/awskms|gcpkms/)";
+    shell::run(clippy.args(&packages).args(features).args(["--", "-D", "warnings"]))?;
+    let providers = "package(skink-signer) & test(/awskms|azurekv|gcpkms/)";
+    let fakes = "package(skink-testkit) & binary(azurekv)";
     let drills = "package(skink) & binary(secrets) & test(clouds)";
     let mut tests = tools.cargo(["nextest", "run", "--no-fail-fast"]);
-    let filter = format!("({providers}) | ({drills})");
-    shell::run(tests.args(packages).args(features).arg("--filterset").arg(filter))
+    let filter = format!("({providers}) | ({fakes}) | ({drills})");
+    shell::run(tests.args(&packages).args(features).arg("--filterset").arg(filter))
 }
 
 /// The tests that must fail when the ask does not look at the taint.

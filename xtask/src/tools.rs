@@ -41,7 +41,9 @@ const SERVERS: [(&str, &[&str]); 2] = [
 ];
 
 /// What tests use as clients out of Python, and what they check them by.
-const LIBRARIES: [&str; 4] = [
+const LIBRARIES: [&str; 6] = [
+    "azure-core==1.41.0",
+    "azure-keyvault-keys==4.11.3",
     "google-cloud-kms==3.18.0",
     "google-crc32c==1.9.0",
     "google-api-python-client==2.202.0",

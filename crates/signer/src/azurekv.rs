@@ -312,8 +312,9 @@ impl KeyProvider for AzureKvProvider {
         true
     }
 
-    /// The key goes with all its versions. How long it can be brought back is the vault's own, set
-    /// when the vault was made. Where that is shorter than `after`, nothing is done.
+    /// The key goes with all its versions, each disabled before: brought back they would sign again
+    /// otherwise. How long it can be brought back is the vault's own, set when the vault was made.
+    /// Where that is shorter than `after`, nothing is done.
     async fn schedule_destruction(
         &self,
         key: &KeyUri,
@@ -326,6 +327,9 @@ impl KeyProvider for AzureKvProvider {
         if DAY * days < after {
             let what = format!("a deletion of {key} waits {days} days and no longer");
             return Err(ProviderError::NotConfigured { what });
+        }
+        for version in self.versions(key).await? {
+            custody::set(&self.client, &version, false).await?;
         }
         let deleting = self.client.service().await?.delete_key(name.key(key)?, None);
         let gone = self.client.answer(key, async { deleting.await?.into_model() }).await?;

@@ -51,6 +51,11 @@ pub trait Subject: Send + Sync {
         algorithm != KeyAlgorithm::Ed25519
     }
 
+    /// Whether its attributes say where a key came from.
+    fn tells_origin(&self) -> bool {
+        true
+    }
+
     /// The calls that the service does not have: each must be refused as unsupported, and every
     /// other must work.
     fn lacks(&self) -> &'static [Call];

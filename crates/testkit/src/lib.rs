@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "panicking is how a test's helper reports")]
 
 mod authority;
+#[cfg(feature = "azurekv")]
+pub mod azurekv;
 mod bao;
 mod key;
 mod ministack;

@@ -82,7 +82,9 @@ fn refused(
     answer: Box<Answer>,
 ) -> ProviderError {
     match status {
-        401 if said.message.contains("expired") => ProviderError::CredentialExpired { answer },
+        401 if said.message.to_ascii_lowercase().contains("expired") => {
+            ProviderError::CredentialExpired { answer }
+        }
         403 if said.precisely() == DISABLED => ProviderError::Disabled { key: key.clone(), answer },
         401 | 403 => ProviderError::CredentialRefused { answer },
         404 => ProviderError::UnknownKey { key: key.clone() },

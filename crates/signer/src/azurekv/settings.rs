@@ -137,15 +137,17 @@ fn found(http: &reqwest::Client) -> Result<Arc<dyn TokenCredential>, ProviderErr
         let credential_options = ClientAssertionCredentialOptions { client_options: options() };
         let workload =
             WorkloadIdentityCredentialOptions { credential_options, ..Default::default() };
-        return Ok(WorkloadIdentityCredential::new(Some(workload)).map_err(unusable)?);
+        return Ok(
+            WorkloadIdentityCredential::new(Some(workload)).map_err(|error| unusable(&error))?
+        );
     }
     let machine = ManagedIdentityCredentialOptions {
         user_assigned_id: client.map(UserAssignedId::ClientId),
         client_options: options(),
     };
     Ok(Arc::new(Chain::new([
-        ManagedIdentityCredential::new(Some(machine)).map_err(unusable)?,
-        AzureCliCredential::new(None).map_err(unusable)?,
+        ManagedIdentityCredential::new(Some(machine)).map_err(|error| unusable(&error))?,
+        AzureCliCredential::new(None).map_err(|error| unusable(&error))?,
     ])))
 }
 
@@ -158,14 +160,14 @@ fn application(
     let options = ClientSecretCredentialOptions { client_options: AzureKvSettings::options(http) };
     let secret = Secret::new(secret.to_owned());
     Ok(ClientSecretCredential::new(tenant, client.to_owned(), secret, Some(options))
-        .map_err(unusable)?)
+        .map_err(|error| unusable(&error))?)
 }
 
 fn is_local(url: &str) -> bool {
     KeyUri::new(super::SCHEME, url).is_ok_and(|uri| Name::parse(&uri).is_ok_and(|n| n.is_local()))
 }
 
-fn unusable(error: azure_core::Error) -> ProviderError {
+fn unusable(error: &azure_core::Error) -> ProviderError {
     wrong(error.to_string())
 }
 

@@ -59,7 +59,8 @@ pub(super) async fn attributes_are_told(subject: &dyn Subject) -> Checked {
     let told = must("reading attributes", told)?;
     holds("the attributes have the key's algorithm", told.algorithm == algorithm)?;
     holds("the attributes have the key's state", told.state == KeyState::Enabled)?;
-    holds("a key was made somewhere", told.origin.is_some() && told.protection.is_some())
+    holds("a key is kept somewhere", told.protection.is_some())?;
+    holds("a key was made somewhere", told.origin.is_some() == subject.tells_origin())
 }
 
 pub(super) async fn lists_come_in_pages(subject: &dyn Subject) -> Checked {

@@ -8,6 +8,10 @@ mod awskms;
 mod awskms_administrator;
 #[cfg(feature = "awskms")]
 mod awskms_gate;
+#[cfg(feature = "azurekv")]
+mod azurekv;
+#[cfg(feature = "azurekv")]
+mod azurekv_faults;
 #[cfg(feature = "gcpkms")]
 mod gcpkms;
 #[cfg(feature = "gcpkms")]
