@@ -152,4 +152,7 @@ pub struct Key {
     pub digest: Option<String>,
     /// Signatures that the ledger has settled as made.
     pub signatures: u64,
+    /// When it was made, or the server was told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at_ms: Option<i64>,
 }

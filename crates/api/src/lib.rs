@@ -43,7 +43,7 @@ pub use operations::{Access, Listener, Method, Operation, Route};
 pub use operators::{NewOperator, NewToken, Operator, OperatorCreated, Token, TokenCreated};
 pub use page::{Page, PageQuery};
 pub use problem::{Code, Problem};
-pub use status::{Alarm, ListenerAddress, Ports, Status};
+pub use status::{Alarm, Kit, ListenerAddress, Ports, Posture, Status};
 pub use trust::{Publish, TrustCurrent};
 pub use words::{
     AuthorityState, Channel, Criticality, EndpointRole, IncidentState, Mechanism, Plan, Policy,

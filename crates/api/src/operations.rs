@@ -150,6 +150,7 @@ const AUDIT: Access = Access::Roles(&[Role::Auditor, Role::Ciso, Role::PkiLead])
 
 operations! {
     Status: Api Get "/api/v1/status", READ, "How the server is and what needs a person", (none) -> (json crate::Status);
+    Posture: Api Get "/api/v1/posture", READ, "Recovery kits, blocked keys and what else tells how keys are kept", (none) -> (json crate::Posture);
     Metrics: Api Get "/metrics", READ, "Metrics for Prometheus", (none) -> (media "text/plain");
     OpenApi: Api Get "/api/v1/openapi.json", READ, "This document", (none) -> (media "application/json");
 

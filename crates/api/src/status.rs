@@ -43,6 +43,36 @@ pub struct Alarm {
     pub hint: String,
 }
 
+/// What is asked about how keys are kept, and stands in no other answer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Posture {
+    /// The issuers that issue: each ought to have a recovery kit.
+    pub issuers: Vec<String>,
+    /// Recovery kits.
+    pub kits: Vec<Kit>,
+    /// Digests of the public keys that are blocked for good, the oldest first.
+    pub blocked_keys: Vec<String>,
+    /// Whether the server holds a key service's own record of uses against its ledger.
+    pub reads_record: bool,
+}
+
+/// A recovery kit, without anything of what is in it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Kit {
+    /// Its id.
+    pub id: String,
+    /// The standby generation in it.
+    pub standby: String,
+    /// The issuer whose standby that is.
+    pub issuer: String,
+    /// `ready`, `released`, …
+    pub state: String,
+    /// When it was made.
+    pub created_at_ms: i64,
+    /// When what is in it expires.
+    pub expires_at_ms: i64,
+}
+
 /// One listener.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ListenerAddress {

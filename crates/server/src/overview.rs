@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use skink_api::{Alarm, Status};
-use skink_model::{Agent, AuthorityState, IssuerKind, KitState, Time};
+use skink_api::{Alarm, Posture, Status};
+use skink_model::{Agent, AuthorityState, IssuerKind, Kit, KitState, Time};
 use skink_store::sightings::RootListSeen;
 
 use crate::app::App;
@@ -39,6 +39,32 @@ pub(crate) async fn status(app: &App) -> Result<Status> {
         certificates_valid: crate::db::certificates_valid(app, now).await?,
         incidents_open: crate::db::open_incidents(app).await?,
         alarms: alarms(app, now).await?,
+    })
+}
+
+pub(crate) async fn posture(app: &App) -> Result<Posture> {
+    let authorities = crate::db::authorities(app).await?;
+    let issuer_of = |kit: &Kit| {
+        let standby = authorities.iter().find(|one| one.id == kit.standby);
+        standby.map(|one| one.issuer.to_string()).unwrap_or_default()
+    };
+    let kits = crate::db::kits(app).await?;
+    let kits = kits.iter().map(|kit| skink_api::Kit {
+        id: kit.id.clone(),
+        standby: kit.standby.to_string(),
+        issuer: issuer_of(kit),
+        state: kit.state.to_string(),
+        created_at_ms: kit.created_at.as_millis(),
+        expires_at_ms: kit.expires_at.as_millis(),
+    });
+    let blocked = crate::db::blocked_keys(app).await?;
+    let issuers = crate::db::issuers(app).await?;
+    let issuing = issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing);
+    Ok(Posture {
+        issuers: issuing.map(|issuer| issuer.name.to_string()).collect(),
+        kits: kits.collect(),
+        blocked_keys: blocked.iter().map(|key| key.digest.to_string()).collect(),
+        reads_record: app.settings().audit_log().is_some(),
     })
 }
 

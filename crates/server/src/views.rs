@@ -152,5 +152,6 @@ pub(crate) fn key(row: &model::SigningKey, signatures: u64) -> api::Key {
         state: row.state.to_string(),
         digest: Some(row.digest.to_string()),
         signatures,
+        created_at_ms: Some(row.created_at.as_millis()),
     }
 }

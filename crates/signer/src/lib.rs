@@ -47,8 +47,9 @@ pub use ledger::{
     SignatureRequest, Ticket, new_attempt,
 };
 pub use provider::{
-    Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
-    ProviderError, ProviderSignature, RequestId, ToSign,
+    Answer, Ending, Guard, KeyAttributes, KeyGrant, KeyOrigin, KeyPage, KeyProvider, KeyState,
+    PageToken, Protection, ProviderError, ProviderSignature, Readable, RequestId, ToSign, Told,
+    Untold,
 };
 pub use providers::{Providers, name_of, open, open_custody};
 pub use quota::Quotas;

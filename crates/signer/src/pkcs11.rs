@@ -15,6 +15,7 @@ use cryptoki::session::Session;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 mod errors;
+mod guard;
 mod library;
 mod objects;
 mod settings;
@@ -26,8 +27,8 @@ use self::uri::{Pkcs11Uri, name_fits};
 use self::worker::{Failure, Workers};
 use crate::custody::Custody;
 use crate::provider::{
-    KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection, ProviderError,
-    ProviderSignature, ToSign,
+    Guard, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
+    ProviderError, ProviderSignature, ToSign,
 };
 use crate::uri::KeyUri;
 use crate::verify::{digest_of, hash};
@@ -160,6 +161,10 @@ impl KeyProvider for Pkcs11Provider {
             })
         })
         .await
+    }
+
+    async fn guard(&self, key: &KeyUri) -> Guard {
+        guard::of(self, key).await
     }
 
     async fn disable(&self, key: &KeyUri) -> Result<(), ProviderError> {

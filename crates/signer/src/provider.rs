@@ -11,9 +11,11 @@ use crate::verify::hash;
 
 mod attributes;
 mod error;
+mod guard;
 
 pub use attributes::{KeyAttributes, KeyOrigin, KeyPage, PageToken, Protection};
 pub use error::{Answer, ProviderError, RequestId};
+pub use guard::{Ending, Guard, KeyGrant, Readable, Told, Untold};
 
 /// What is to be signed.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +128,12 @@ pub trait KeyProvider: Send + Sync + 'static {
     async fn attributes(&self, key: &KeyUri) -> Result<KeyAttributes, ProviderError> {
         let _ = key;
         Err(self.unsupported("attributes"))
+    }
+
+    /// How the key is guarded, as far as the service tells this credential.
+    async fn guard(&self, key: &KeyUri) -> Guard {
+        let _ = key;
+        Guard::untold(&self.unsupported("guard").to_string())
     }
 
     /// Disables the key, once and for all as far as the signing credential goes. Idempotent. Where

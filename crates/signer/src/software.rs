@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 mod files;
+mod guard;
 mod material;
 mod record;
 
@@ -28,7 +29,7 @@ use self::record::{Record, Standing, Wrapping};
 use crate::credential::Credential;
 use crate::custody::Custody;
 use crate::provider::{
-    Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
+    Answer, Guard, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
     ProviderError, ProviderSignature, ToSign,
 };
 use crate::sealed::{Envelope, OpeningKey, SealingKey};
@@ -336,6 +337,10 @@ impl KeyProvider for SoftwareProvider {
             exportable: Some(true),
             ..KeyAttributes::new(algorithm, state)
         })
+    }
+
+    async fn guard(&self, key: &KeyUri) -> Guard {
+        guard::of(&self.path(key, "key.pem"), self.record(key).map(|record| record.standing))
     }
 
     async fn state(&self, key: &KeyUri) -> Result<KeyState, ProviderError> {

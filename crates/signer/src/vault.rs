@@ -17,12 +17,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
+use tokio::sync::OnceCell;
 
 mod administrator;
 mod client;
 mod custody;
 mod encryption;
+mod guard;
 mod name;
+mod policy;
 mod settings;
 mod together;
 mod wire;
@@ -32,8 +35,8 @@ use self::name::Name;
 use self::together::{Kind, Signing};
 use self::wire::{Key, Verdict};
 use crate::provider::{
-    Answer, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
-    ProviderError, ProviderSignature, ToSign,
+    Answer, Guard, KeyAttributes, KeyOrigin, KeyPage, KeyProvider, KeyState, PageToken, Protection,
+    ProviderError, ProviderSignature, ToSign, Told,
 };
 use crate::uri::KeyUri;
 use crate::verify::{digest_of, fits, hash};
@@ -58,6 +61,8 @@ pub struct VaultProvider {
     mount: String,
     /// What pinned keys are: they never change.
     known: Mutex<HashMap<KeyUri, KeyAlgorithm>>,
+    /// What its policies say, read once: for a look at how keys are guarded, not for signing.
+    policies: OnceCell<Told<Vec<guard::NamedPolicy>>>,
 }
 
 impl VaultProvider {
@@ -67,7 +72,7 @@ impl VaultProvider {
         name::check_mount(&mount)?;
         let client = Arc::new(Client::new(settings)?);
         let signing = Signing::new(Arc::clone(&client));
-        Ok(Self { client, signing, mount, known: Mutex::default() })
+        Ok(Self { client, signing, mount, known: Mutex::default(), policies: OnceCell::new() })
     }
 
     async fn read(&self, uri: &KeyUri, name: &Name) -> Result<Key, ProviderError> {
@@ -212,6 +217,10 @@ impl KeyProvider for VaultProvider {
             version: Some(number.to_string()),
             ..KeyAttributes::new(found.algorithm()?, state)
         })
+    }
+
+    async fn guard(&self, key: &KeyUri) -> Guard {
+        guard::of(self, key).await
     }
 
     /// By soft deletion, if this credential may: better that it may not, and a custody does it.

@@ -2,8 +2,8 @@
 
 use rustls::pki_types::CertificateDer;
 use skink_model::{
-    Authority, AuthorityId, AuthorityState, IncidentId, Issuer, IssuerKind, IssuerName, KeyState,
-    SigningKey, Stamp,
+    Authority, AuthorityId, AuthorityState, BlockedKey, IncidentId, Issuer, IssuerKind, IssuerName,
+    KeyState, SigningKey, Stamp,
 };
 use skink_store::authorities::NewAuthority;
 use skink_store::{authorities as table, issuers as issuer_table, keys as key_table};
@@ -125,6 +125,11 @@ pub(crate) async fn activate(
 
 pub(crate) async fn keys(app: &App) -> Result<Vec<SigningKey>> {
     Ok(key_table::all(&mut view(app).await?).await?)
+}
+
+/// Every key that is blocked for good.
+pub(crate) async fn blocked_keys(app: &App) -> Result<Vec<BlockedKey>> {
+    Ok(key_table::all_blocked(&mut view(app).await?).await?)
 }
 
 pub(crate) async fn insert_key(app: &App, row: &SigningKey) -> Result<()> {

@@ -39,6 +39,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
     use Operation as Op;
     match operation {
         Op::Status => get(status::status),
+        Op::Posture => get(status::posture),
         Op::Metrics => get(status::metrics),
         Op::OpenApi => get(status::openapi),
         Op::ListIssuers => get(authorities::issuers),

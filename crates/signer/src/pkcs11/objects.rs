@@ -30,6 +30,8 @@ pub(super) struct Pair {
 pub(super) struct Facts {
     pub(super) made_here: Option<bool>,
     pub(super) exportable: Option<bool>,
+    /// Whether it could be read out, once.
+    pub(super) was_exportable: Option<bool>,
 }
 
 /// Makes a pair under a label that no other has.
@@ -163,18 +165,28 @@ impl Pair {
     }
 
     pub(super) fn facts(&self, session: &Session) -> Result<Facts, Failure> {
-        let mut facts = Facts { made_here: None, exportable: None };
+        let mut facts = Facts { made_here: None, exportable: None, was_exportable: None };
         let Some(private) = self.private else { return Ok(facts) };
-        let wanted = [AttributeType::Local, AttributeType::Extractable, AttributeType::Sensitive];
+        let wanted = [
+            AttributeType::Local,
+            AttributeType::Extractable,
+            AttributeType::Sensitive,
+            AttributeType::NeverExtractable,
+            AttributeType::AlwaysSensitive,
+        ];
         let (mut extractable, mut sensitive) = (None, None);
+        let (mut never, mut always) = (None, None);
         for attribute in session.get_attributes(private, &wanted)? {
             match attribute {
                 Attribute::Local(local) => facts.made_here = Some(local),
                 Attribute::Extractable(it_is) => extractable = Some(it_is),
                 Attribute::Sensitive(it_is) => sensitive = Some(it_is),
+                Attribute::NeverExtractable(it_is) => never = Some(it_is),
+                Attribute::AlwaysSensitive(it_is) => always = Some(it_is),
                 _ => {}
             }
         }
+        facts.was_exportable = never.zip(always).map(|(never, always)| !never || !always);
         facts.exportable = extractable.zip(sensitive).map(|(out, hidden)| out || !hidden);
         Ok(facts)
     }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use skink_api::Status;
+use skink_api::{Posture, Status};
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
@@ -12,6 +12,10 @@ use crate::overview;
 
 pub(crate) async fn status(State(app): State<App>) -> Result<Json<Status>> {
     overview::status(&app).await.map(Json)
+}
+
+pub(crate) async fn posture(State(app): State<App>) -> Result<Json<Posture>> {
+    overview::posture(&app).await.map(Json)
 }
 
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
