@@ -8,6 +8,7 @@
 //! ciphertext was seen to open.
 #![warn(missing_docs)]
 
+mod column;
 mod files;
 mod form;
 mod run;
@@ -15,6 +16,7 @@ mod source;
 mod state;
 mod targets;
 
+pub use column::{Column, PostgresColumn, SqliteColumn};
 pub use files::Files;
 pub use form::Form;
 pub use run::{Listed, Run, Stopped, Tally};

@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
                 .buffer_unordered(self.at_once);
             while let Some(fates) = under_way.next().await {
                 for (id, fate) in fates? {
-                    tally.count(id, fate);
+                    tally.count(source.scope() + &id, fate);
                 }
                 progress(tally);
             }
@@ -165,7 +165,9 @@ impl<'a> Run<'a> {
                 None => source.read(&id).await,
             };
             match found {
-                Ok(Some(found)) if self.is_put(&id, &found.bytes) => fates.push((id, Fate::Before)),
+                Ok(Some(found)) if self.is_put(source, &id, &found) => {
+                    fates.push((id, Fate::Before))
+                }
                 Ok(Some(found)) => {
                     let (ciphertext, form) = Form::take(&found.bytes);
                     work.push(Work { id, found, ciphertext, form });
@@ -217,7 +219,8 @@ impl<'a> Run<'a> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = changes.iter().map(|change| (change.id.as_str(), change.new.as_slice()));
+        let scope = source.scope();
+        let rows = changes.iter().map(|one| (format!("{scope}{}", one.id), one.new.as_slice()));
         self.state().putting(rows).map_err(Stopped::State)?;
         let replaced = source.replace(changes).await;
         let fates = replaced.into_iter().zip(how).map(|(replaced, opened)| match replaced {
@@ -228,8 +231,8 @@ impl<'a> Run<'a> {
         Ok(ids.into_iter().zip(fates).collect())
     }
 
-    fn is_put(&self, id: &str, bytes: &[u8]) -> bool {
-        self.state().is_put(id, bytes)
+    fn is_put(&self, source: &dyn Source, id: &str, found: &Found) -> bool {
+        self.state().is_put(&(source.scope() + id), &found.bytes)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -61,6 +61,15 @@ pub enum SourceError {
         #[source]
         source: std::io::Error,
     },
+    /// A database did not do what it was asked.
+    #[error("{what} failed")]
+    Database {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The object cannot be replaced without loss.
     #[error("{id} is left alone: {why}")]
     Unfit {
@@ -76,6 +85,12 @@ pub enum SourceError {
 pub trait Source: Send + Sync {
     /// What it is called in messages; nothing secret.
     fn name(&self) -> String;
+
+    /// What stands before an object's id wherever sources are not told apart: in the state, in
+    /// lists. The same tomorrow.
+    fn scope(&self) -> String {
+        String::new()
+    }
 
     /// How many objects there are, where that is cheap to know.
     async fn count(&self) -> Result<Option<u64>, SourceError>;

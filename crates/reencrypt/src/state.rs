@@ -119,12 +119,12 @@ impl State {
     /// Writes down, before it is done, what will stand where.
     pub fn putting<'a>(
         &mut self,
-        rows: impl Iterator<Item = (&'a str, &'a [u8])>,
+        rows: impl Iterator<Item = (String, &'a [u8])>,
     ) -> Result<(), StateError> {
         let mut text = String::new();
         for (id, bytes) in rows {
             let digest = digest_of(bytes);
-            let row = Row { id: id.to_owned(), put: hex::encode(digest) };
+            let row = Row { id, put: hex::encode(digest) };
             text.push_str(&serde_json::to_string(&row).unwrap_or_default());
             text.push('\n');
             self.put.insert(row.id, digest);
@@ -163,7 +163,7 @@ mod tests {
         let path = dir.path().join("state");
         let (from, to) = (uri("vault:transit/a"), uri("vault:transit/a?version=2"));
         let mut state = State::open(&path, &from, &to).unwrap();
-        state.putting([("one", &b"new"[..]), ("two", b"other")].into_iter()).unwrap();
+        state.putting([("one".into(), &b"new"[..]), ("two".into(), b"other")].into_iter()).unwrap();
         assert!(matches!(State::open(&path, &from, &to), Err(StateError::Taken)));
         drop(state);
         let mut text = std::fs::read_to_string(&path).unwrap();
@@ -172,7 +172,7 @@ mod tests {
         let mut state = State::open(&path, &from, &to).unwrap();
         assert!(state.is_put("one", b"new") && state.is_put("two", b"other"));
         assert!(!state.is_put("one", b"other") && !state.is_put("three", b"new"));
-        state.putting([("three", &b"x"[..])].into_iter()).unwrap();
+        state.putting([("three".into(), &b"x"[..])].into_iter()).unwrap();
         drop(state);
         assert!(State::open(&path, &from, &to).unwrap().is_put("three", b"x"));
         let another = State::open(&path, &to, &from).unwrap_err();

@@ -1,14 +1,21 @@
 //! What a person writes to say where ciphertexts lie.
 
+use crate::column::{PostgresColumn, SqliteColumn};
 use crate::files::Files;
 use crate::source::{Source, SourceError};
 
-/// The sources that these targets name. All files are one source.
+/// The sources that these targets name: `postgres://…`, `sqlite:…`, and files, which are one source.
 pub async fn open(targets: &[String]) -> Result<Vec<Box<dyn Source>>, SourceError> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     let mut files = Vec::new();
     for target in targets {
-        files.push(target.as_str());
+        match target.split_once(':').map(|(scheme, _)| scheme) {
+            Some("postgres" | "postgresql") => {
+                sources.push(Box::new(PostgresColumn::open(target).await?));
+            }
+            Some("sqlite") => sources.push(Box::new(SqliteColumn::open(target).await?)),
+            _ => files.push(target.as_str()),
+        }
     }
     if !files.is_empty() {
         sources.push(Box::new(Files::find(files)?));

@@ -10,7 +10,7 @@ use serde_json::Value;
 use skink_signer::encryption::{Context, EncryptionProvider, Plaintext};
 use skink_signer::vault::{VaultAdministrator, VaultEncryption, VaultSettings};
 use skink_signer::{Credential, KeyUri, ProviderError};
-use skink_testkit::OpenBao;
+use skink_testkit::{OpenBao, Postgres};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -203,4 +203,41 @@ async fn another_key_takes_over_and_what_is_compared_is_the_same() {
     let back = ["rewrap", "--from", "vault:transit/new", "--to", "vault:transit/old", "data"];
     let said = owner.run(&back);
     assert_eq!(said.status.code(), Some(2), "{}", String::from_utf8_lossy(&said.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_is_killed_and_started_again_as_well() {
+    let Some(owner) = Owner::start().await else { return };
+    let Some(postgres) = Postgres::start() else { return };
+    let key = "vault:transit/customers";
+    owner.provider.create("customers").await.unwrap();
+    postgres.run("CREATE TABLE people (id int PRIMARY KEY, secret text)");
+    let mut insert = String::new();
+    for row in 0..600 {
+        let ciphertext = owner.encrypts(key, &format!("s-{row}")).await;
+        let ciphertext = String::from_utf8(ciphertext).unwrap();
+        insert += &format!("INSERT INTO people VALUES ({row}, '{ciphertext}');");
+    }
+    postgres.run(&insert);
+    owner.provider.rotate(&key.parse().unwrap()).await.unwrap();
+    let target = format!("{}?table=people&column=secret&key=id", postgres.url());
+    let rewrap = ["rewrap", "--from", key, "--at-once", "1", &target];
+    let state = owner.home.path().join("skink-rewrap.state");
+    for written in [1, 200, 400] {
+        let mut child = owner.command(&rewrap).stdout(Stdio::null()).spawn().unwrap();
+        while std::fs::read_to_string(&state).unwrap_or_default().lines().count() <= written
+            && child.try_wait().unwrap().is_none()
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    let done = owner.gets(&rewrap, 0);
+    assert_eq!(done["done"].as_u64().unwrap() + done["before"].as_u64().unwrap(), 600, "{done:#}");
+    for line in postgres.run("SELECT id, secret FROM people").lines() {
+        let (row, ciphertext) = line.split_once('|').unwrap();
+        let opened = owner.opens("vault:transit/customers?version=2", ciphertext.as_bytes()).await;
+        assert_eq!(opened.unwrap(), format!("s-{row}"));
+    }
 }

@@ -11,6 +11,7 @@ pub mod azurekv;
 mod bao;
 mod key;
 mod ministack;
+mod postgres;
 pub mod service;
 mod softhsm;
 mod tmpfs;
@@ -19,6 +20,7 @@ pub use authority::{Shape, TestAuthority, serial};
 pub use bao::OpenBao;
 pub use key::TestKey;
 pub use ministack::Ministack;
+pub use postgres::Postgres;
 pub use softhsm::SoftHsm;
 pub use tmpfs::Tmpfs;
 

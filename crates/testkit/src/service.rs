@@ -31,6 +31,11 @@ impl Service {
         panic!("the service does not start");
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Stops it as a power cut would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

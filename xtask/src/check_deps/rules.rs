@@ -63,9 +63,9 @@ enum InTests {
 const RESERVED: [Reserved; 5] = [
     Reserved {
         name: "sqlx",
-        only: &["skink-store"],
+        only: &["skink-store", "skink-reencrypt"],
         in_tests: InTests::Reserved,
-        why: "only the store knows SQL",
+        why: "only the store knows SQL, and reencrypt for other people's columns",
     },
     Reserved {
         name: "axum",
@@ -94,7 +94,7 @@ const RESERVED: [Reserved; 5] = [
 ];
 
 /// `from` must not reach `to`, directly or through others.
-const NEVER: [(&str, &[&str], &str); 12] = [
+const NEVER: [(&str, &[&str], &str); 15] = [
     ("skink-x509", &["skink-"], "it is the bottom"),
     ("skink-path", &["skink-model", "skink-trust", "skink-api"], "it knows certificates only"),
     ("skink-chain", &["skink-model", "skink-trust", "skink-api"], "it works without a server"),
@@ -114,6 +114,9 @@ const NEVER: [(&str, &[&str], &str); 12] = [
     ("skink-drill", &["skink-server", "skink-store"], "it sees what the API and the wire show"),
     ("skink-agent", &["skink-server", "skink-store"], "it runs on other hosts"),
     ("skink-cli", &["skink-server", "skink-store"], "it is a client of the API"),
+    ("skink-server", &["skink-reencrypt"], "it has nothing to do with other people's databases"),
+    ("skink-agent", &["skink-reencrypt"], "it has nothing to do with other people's databases"),
+    ("skink-reencrypt", &["skink-store", "skink-api"], "it works without a server"),
     ("skink-signer", &["skink-store", "skink-server"], "a ledger is handed to it"),
 ];
 

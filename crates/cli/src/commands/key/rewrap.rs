@@ -25,7 +25,10 @@ pub(super) const LONG: &str = "Carry ciphertexts over to another version of a sy
     and the plaintext does not leave it; between others the ciphertext is decrypted and encrypted \
     in this process, in memory that is cleared.\n\n\
     A target is a file, a folder with all that is in it, a pattern, or @LIST (a file with a path on \
-    each line). A file holds one ciphertext and nothing else, in bytes or in base64.\n\n\
+    each line); a file holds one ciphertext and nothing else, in bytes or in base64. Or it is a \
+    column of a database: `postgres://USER@HOST/DB?table=TABLE&column=COLUMN&key=KEY` (what the URL \
+    leaves out comes from PGHOST, PGPASSWORD, ~/.pgpass) or `sqlite:PATH?table=…`, where the key is \
+    unique and names a row.\n\n\
     Each new ciphertext is seen to open before it takes the old one's place, in one step, and only \
     where the old one still stands: by the service itself, or decrypted and compared (--compare, \
     and wherever the plaintext passes through here anyway). Where this credential may do neither, \
@@ -40,7 +43,9 @@ pub(super) const LONG: &str = "Carry ciphertexts over to another version of a sy
 pub(super) const EXAMPLES: &str = "Examples:\n  \
     skink key rewrap --from vault:transit/customers /srv/secrets --dry-run\n  \
     skink key rewrap --from vault:transit/customers '/srv/secrets/*.enc' @more.list\n  \
-    skink key rewrap --from vault:transit/old --to vault:transit/new --compare backup.enc";
+    skink key rewrap --from vault:transit/old --to vault:transit/new --compare backup.enc\n  \
+    skink key rewrap --from vault:transit/customers \\\n    \
+      'postgres://app@db/shop?table=people&column=iban&key=id'";
 
 #[derive(Debug, Args)]
 pub struct Rewrap {
