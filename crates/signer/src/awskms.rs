@@ -25,6 +25,7 @@ use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 mod administrator;
 mod client;
 mod custody;
+mod encryption;
 mod failure;
 mod name;
 mod settings;
@@ -42,6 +43,7 @@ use crate::verify::{digest_of, hash};
 pub use administrator::KmsAdministrator;
 pub(crate) use administrator::name_of;
 pub use custody::KmsCustody;
+pub use encryption::KmsEncryption;
 pub use settings::KmsSettings;
 
 const SCHEME: &str = "awskms";

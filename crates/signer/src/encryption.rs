@@ -84,6 +84,8 @@ pub struct Encrypted {
     pub ciphertext: Vec<u8>,
     /// The key, with its version where the service tells that.
     pub key: KeyUri,
+    /// Whether what was re-encrypted was under this very material already, where the service tells.
+    pub was_current: bool,
 }
 
 /// What a ciphertext says of itself, without its service being asked. Nothing in it is proven.
@@ -186,6 +188,11 @@ pub trait EncryptionProvider: Send + Sync + 'static {
         Err(self.unsupported("reencrypt"))
     }
 
+    /// Whether a rotated key keeps its URI, so that a ciphertext can go over from a key to itself.
+    fn renews_in_place(&self) -> bool {
+        false
+    }
+
     /// How many ciphertexts go into one call of [`EncryptionProvider::reencrypt`].
     fn batch(&self) -> usize {
         1
@@ -218,6 +225,11 @@ pub fn open_encryption(
     credential: Option<Credential>,
 ) -> Result<Arc<dyn EncryptionProvider>, ProviderError> {
     match key.scheme() {
+        #[cfg(feature = "awskms")]
+        "awskms" => {
+            let settings = crate::awskms::KmsSettings::of_uri(key, credential.as_ref())?;
+            Ok(Arc::new(crate::awskms::KmsEncryption::new(&settings)))
+        }
         #[cfg(feature = "vault")]
         "vault" => {
             let settings = crate::vault::VaultSettings::of_uri(key, credential)?;

@@ -45,6 +45,8 @@ pub struct Crossing {
     to: (Arc<dyn EncryptionProvider>, KeyUri),
     context: Context,
     compare: bool,
+    /// Whether one credential may use both keys.
+    shared: bool,
 }
 
 impl Crossing {
@@ -56,14 +58,19 @@ impl Crossing {
         context: Context,
         compare: bool,
     ) -> Self {
-        Self { from, to, context, compare }
+        Self { from, to, context, compare, shared: true }
+    }
+
+    /// The same where each key has a credential of its own, and no service is told both.
+    pub fn apart(self) -> Self {
+        Self { shared: false, ..self }
     }
 
     /// Whether the plaintext stays in the service.
     pub fn stays_in_service(&self) -> bool {
         let (provider, from) = &self.from;
         let to = &self.to.1;
-        provider.scheme() == to.scheme() && provider.turns(from, to, &self.context)
+        self.shared && provider.scheme() == to.scheme() && provider.turns(from, to, &self.context)
     }
 
     /// How many ciphertexts are turned at once.
@@ -142,7 +149,7 @@ impl Crossing {
         let mut results = Vec::with_capacity(old.len());
         for (old, new) in old.iter().zip(turned) {
             results.push(match new {
-                Ok(_) if self.claims_new(old) => {
+                Ok(new) if new.was_current || self.claims_new(old) => {
                     opened.next();
                     Ok(Turned::Already)
                 }

@@ -116,6 +116,10 @@ impl EncryptionProvider for Patient {
         self.again(to, || self.inner.reencrypt(ciphertexts, from, to, context)).await
     }
 
+    fn renews_in_place(&self) -> bool {
+        self.inner.renews_in_place()
+    }
+
     fn batch(&self) -> usize {
         self.inner.batch()
     }

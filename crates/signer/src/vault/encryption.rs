@@ -118,7 +118,8 @@ impl VaultEncryption {
         let what = "the ciphertext names no version";
         let version = version_named(text.as_bytes());
         let version = version.ok_or(ProviderError::Corrupted { what, request_id: None })?;
-        Ok(Encrypted { key: name.uri(version)?, ciphertext: text.into_bytes() })
+        let key = name.uri(version)?;
+        Ok(Encrypted { ciphertext: text.into_bytes(), key, was_current: false })
     }
 }
 

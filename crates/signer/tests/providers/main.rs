@@ -7,11 +7,14 @@ mod awskms;
 #[cfg(feature = "awskms")]
 mod awskms_administrator;
 #[cfg(feature = "awskms")]
+mod awskms_encryption;
+#[cfg(feature = "awskms")]
 mod awskms_gate;
 #[cfg(feature = "azurekv")]
 mod azurekv;
 #[cfg(feature = "azurekv")]
 mod azurekv_faults;
+mod encryption;
 #[cfg(feature = "gcpkms")]
 mod gcpkms;
 #[cfg(feature = "gcpkms")]
@@ -22,6 +25,8 @@ mod gcpkms_faults;
 mod pkcs11;
 #[cfg(feature = "vault")]
 mod vault;
+#[cfg(feature = "vault")]
+mod vault_encryption;
 #[cfg(feature = "vault")]
 mod vault_faults;
 

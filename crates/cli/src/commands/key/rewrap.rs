@@ -147,7 +147,7 @@ async fn crossing(rewrap: &Rewrap) -> Result<Crossing> {
     let cannot = |key: &KeyUri, error| failed(key, "cannot find", error);
     from.find(&rewrap.from).await.map_err(|error| cannot(&rewrap.from, error))?;
     let found = provider.find(&to).await.map_err(|error| cannot(&to, error))?;
-    if found == rewrap.from {
+    if found == rewrap.from && !provider.renews_in_place() {
         bail!(Failure::Usage {
             what: format!("{found} is the old key and the new"),
             hint: "rotate it first: skink key rotate --for encryption; or name another with --to"
@@ -156,7 +156,8 @@ async fn crossing(rewrap: &Rewrap) -> Result<Crossing> {
     }
     let context = rewrap.context.context()?;
     let from = (from, rewrap.from.clone());
-    Ok(Crossing::new(from, (provider, found), context, rewrap.compare))
+    let crossing = Crossing::new(from, (provider, found), context, rewrap.compare);
+    Ok(if rewrap.to_credential_file.is_some() { crossing.apart() } else { crossing })
 }
 
 /// The key, whatever its version.
