@@ -14,7 +14,7 @@ use skink_model::{
     Stamp,
 };
 use skink_signer::sealed::Custodian;
-use skink_signer::{Credential, SoftwareProvider};
+use skink_signer::{Credential, KeyUri, SoftwareProvider};
 use skink_store::authorities::NewAuthority;
 use skink_x509::{Certificate, Fingerprint, KeyAlgorithm};
 
@@ -52,6 +52,8 @@ pub struct InitOptions {
 /// Keys that `init` is given instead of making them.
 #[derive(Debug, Default)]
 pub struct KeysElsewhere {
+    /// Of the root: one that is there already.
+    pub root: Option<KeyUri>,
     /// Of the first generation.
     pub issuer: Option<Elsewhere>,
     /// Of its standby.
@@ -198,7 +200,8 @@ async fn begin_root(
     files::private_dir(dir).map_err(|source| InitError::Write { path: dir.clone(), source })?;
     let config = RootConfig::new(&options.config.domain, &options.config.public.base_url);
     let credential = options.root_credential.clone();
-    OfflineRoot::init(dir, credential, config, Arc::clone(clock), Arc::clone(rng))
+    let key = options.elsewhere.root.as_ref();
+    OfflineRoot::init_with(dir, credential, config, key, Arc::clone(clock), Arc::clone(rng))
         .await
         .map_err(InitError::Root)
 }

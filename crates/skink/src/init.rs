@@ -54,6 +54,7 @@ fn keys_elsewhere(args: &InitArgs) -> Result<KeysElsewhere> {
     let elsewhere =
         |key: &Option<KeyUri>, credential| key.clone().map(|key| Elsewhere { key, credential });
     Ok(KeysElsewhere {
+        root: args.root_key.clone(),
         issuer: elsewhere(&args.issuer_key, None),
         standby: elsewhere(&args.standby_key, standby),
         disabling: read(&args.disabling_credential_file)?,

@@ -322,3 +322,55 @@ impl Drop for Stopped {
         let _ = self.0.wait();
     }
 }
+
+#[test]
+fn a_root_in_a_token_signs_ceremonies_there_and_nowhere_else() {
+    const ROOT: &str = "pkcs11:token=vault;object=root-1";
+    let Some(token) = SoftHsm::init("vault") else { return };
+    let person = Person::at(|command| {
+        token.lead(command);
+    });
+    person.gets(&["create", ROOT, "--algorithm", "p384"]);
+    let dir = tempfile::tempdir().unwrap();
+    let skink = Path::new(env!("CARGO_BIN_EXE_skink"));
+    let options = ["--root-key", ROOT];
+    let mut server = TestServer::init_with(skink, dir.path(), &options, |one| token.lead(one));
+    let (root, passphrases) = (server.root_dir(), server.passphrases());
+    assert_eq!(std::fs::read_dir(root.join("keys")).unwrap().filter(is_key).count(), 0);
+    server.start();
+
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (request, response, kits) = (path("request.json"), path("response.json"), path("kits"));
+    let ask = ["authority", "ceremony", "request", "--standby-for", "workloads", "--out", &request];
+    server.skink("lead", &ask).unwrap();
+    let sign = ["--json", "root", "sign", &request, "--out", &response, "--kits", &kits, "--yes"];
+    let who = ["--custodian", "carol", "--custodian", "dave"];
+    let at = ["--dir", text(&root), "--passphrase-file", text(&passphrases)];
+    let sign: Vec<String> =
+        [&sign[..], &who, &at].concat().into_iter().map(str::to_owned).collect();
+    let without = server.command(&sign).output().unwrap();
+    assert!(!without.status.success() && !Path::new(&response).exists());
+    let stderr = String::from_utf8_lossy(&without.stderr);
+    assert!(stderr.contains("PKCS11_MODULE_PATH"), "{stderr}");
+    let signed = token.lead(&mut server.command(&sign)).output().unwrap();
+    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    let imported = server.skink("lead", &["authority", "ceremony", "import", &response]).unwrap();
+    assert_eq!(imported["prepared"], serde_json::json!(["workloads-g3"]));
+
+    // A disabled key signs no ceremony, whoever has the passphrase.
+    person.gets(&["disable", ROOT, "--yes"]);
+    let again = path("again.json");
+    let ask = ["authority", "ceremony", "request", "--standby-for", "workloads", "--out", &again];
+    server.skink("lead", &ask).unwrap();
+    let sign: Vec<String> = sign
+        .into_iter()
+        .map(|one| if one == request { again.clone() } else { one.replace("response", "second") })
+        .collect();
+    let refused = token.lead(&mut server.command(&sign)).output().unwrap();
+    assert!(!refused.status.success(), "a disabled root signs");
+    assert!(!dir.path().join("second.json").exists());
+}
+
+fn is_key(entry: &std::io::Result<std::fs::DirEntry>) -> bool {
+    entry.as_ref().is_ok_and(|entry| entry.path().to_string_lossy().ends_with(".key.pem"))
+}

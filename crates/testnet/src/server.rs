@@ -42,6 +42,20 @@ impl TestServer {
     ///
     /// When that fails.
     pub fn init(skink: &Path, dir: &Path) -> Self {
+        Self::init_with(skink, dir, &[], |command| command)
+    }
+
+    /// The same with more options, and with what `lead` adds to the command.
+    ///
+    /// # Panics
+    ///
+    /// When that fails.
+    pub fn init_with(
+        skink: &Path,
+        dir: &Path,
+        more: &[&str],
+        lead: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
         let server = Self::over(skink, dir);
         let mut lines = String::from("root=the root keeps a long passphrase\n");
         for name in CUSTODIANS {
@@ -60,7 +74,8 @@ impl TestServer {
         for listener in ["--api", "--agents", "--public"] {
             option(listener, &free_address().to_string());
         }
-        let done = server.command(&args).output().unwrap();
+        args.extend(more.iter().map(|option| (*option).to_owned()));
+        let done = lead(&mut server.command(&args)).output().unwrap();
         assert!(done.status.success(), "skink init: {}", said(&done));
         server.hurry();
         server

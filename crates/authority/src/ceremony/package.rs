@@ -3,14 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use skink_model::{AuthorityId, IssuerName};
-use skink_signer::{AttemptPurpose, ToSign};
+use skink_signer::{AttemptPurpose, KeyUri, ToSign};
 use skink_x509::crl::CrlNumber;
 use skink_x509::{Certificate, KeyAlgorithm};
 
 use super::plan::PlannedCertificate;
 use super::request::Certify;
 use super::response::RootList;
-use super::root::{OfflineRoot, RootError};
+use super::root::{FILES, OfflineRoot, RootError};
 use super::state::Event;
 use crate::hierarchy::{AuthorityKind, subject_of};
 use crate::identity::SigningIdentity;
@@ -58,8 +58,9 @@ impl OfflineRoot {
         let issuer: IssuerName = named.map_err(|_| RootError::Damaged("the trust issuer"))?;
         let id = self.next_generation(&issuer);
 
-        let own = &self.authority.identity().key;
-        let provider = self.signer.provider(own).map_err(not_signed)?;
+        let files = KeyUri::new(FILES, id.as_str())
+            .map_err(|_| RootError::Damaged("the trust key's name"))?;
+        let provider = self.signer.provider(&files).map_err(not_signed)?;
         let key = provider.create(id.as_str(), KeyAlgorithm::EcP256).await;
         let key = key.map_err(RootError::Key)?;
         let public_key = provider.public_key(&key).await.map_err(RootError::Key)?;

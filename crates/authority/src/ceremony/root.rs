@@ -4,7 +4,7 @@
 //! root.json          what the server may know: certificate, domain, addresses, sealing key
 //! root.log           every ceremony, hash-chained, only ever added to
 //! signatures.log     every signature, likewise
-//! keys/              the root's key, encrypted
+//! keys/              the root's key, encrypted, unless a key service or a token has it; trust keys
 //! opening.json       opens what the server seals for the root, encrypted
 //! responses/         every response that was given
 //! ```
@@ -21,7 +21,7 @@ use skink_signer::{
     AttemptPurpose, Credential, FileLedger, KeyProvider, KeyUri, LedgerError, ProviderError,
     Providers, Signer, SoftwareProvider,
 };
-use skink_x509::{Certificate, KeyAlgorithm, Serial};
+use skink_x509::{Certificate, KeyAlgorithm, PublicKey, Serial};
 
 use super::ROOT;
 use super::directory::{ServerNearby, lock, refuse_server, write_private};
@@ -40,6 +40,8 @@ const INFO: &str = "root.json";
 const LOG: &str = "root.log";
 const SIGNATURES: &str = "signatures.log";
 const OPENING: &str = "opening.json";
+/// The scheme of keys in the root's own files.
+pub(super) const FILES: &str = "software";
 const OPENING_CONTEXT: &str = "skink root opening key";
 pub(super) const RESPONSES: &str = "responses";
 
@@ -88,6 +90,9 @@ pub struct RootInfo {
     pub certificate: String,
     /// What the credentials of standby keys are sealed for.
     pub sealing_key: SealingKey,
+    /// The root's key, where it is no file of the root's: pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyUri>,
 }
 
 /// Why the offline root does not work.
@@ -133,6 +138,9 @@ pub enum RootError {
     /// The root's key fails.
     #[error("the root's key fails")]
     Key(#[source] ProviderError),
+    /// The root's key would be a file that another provider made.
+    #[error("{0} is a file: a root makes its own")]
+    KeyInFile(KeyUri),
     /// The root's key is another one than its certificate's.
     #[error("the root's directory is damaged")]
     KeyMismatch(#[source] KeyMismatch),
@@ -183,11 +191,24 @@ pub struct OfflineRoot {
 }
 
 impl OfflineRoot {
-    /// Begins a root in `dir`, which is made if it is not there.
+    /// Begins a root in `dir`, which is made if it is not there, with a key in a file of its own.
     pub async fn init(
         dir: &Path,
         credential: Credential,
         config: RootConfig,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Result<Self, RootError> {
+        Self::init_with(dir, credential, config, None, clock, rng).await
+    }
+
+    /// The same with a key that is there already, at a key service or in a token; whoever signs
+    /// with it is said by the environment, each time. Its kind counts, not the configuration's.
+    pub async fn init_with(
+        dir: &Path,
+        credential: Credential,
+        mut config: RootConfig,
+        key: Option<&KeyUri>,
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
     ) -> Result<Self, RootError> {
@@ -199,13 +220,20 @@ impl OfflineRoot {
         let algorithm: KeyAlgorithm =
             config.key_algorithm.parse().map_err(RootError::KeyAlgorithm)?;
         let subject = root_subject(&config.domain).map_err(RootError::Hierarchy)?;
+        let elsewhere = match key {
+            Some(key) => Some(found(key).await?),
+            None => None,
+        };
 
         let keys = dir.join("keys");
-        let (provider, _) =
+        let (files, _) =
             SoftwareProvider::init(&keys, credential.clone()).map_err(RootError::Key)?;
-        let key = provider.create(ROOT, algorithm).await.map_err(RootError::Key)?;
-        let public_key = provider.public_key(&key).await.map_err(RootError::Key)?;
-        let signer = signer(dir, provider)?;
+        let key = match &elsewhere {
+            Some(key) => key.clone(),
+            None => files.create(ROOT, algorithm).await.map_err(RootError::Key)?,
+        };
+        let (signer, public_key) = signer(dir, files, &key).await?;
+        config.key_algorithm = public_key.algorithm().to_string();
 
         let now = clock.now().truncated_to_secs();
         let validity =
@@ -236,6 +264,7 @@ impl OfflineRoot {
             config,
             certificate: certificate.to_pem(),
             sealing_key: opening.sealing_key(),
+            key: elsewhere,
         };
         let text = serde_json::to_vec_pretty(&info)
             .map_err(|_| RootError::Damaged("its description cannot be written"))?;
@@ -266,14 +295,14 @@ impl OfflineRoot {
         if !state.begun {
             return Err(RootError::Damaged("its log is empty"));
         }
-        let provider =
+        let files =
             SoftwareProvider::open(&dir.join("keys"), credential).map_err(RootError::Key)?;
-        let key = KeyUri::new(provider.scheme(), ROOT)
+        let in_file = KeyUri::new(files.scheme(), ROOT)
             .map_err(|_| RootError::Damaged("its key has no name"))?;
-        let public_key = provider.public_key(&key).await.map_err(RootError::Key)?;
+        let key = info.key.clone().unwrap_or(in_file);
+        let (signer, public_key) = signer(dir, files, &key).await?;
         let authority = SigningAuthority::new(root_id()?, certificate, key, &public_key)
             .map_err(RootError::KeyMismatch)?;
-        let signer = signer(dir, provider)?;
         Ok(Self {
             dir: dir.to_owned(),
             _lock: lock,
@@ -355,10 +384,34 @@ fn append(chain: &mut Chain, event: &Event) -> Result<(), RootError> {
     chain.append(body).map(|_| ()).map_err(RootError::Log)
 }
 
-fn signer(dir: &Path, provider: SoftwareProvider) -> Result<Signer, RootError> {
+/// The key that is meant, pinned: what it means today it has to mean at every ceremony.
+async fn found(key: &KeyUri) -> Result<KeyUri, RootError> {
+    if key.scheme() == FILES {
+        return Err(RootError::KeyInFile(key.clone()));
+    }
+    let provider = skink_signer::open(key, None).map_err(RootError::Key)?;
+    let key = provider.find(key).await.map_err(RootError::Key)?;
+    let public_key = provider.public_key(&key).await.map_err(RootError::Key)?;
+    let kind: Result<KeyAlgorithm, _> = public_key.algorithm().as_str().parse();
+    kind.map(|_| key).map_err(RootError::KeyAlgorithm)
+}
+
+/// What signs with the root's key and with the trust keys, which are always in files; and the root's
+/// public key.
+async fn signer(
+    dir: &Path,
+    files: SoftwareProvider,
+    key: &KeyUri,
+) -> Result<(Signer, PublicKey), RootError> {
     let ledger = FileLedger::open(&dir.join(SIGNATURES)).map_err(RootError::Ledger)?;
-    let provider: Arc<dyn KeyProvider> = Arc::new(provider);
-    Ok(Signer::new(Arc::new(ledger), Providers::new([provider])))
+    let mut providers: Vec<Arc<dyn KeyProvider>> = vec![Arc::new(files)];
+    if key.scheme() != FILES {
+        providers.push(skink_signer::open(key, None).map_err(RootError::Key)?);
+    }
+    let providers = Providers::new(providers);
+    let of_key = providers.of(key).ok_or(RootError::Damaged("its key has no provider"))?;
+    let public_key = of_key.public_key(key).await.map_err(RootError::Key)?;
+    Ok((Signer::new(Arc::new(ledger), providers), public_key))
 }
 
 fn root_id() -> Result<skink_model::AuthorityId, RootError> {

@@ -44,6 +44,10 @@ pub struct InitArgs {
     /// Algorithm of the issuers' keys.
     #[arg(long, default_value = "ec-p256", value_name = "ALGORITHM")]
     pub key_algorithm: KeyAlgorithm,
+    /// The root's key, where it is not to be a file in the root's folder: a key that exists, best in
+    /// a hardware module; every ceremony needs it, by the credential in the environment
+    #[arg(long, value_name = "URI")]
+    pub root_key: Option<KeyUri>,
     /// The issuer's key, where it is not to be a file of the server's: a key that exists, at a
     /// service that the environment gives the credential for
     #[arg(long, value_name = "URI")]
@@ -118,11 +122,11 @@ impl InitArgs {
             });
         }
         check_custodians(&self.custodians)?;
-        let keys = [&self.issuer_key, &self.standby_key, &self.control_key];
+        let keys = [&self.root_key, &self.issuer_key, &self.standby_key, &self.control_key];
         let files = keys.into_iter().flatten().find(|key| key.scheme() == "software");
         if let Some(key) = files {
             bail!(Failure::Usage {
-                what: format!("{key} would be a file of the server's, which it makes itself"),
+                what: format!("{key} would be a file, and files are made here"),
                 hint: "leave the flag out, or name a key of vault: or pkcs11:".into(),
             });
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use skink_authority::ceremony::{OfflineRoot, Request, RootConfig};
-use skink_signer::Credential;
+use skink_signer::{Credential, KeyUri};
 
 use crate::ambient::{MachineClock, MachineRng};
 use crate::table::Facts;
@@ -80,6 +80,11 @@ pub struct Init {
     /// Algorithm of the root's key [default: ec-p384]
     #[arg(long, value_name = "ALGORITHM")]
     key_algorithm: Option<String>,
+    /// The root's key, where it is not to be a file in the folder: one that `skink key create` made
+    /// in a hardware module or at a key service. Every ceremony needs it, by the credential in the
+    /// environment.
+    #[arg(long, value_name = "URI", conflicts_with = "key_algorithm")]
+    key: Option<KeyUri>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
@@ -94,6 +99,7 @@ pub(crate) async fn run(command: RootCommand, out: Output) -> Result<()> {
                     .fact("domain", &info.config.domain)
                     .fact("public URL", &info.config.public_url)
                     .fact("key", &info.config.key_algorithm)
+                    .maybe("kept at", info.key.as_ref())
                     .to_string()
                     + &info.certificate
             })
@@ -119,7 +125,8 @@ async fn begin(init: Init, out: Output) -> Result<()> {
     let passphrases = Passphrases::open(&init.passphrase)?;
     let credential: Credential = passphrases.choose_alone("root", "the root's key")?.into();
     let (clock, rng) = (Arc::new(MachineClock), Arc::new(MachineRng));
-    let root = OfflineRoot::init(&init.place.dir, credential, config, clock, rng).await?;
+    let key = init.key.as_ref();
+    let root = OfflineRoot::init_with(&init.place.dir, credential, config, key, clock, rng).await?;
     let fingerprint = root.certificate().fingerprint().to_string();
     let dir = init.place.dir.display().to_string();
     out.show(&serde_json::json!({ "dir": dir, "fingerprint": fingerprint }), || {
