@@ -25,6 +25,7 @@ use futures_util::TryStreamExt as _;
 use skink_model::Time;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
+mod administrator;
 mod client;
 mod custody;
 mod failure;
@@ -44,6 +45,7 @@ use crate::provider::{
 use crate::uri::KeyUri;
 use crate::verify::{digest_of, fits, hash};
 
+pub use administrator::{AzureKvAdministrator, Others};
 pub use custody::AzureKvCustody;
 pub use settings::AzureKvSettings;
 

@@ -7,7 +7,7 @@ use crate::credential::Credential;
 
 /// Variables by which the services' clients are told who asks. A program that is not to act as
 /// whoever starts it is started without them.
-pub const IDENTITIES: [&str; 13] = [
+pub const IDENTITIES: [&str; 23] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -16,10 +16,20 @@ pub const IDENTITIES: [&str; 13] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_TENANT_ID",
     "BAO_TOKEN",
     "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
     "GOOGLE_APPLICATION_CREDENTIALS",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
     "PKCS11_PIN",
+    "SKINK_AZUREKV_DISABLING_CREDENTIAL_FILE",
+    "SKINK_AZUREKV_SIGNING_CREDENTIAL_FILE",
     "VAULT_TOKEN",
 ];
 
@@ -40,6 +50,16 @@ pub fn variables(
         "awskms" => {
             let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
             let parts = secret.splitn(names.len(), ':').map(OsString::from);
+            names.into_iter().zip(parts).collect()
+        }
+        // An access token goes by no variable.
+        "azurekv" => {
+            let names = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"];
+            let parts: Vec<OsString> =
+                secret.splitn(names.len(), ':').map(OsString::from).collect();
+            if parts.len() < names.len() {
+                return Vec::new();
+            }
             names.into_iter().zip(parts).collect()
         }
         // An access token, or what a credentials file has in it.
@@ -72,6 +92,9 @@ mod tests {
         let id = "AWS_ACCESS_KEY_ID=A AWS_SECRET_ACCESS_KEY=b";
         assert_eq!(told("awskms", "A:b"), id);
         assert_eq!(told("awskms", "A:b:c:d="), format!("{id} AWS_SESSION_TOKEN=c:d="));
+        let id = "AZURE_TENANT_ID=t AZURE_CLIENT_ID=c AZURE_CLIENT_SECRET=a:b";
+        assert_eq!(told("azurekv", "t:c:a:b"), id);
+        assert_eq!(told("azurekv", "eyJ0.eyJh.c2ln"), "");
         assert_eq!(told("gcpkms", "ya29.a"), "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=/f");
         assert_eq!(told("gcpkms", "{}"), "GOOGLE_APPLICATION_CREDENTIALS=/f");
         assert_eq!(told("software", "s"), "");

@@ -208,7 +208,13 @@ pub trait KeyProvider: Send + Sync + 'static {
 }
 
 /// An environment variable that says something.
-#[cfg(any(feature = "awskms", feature = "gcpkms", feature = "pkcs11", feature = "vault"))]
+#[cfg(any(
+    feature = "awskms",
+    feature = "azurekv",
+    feature = "gcpkms",
+    feature = "pkcs11",
+    feature = "vault"
+))]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

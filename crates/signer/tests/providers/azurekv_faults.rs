@@ -257,7 +257,7 @@ async fn an_application_proves_itself_by_its_secret() {
 
 /// Runs one of the tests below in a process of its own, with nothing of Azure's in its environment
 /// but what is given.
-fn in_an_environment(test: &str, home: &Path, variables: &[(&str, &str)]) {
+pub(crate) fn in_an_environment(test: &str, home: &Path, variables: &[(&str, &str)]) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--ignored", "--nocapture"]).env("HOME", home);
     let foreign = |name: &str| ["AZURE_", "IDENTITY_", "MSI_"].iter().any(|p| name.starts_with(p));

@@ -13,6 +13,8 @@ mod awskms_gate;
 #[cfg(feature = "azurekv")]
 mod azurekv;
 #[cfg(feature = "azurekv")]
+mod azurekv_administrator;
+#[cfg(feature = "azurekv")]
 mod azurekv_faults;
 mod encryption;
 #[cfg(feature = "gcpkms")]

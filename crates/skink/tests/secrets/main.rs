@@ -1,6 +1,8 @@
 //! No private key, credential or token is in any log, answer, report, snapshot or evidence bundle.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "azurekv")]
+mod azure;
 #[cfg(feature = "awskms")]
 mod clouds;
 mod drilled;
