@@ -12,6 +12,7 @@ pub(crate) mod issuer;
 pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod operator;
+pub(crate) mod posture;
 pub(crate) mod profile;
 pub(crate) mod root;
 pub(crate) mod serve;
@@ -50,9 +51,15 @@ pub(crate) async fn run(command: ClientCommand, global: &Global) -> Result<()> {
     if let ClientCommand::Key(command) = command {
         return key::run(*command, global).await;
     }
+    if let ClientCommand::Posture(command) = command {
+        return posture::run(command, global).await;
+    }
     let session = Session::open(global)?;
     match command {
-        ClientCommand::Root(_) | ClientCommand::Chain(_) | ClientCommand::Key(_) => Ok(()),
+        ClientCommand::Root(_)
+        | ClientCommand::Chain(_)
+        | ClientCommand::Key(_)
+        | ClientCommand::Posture(_) => Ok(()),
         ClientCommand::Status => status::run(&session).await,
         ClientCommand::Issuer(command) => issuer::run(command, &session).await,
         ClientCommand::Authority(command) => authority::run(command, &session).await,

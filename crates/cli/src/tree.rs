@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     agent, authority, certificate, chain, drill, endpoint, incident, init, issuer, journal, key,
-    operator, profile, root, serve, status, token, trust,
+    operator, posture, profile, root, serve, status, token, trust,
 };
 
 /// A private PKI that survives the theft of its own signing keys.
@@ -113,6 +113,9 @@ pub enum ClientCommand {
     /// Keys: where they are, and who used them
     #[command(subcommand, long_about = key::LONG)]
     Key(Box<key::KeyCommand>),
+    /// Posture: whether keys, authorities and people are kept as they should be
+    #[command(subcommand, long_about = posture::LONG)]
+    Posture(posture::PostureCommand),
     /// The journal: what happened, and that nothing was taken out of it
     #[command(subcommand, long_about = journal::LONG)]
     Journal(journal::JournalCommand),

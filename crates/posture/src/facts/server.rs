@@ -58,7 +58,7 @@ pub enum AuthorityStanding {
     Active,
     /// It stands by.
     Standby,
-    /// It is out of use, or on its way.
+    /// It is out of use, or not in use yet.
     Past,
 }
 

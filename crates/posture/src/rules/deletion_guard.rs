@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
             cloudkms.cryptoKeys.get; tokens and files have no such guard",
     recommendation: "forbid deletion (Vault: deletion_allowed = false) or have it wait (Google: \
                      destroyScheduledDuration); a token or a file wants a standby elsewhere",
-    clauses: &[nist("§8.3.4"), iso("A.8.13"), gdpr("Art. 32(1)(c)")],
+    clauses: &[nist("§8.3"), iso("A.8.13"), gdpr("Art. 32(1)(c)")],
     judge,
 };
 

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     needs: "Vault: read on keys/NAME; AWS: kms:DescribeKey; Google: cloudkms.cryptoKeyVersions.get",
     recommendation: "cancel it (`skink key destroy --cancel`) or accept it with an owner: nothing \
                      brings the key back after that day",
-    clauses: &[nist("§8.3.4"), pci("3.7.5"), iso("A.8.10"), gdpr("Art. 32(1)(b)")],
+    clauses: &[nist("§8.3"), pci("3.7.5"), iso("A.8.10"), gdpr("Art. 32(1)(b)")],
     judge,
 };
 

@@ -14,11 +14,11 @@ pub(super) const RULE: Rule = Rule {
     reads: "algorithm and size; the end of the authority",
     needs: "reading public keys",
     recommendation: "replace it by EC P-256 or P-384, or RSA-3072 and larger, with the next generation",
-    clauses: &[nist("§5.6.1"), nist("§5.6.3"), br("§6.1.5"), pci("3.7.1"), iso("A.8.24")],
+    clauses: &[nist("§5.6"), br("§6.1.5"), pci("3.7.1"), iso("A.8.24")],
     judge,
 };
 
-/// 2031-01-01: from then on 112 bits of strength are not enough (NIST SP 800-57-1 r5, table 4).
+/// 2031-01-01: from then on 112 bits of strength are not enough (NIST SP 800-57-1 r5, §5.6).
 const END_OF_112_BITS: Time = Time::from_secs(1_924_992_000);
 
 fn judge(asked: &Asked<'_>) -> Vec<(String, Outcome)> {

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     reads: "the public halves, together",
     needs: "reading public keys",
     recommendation: "replace both keys, and distrust what made them: its randomness repeats",
-    clauses: &[br("§6.1.1.3"), nist("§5.6.1"), iso("A.8.24")],
+    clauses: &[br("§6.1.1.3"), nist("§5.6"), iso("A.8.24")],
     judge,
 };
 

@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
     needs: "reading public keys",
     recommendation: "make another key and replace it: `skink incident declare` with trigger \
                      algorithm, or a rotation if nobody relies on it yet",
-    clauses: &[br("§6.1.1.3"), br("§6.1.6"), nist("§5.6.1"), pci("3.7.1"), iso("A.8.24")],
+    clauses: &[br("§6.1.1.3"), br("§6.1.6"), nist("§5.6"), pci("3.7.1"), iso("A.8.24")],
     judge,
 };
 

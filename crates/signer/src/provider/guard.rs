@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use skink_model::Time;
 
-use super::{KeyOrigin, Protection, ProviderError};
+use super::{KeyOrigin, KeyState, Protection, ProviderError};
 
 /// What a service tells, or why it does not.
 pub type Told<T> = Result<T, Untold>;
@@ -17,6 +17,8 @@ pub struct Untold(pub String);
 /// How a key is guarded. Each part is told, or says why it is not: that is never good news.
 #[derive(Clone, Debug)]
 pub struct Guard {
+    /// Whether it works, where the service tells that apart from what this credential may.
+    pub state: Option<KeyState>,
     /// Whether one key serves both sides.
     pub symmetric: Told<bool>,
     /// What kind of key it is, in the service's word.
@@ -96,6 +98,7 @@ impl Guard {
     pub fn untold(why: &str) -> Self {
         let untold = || Untold(why.to_owned());
         Self {
+            state: None,
             symmetric: Err(untold()),
             algorithm: Err(untold()),
             created: Err(untold()),

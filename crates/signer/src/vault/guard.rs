@@ -12,7 +12,7 @@ use super::client::Client;
 use super::name::{self, Name};
 use super::policy::Policy;
 use crate::provider::{
-    Ending, Guard, KeyGrant, KeyOrigin, Protection, ProviderError, Readable, Told, Untold,
+    Ending, Guard, KeyGrant, KeyOrigin, KeyState, Protection, ProviderError, Readable, Told, Untold,
 };
 use crate::uri::KeyUri;
 
@@ -30,6 +30,9 @@ struct AnyKey {
     exportable: bool,
     #[serde(default)]
     allow_plaintext_backup: bool,
+    /// `OpenBao` only.
+    #[serde(default)]
+    soft_deleted: bool,
     #[serde(default)]
     deletion_allowed: bool,
     #[serde(default, rename = "imported_key")]
@@ -88,6 +91,7 @@ fn of_key(guard: &mut Guard, found: &AnyKey, version: Option<u32>) {
         _ => Err(Untold(format!("{kind} is a type that is not known here"))),
     };
     guard.algorithm = Ok(found.kind.clone());
+    guard.state = Some(if found.soft_deleted { KeyState::Disabled } else { KeyState::Enabled });
     let number = version.unwrap_or(found.latest_version).to_string();
     let created = found.keys.get(&number).and_then(created);
     guard.created = created.ok_or_else(|| Untold(format!("version {number} is not shown")));
