@@ -25,7 +25,7 @@ pub struct ServerFacts {
     pub operators: Fact<Vec<OperatorFacts>>,
     /// Digests of public keys that are blocked for good.
     pub blocked: Fact<Vec<String>>,
-    /// The root's folder, where it lies on the server's machine.
+    /// That the root's folder lies on the server's machine, if it does.
     pub root_beside: Fact<Option<String>>,
     /// What it publishes, as it was read back.
     pub publications: Fact<Vec<Publication>>,

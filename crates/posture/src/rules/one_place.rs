@@ -22,8 +22,8 @@ fn judge(asked: &Asked<'_>) -> Vec<(String, Outcome)> {
 }
 
 fn judged(server: &ServerFacts) -> Judged {
-    if let Some(folder) = server.root_beside.told()? {
-        return unless(Some((Severity::High, format!("{folder} is on the server's machine"))));
+    if let Some(beside) = server.root_beside.told()? {
+        return unless(Some((Severity::High, beside.clone())));
     }
     let authorities = server.authorities.told()?;
     let in_use = || authorities.iter().filter(|one| one.standing != AuthorityStanding::Past);

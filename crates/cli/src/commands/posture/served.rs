@@ -45,7 +45,9 @@ pub(super) async fn collect(api: &Api, places: &mut Places, facts: &mut Facts) -
             all.iter().filter(|one| !one.disabled).map(operator).collect()
         }),
         blocked: map(&posture, |told| told.blocked_keys.clone()),
-        root_beside: Fact::Known(beside.map(|alarm| alarm.detail.clone())),
+        root_beside: Fact::Known(
+            beside.map(|alarm| alarm.detail.replace("this machine", "the server's machine")),
+        ),
         publications: match authorities.known() {
             Some(all) => published::collect(api, all, &certificates).await,
             None => map(&authorities, |_| Vec::new()),
