@@ -50,7 +50,8 @@ pub(crate) fn key(name: &str) -> KeyFacts {
         deletion: Fact::Known(Deletion::After(days(30))),
         rotates_every: Fact::Known(Some(days(365))),
         grants: Fact::Known(vec![grant("the server")]),
-        file_mode: Fact::Known(None),
+        unseen_grants: None,
+        file_mode: Fact::Known(Some(0o100_600)),
     }
 }
 

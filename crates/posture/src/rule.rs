@@ -159,6 +159,14 @@ impl KeyFacts {
         matches!(self.standing, crate::Fact::Known(crate::facts::Standing::Destroyed))
     }
 
+    /// A verdict about its grants: what is seen may be found, and passes only if all is seen.
+    pub(crate) fn granted(&self, found: Option<(Severity, String)>) -> Judged {
+        match (found, &self.unseen_grants) {
+            (None, Some(why)) => Err(Untold(why.clone())),
+            (found, _) => unless(found),
+        }
+    }
+
     /// Whether it signs for an authority.
     pub(crate) const fn is_authoritys(&self) -> bool {
         matches!(self.work, crate::facts::Work::Authority(_))

@@ -27,6 +27,7 @@ mod client;
 mod custody;
 mod encryption;
 mod failure;
+mod guard;
 mod name;
 mod settings;
 mod wire;
@@ -34,8 +35,8 @@ mod wire;
 use self::client::Clients;
 use self::name::Name;
 use crate::provider::{
-    KeyAttributes, KeyPage, KeyProvider, KeyState, PageToken, ProviderError, ProviderSignature,
-    RequestId, ToSign,
+    Guard, KeyAttributes, KeyPage, KeyProvider, KeyState, PageToken, ProviderError,
+    ProviderSignature, RequestId, ToSign,
 };
 use crate::uri::KeyUri;
 use crate::verify::{digest_of, hash};
@@ -258,6 +259,10 @@ impl KeyProvider for KmsProvider {
             },
         };
         Ok(KeyAttributes { policy, ..wire::attributes(&found)? })
+    }
+
+    async fn guard(&self, key: &KeyUri) -> Guard {
+        guard::of(self, key).await
     }
 
     /// If this credential may: better that it may not, and a custody does it.

@@ -31,6 +31,7 @@ mod client;
 mod crc32c;
 mod custody;
 mod failure;
+mod guard;
 mod name;
 mod settings;
 mod token;
@@ -41,8 +42,8 @@ use self::crc32c::crc32c;
 use self::name::{Name, named};
 use self::wire::Kind;
 use crate::provider::{
-    KeyAttributes, KeyPage, KeyProvider, KeyState, PageToken, ProviderError, ProviderSignature,
-    RequestId, ToSign,
+    Guard, KeyAttributes, KeyPage, KeyProvider, KeyState, PageToken, ProviderError,
+    ProviderSignature, RequestId, ToSign,
 };
 use crate::uri::KeyUri;
 
@@ -267,6 +268,10 @@ impl KeyProvider for GcpKmsProvider {
             Err(other) => return Err(other),
         };
         Ok(KeyAttributes { policy, ..wire::attributes(&found, name.version())? })
+    }
+
+    async fn guard(&self, key: &KeyUri) -> Guard {
+        guard::of(self, key).await
     }
 
     /// If this credential may: better that it may not, and a custody does it.

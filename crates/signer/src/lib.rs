@@ -21,6 +21,8 @@ pub mod encryption;
 pub mod environment;
 #[cfg(feature = "gcpkms")]
 pub mod gcpkms;
+#[cfg(any(feature = "awskms", test))]
+mod iam;
 mod ledger;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;

@@ -8,7 +8,7 @@ mod show;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use skink_model::Clock as _;
 use skink_posture::{ALL, Baseline, Facts, Limits, Report, Severity, UnknownSeverity};
@@ -160,20 +160,20 @@ fn write(report: &Report, args: &CheckArgs, out: Output, of: &str) -> Result<()>
     }
 }
 
-fn read<T, E>(file: Option<&Path>, parse: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
+fn read<T, E: std::error::Error>(
+    file: Option<&Path>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>> {
     let Some(file) = file else { return Ok(None) };
     let text = fs_err::read_to_string(file)?;
     let parsed = parse(&text).map_err(|error| {
-        let failure = Failure::Usage {
-            what: format!("{} cannot be taken", file.display()),
+        let below = error.source().map(|below| format!(": {below}")).unwrap_or_default();
+        Failure::Usage {
+            what: format!("{} cannot be taken: {error}{below}", file.display()),
             hint: "`skink posture check --help` shows the form; nothing was checked".into(),
-        };
-        anyhow::Error::new(error).context(failure)
+        }
     });
-    parsed.map(Some).context("nothing was checked")
+    Ok(Some(parsed?))
 }
 
 fn rules_json() -> Vec<serde_json::Value> {

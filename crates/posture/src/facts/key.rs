@@ -41,6 +41,8 @@ pub struct KeyFacts {
     pub rotates_every: Fact<Option<Duration>>,
     /// Who may do what with it.
     pub grants: Fact<Vec<Grant>>,
+    /// Why others may have rights that do not stand among these grants; none if all are seen.
+    pub unseen_grants: Option<String>,
     /// The permissions of its file, where it is one.
     pub file_mode: Fact<Option<u32>>,
 }

@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(asked: &Asked<'_>) -> Vec<(String, Outcome)> {
     asked.keys(|key| {
-        let Some(mode) = key.file_mode.told()? else { return Ok(Verdict::Holds) };
+        let Some(mode) = key.file_mode.told()? else { return Ok(Verdict::Apart) };
         let severity = if mode & 0o006 == 0 { Severity::Medium } else { Severity::High };
         let others = mode & 0o077 != 0;
         unless(others.then(|| (severity, format!("its permissions are {:03o}", mode & 0o777))))

@@ -2,7 +2,7 @@
 
 use crate::clause::{iso, nist, pci};
 use crate::facts::{Signs, Work};
-use crate::rule::{Asked, Outcome, Rule, Scope, Severity, unless};
+use crate::rule::{Asked, Outcome, Rule, Scope, Severity};
 
 pub(super) const RULE: Rule = Rule {
     id: "separation",
@@ -26,7 +26,7 @@ fn judge(asked: &Asked<'_>) -> Vec<(String, Outcome)> {
         let severity =
             if matches!(key.work, Work::Authority(_)) { Severity::Medium } else { Severity::Low };
         let evidence = || format!("signs and administers: {}", names.join(", "));
-        unless((!names.is_empty()).then(|| (severity, evidence())))
+        key.granted((!names.is_empty()).then(|| (severity, evidence())))
     })
 }
 
@@ -46,5 +46,8 @@ mod tests {
         assert_eq!(by(custodian), None);
         assert!(passes(&RULE, |_| {}));
         assert!(unknown(&RULE, |facts| facts.keys[0].grants = unread()));
+        assert!(unknown(&RULE, |facts| {
+            facts.keys[0].unseen_grants = Some("the account's are not read".to_owned());
+        }));
     }
 }

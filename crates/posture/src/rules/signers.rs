@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::clause::{iso, nist, pci};
 use crate::facts::Signs;
-use crate::rule::{Asked, Outcome, Rule, Scope, Severity, Verdict, unless};
+use crate::rule::{Asked, Outcome, Rule, Scope, Severity, Verdict};
 
 pub(super) const RULE: Rule = Rule {
     id: "signers",
@@ -27,7 +27,7 @@ fn judge(asked: &Asked<'_>) -> Vec<(String, Outcome)> {
         let signs = key.grants.told()?.iter().filter(|one| one.signs == Signs::Yes);
         let who: BTreeSet<&str> = signs.map(|one| one.who.as_str()).collect();
         let names: Vec<&str> = who.iter().copied().collect();
-        unless((who.len() > asked.limits.signers).then(|| {
+        key.granted((who.len() > asked.limits.signers).then(|| {
             let evidence = format!("{} may sign: {}", who.len(), names.join(", "));
             (Severity::Medium, evidence)
         }))
@@ -49,5 +49,8 @@ mod tests {
         assert_eq!(by([&many[..3], &many[..1]].concat()), None);
         assert!(passes(&RULE, |_| {}));
         assert!(unknown(&RULE, |facts| facts.keys[0].grants = unread()));
+        assert!(unknown(&RULE, |facts| {
+            facts.keys[0].unseen_grants = Some("the account's are not read".to_owned());
+        }));
     }
 }

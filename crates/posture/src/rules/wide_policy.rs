@@ -2,7 +2,7 @@
 
 use crate::clause::{gdpr, iso, pci};
 use crate::facts::Grant;
-use crate::rule::{Asked, Outcome, Rule, Scope, Severity, unless};
+use crate::rule::{Asked, Outcome, Rule, Scope, Severity};
 
 pub(super) const RULE: Rule = Rule {
     id: "wide-policy",
@@ -27,7 +27,7 @@ fn judge(asked: &Asked<'_>) -> Vec<(String, Outcome)> {
         let severity = if open { Severity::High } else { Severity::Medium };
         let evidence: Vec<String> =
             wide.iter().map(|one| format!("{} may {}", one.who, one.what)).collect();
-        unless((!wide.is_empty()).then(|| (severity, evidence.join("; "))))
+        key.granted((!wide.is_empty()).then(|| (severity, evidence.join("; "))))
     })
 }
 
@@ -46,5 +46,8 @@ mod tests {
         assert_eq!(with(Grant { everything: true, ..grant("ops") }), Some(Severity::Medium));
         assert!(passes(&RULE, |_| {}));
         assert!(unknown(&RULE, |facts| facts.keys[0].grants = unread()));
+        assert!(unknown(&RULE, |facts| {
+            facts.keys[0].unseen_grants = Some("the account's are not read".to_owned());
+        }));
     }
 }

@@ -43,6 +43,8 @@ pub struct Guard {
     pub service_managed: bool,
     /// Who may do what with it.
     pub grants: Told<Vec<KeyGrant>>,
+    /// Why others may have rights that do not stand among these grants; none if all are seen.
+    pub unseen_grants: Option<String>,
     /// The permissions of its file, where it is one.
     pub file_mode: Told<Option<u32>>,
     /// Whether the service keeps a record of uses.
@@ -111,6 +113,7 @@ impl Guard {
             rotates_every: Err(untold()),
             service_managed: false,
             grants: Err(untold()),
+            unseen_grants: None,
             file_mode: Err(untold()),
             record: Err(untold()),
             record_kept: Err(untold()),

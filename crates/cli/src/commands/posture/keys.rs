@@ -134,6 +134,7 @@ fn told_by(wanted: Wanted, guard: Guard, told: Result<&KeyAttributes, &Untold>) 
         deletion: guard.deletion.map(deletion).into(),
         rotates_every: guard.rotates_every.into(),
         grants: guard.grants.map(|grants| grants.into_iter().map(grant).collect()).into(),
+        unseen_grants: guard.unseen_grants,
         file_mode: guard.file_mode.into(),
     }
 }

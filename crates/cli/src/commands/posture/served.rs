@@ -71,7 +71,8 @@ async fn keys_of(
     certificates: &HashMap<String, Certificate>,
 ) -> Result<()> {
     let all: Vec<Key> = api.get("/api/v1/keys", &[]).await?;
-    for one in all.into_iter().filter(|one| one.state != "destroyed" && one.state != "absent") {
+    // A standby that lies in a kit is `absent`, and its key is there all the same.
+    for one in all.into_iter().filter(|one| one.state != "destroyed") {
         let Ok(key) = one.uri.parse::<KeyUri>() else { continue };
         let certificate = certificates.get(&one.owner);
         let own = certificate.filter(|certificate| {
