@@ -11,8 +11,10 @@ pub struct Form {
     tail: Vec<u8>,
 }
 
-/// What Vault and `OpenBao` begin a ciphertext with: it is text as it is.
-const OF_VAULT: &[u8] = b"vault:v";
+/// Whether it is text as it is: Vault and `OpenBao` write such ciphertexts, and software keys.
+fn is_text(ciphertext: &[u8]) -> bool {
+    [&b"vault:v"[..], b"skink:v"].iter().any(|prefix| ciphertext.starts_with(prefix))
+}
 
 impl Form {
     /// Bytes as they are.
@@ -28,7 +30,7 @@ impl Form {
         let body = bytes.trim_ascii_end();
         let tail = bytes.get(body.len()..).unwrap_or_default().to_vec();
         let text = Self { text: true, tail };
-        if body.starts_with(OF_VAULT) {
+        if is_text(body) {
             return (body.to_vec(), text);
         }
         match BASE64.decode(body) {
@@ -42,7 +44,7 @@ impl Form {
         if !self.text {
             return ciphertext.to_vec();
         }
-        let body = if ciphertext.starts_with(OF_VAULT) {
+        let body = if is_text(ciphertext) {
             ciphertext.to_vec()
         } else {
             BASE64.encode(ciphertext).into_bytes()

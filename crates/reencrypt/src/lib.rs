@@ -12,6 +12,8 @@ mod column;
 mod files;
 mod form;
 mod run;
+#[cfg(feature = "s3")]
+mod s3;
 mod source;
 mod state;
 mod targets;
@@ -20,6 +22,8 @@ pub use column::{Column, PostgresColumn, SqliteColumn};
 pub use files::Files;
 pub use form::Form;
 pub use run::{Listed, Run, Stopped, Tally};
+#[cfg(feature = "s3")]
+pub use s3::S3Objects;
 pub use source::{Change, Found, Object, Replaced, Source, SourceError};
 pub use state::{State, StateError};
 pub use targets::open;

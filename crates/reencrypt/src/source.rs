@@ -70,6 +70,15 @@ pub enum SourceError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An object store did not do what it was asked.
+    #[error("{what} failed")]
+    Store {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The object cannot be replaced without loss.
     #[error("{id} is left alone: {why}")]
     Unfit {

@@ -25,28 +25,41 @@ pub use crossing::{Crossing, Opened, Turned};
 pub use patient::Patient;
 
 /// What was encrypted, or is to be: cleared when it is dropped, and hidden from `Debug`.
-pub struct Plaintext(Zeroizing<Vec<u8>>);
+pub struct Plaintext {
+    bytes: Zeroizing<Vec<u8>>,
+    of_newest: bool,
+}
 
 impl Plaintext {
     /// These bytes.
     pub const fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self(bytes)
+        Self { bytes, of_newest: false }
+    }
+
+    /// The same, which was under its key's newest version, by the service's word.
+    pub fn of_newest(self) -> Self {
+        Self { of_newest: true, ..self }
+    }
+
+    /// Whether the service said so.
+    pub const fn is_of_newest(&self) -> bool {
+        self.of_newest
     }
 
     /// The bytes themselves.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// Whether both are the same bytes; how long that takes does not tell where they differ.
     pub fn is_same(&self, other: &Self) -> bool {
-        aws_lc_rs::constant_time::verify_slices_are_equal(&self.0, &other.0).is_ok()
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.bytes, &other.bytes).is_ok()
     }
 }
 
 impl fmt::Debug for Plaintext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Plaintext({} bytes)", self.0.len())
+        write!(f, "Plaintext({} bytes)", self.bytes.len())
     }
 }
 
@@ -229,6 +242,11 @@ pub fn open_encryption(
         "awskms" => {
             let settings = crate::awskms::KmsSettings::of_uri(key, credential.as_ref())?;
             Ok(Arc::new(crate::awskms::KmsEncryption::new(&settings)))
+        }
+        #[cfg(feature = "gcpkms")]
+        "gcpkms" => {
+            let settings = crate::gcpkms::GcpKmsSettings::of_uri(key, credential.as_ref())?;
+            Ok(Arc::new(crate::gcpkms::GcpKmsEncryption::new(&settings)))
         }
         #[cfg(feature = "vault")]
         "vault" => {

@@ -30,6 +30,7 @@ use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 mod client;
 mod crc32c;
 mod custody;
+mod encryption;
 mod failure;
 mod guard;
 mod name;
@@ -48,6 +49,7 @@ use crate::provider::{
 use crate::uri::KeyUri;
 
 pub use custody::GcpKmsCustody;
+pub use encryption::GcpKmsEncryption;
 pub use settings::GcpKmsSettings;
 
 const SCHEME: &str = "gcpkms";

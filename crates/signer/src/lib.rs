@@ -57,5 +57,5 @@ pub use providers::{Providers, name_of, open, open_custody};
 pub use quota::Quotas;
 pub use signer::{SignError, Signed, Signer};
 pub use skink_model::{AttemptId, AttemptPurpose};
-pub use software::{EnablingCredential, SoftwareCustody, SoftwareProvider};
+pub use software::{EnablingCredential, SoftwareCustody, SoftwareEncryption, SoftwareProvider};
 pub use uri::{BadKeyUri, KeyUri};

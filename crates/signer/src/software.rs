@@ -18,11 +18,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
+mod encryption;
 mod files;
 mod guard;
 mod material;
 mod record;
 
+pub use self::encryption::SoftwareEncryption;
 use self::files::{read, remove, write_atomic, write_new};
 use self::material::Material;
 use self::record::{Record, Standing, Wrapping};

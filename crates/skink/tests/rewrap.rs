@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -216,7 +217,7 @@ async fn a_column_is_killed_and_started_again_as_well() {
     for row in 0..600 {
         let ciphertext = owner.encrypts(key, &format!("s-{row}")).await;
         let ciphertext = String::from_utf8(ciphertext).unwrap();
-        insert += &format!("INSERT INTO people VALUES ({row}, '{ciphertext}');");
+        write!(insert, "INSERT INTO people VALUES ({row}, '{ciphertext}');").unwrap();
     }
     postgres.run(&insert);
     owner.provider.rotate(&key.parse().unwrap()).await.unwrap();

@@ -1,6 +1,7 @@
 //! Columns of real databases, and a key at a real `OpenBao`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use skink_reencrypt::{
@@ -73,10 +74,12 @@ async fn a_postgres_column_goes_over() {
     let mut insert = String::new();
     for row in 0..250 {
         let ciphertext = service.encrypt(&format!("p-{row}")).await;
-        insert += &format!(
+        writeln!(
+            insert,
             "INSERT INTO app.people VALUES (gen_random_uuid(), '{ciphertext}', '{ciphertext}', \
-             NULL, 0, {row});\n"
-        );
+             NULL, 0, {row});"
+        )
+        .unwrap();
     }
     insert +=
         "INSERT INTO app.people VALUES (gen_random_uuid(), 'not encrypted', NULL, '', 0, 999)";
@@ -158,7 +161,7 @@ async fn what_an_application_writes_meanwhile_is_not_overwritten() {
     let (mut insert, mut newer) = (String::new(), Vec::new());
     for row in 0..400 {
         let ciphertext = service.encrypt(&format!("old-{row}")).await;
-        insert += &format!("INSERT INTO t VALUES ({row}, '{ciphertext}', 'old-{row}');\n");
+        writeln!(insert, "INSERT INTO t VALUES ({row}, '{ciphertext}', 'old-{row}');").unwrap();
         newer.push(service.encrypt(&format!("newer-{row}")).await);
     }
     postgres.run(&insert);

@@ -195,6 +195,9 @@ impl Crossing {
         let (provider, from) = &self.from;
         let plaintext = match provider.decrypt(from, old, &self.context).await {
             Ok(_) if self.claims_new(old) => return Ok(Turned::Already),
+            Ok(plaintext) if plaintext.is_of_newest() && same_key(from, &self.to.1) => {
+                return Ok(Turned::Already);
+            }
             Ok(plaintext) => plaintext,
             Err(ProviderError::ForeignCiphertext { .. }) => {
                 return self.already_or_foreign(old).await;

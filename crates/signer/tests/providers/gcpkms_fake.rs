@@ -22,6 +22,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 mod crypto;
 pub(crate) mod refusal;
+mod symmetric;
 pub(crate) mod words;
 mod world;
 
@@ -83,11 +84,20 @@ const CUSTODIAN: [&str; 2] = ["cryptoKeyVersions.get", "cryptoKeyVersions.update
 type Call = fn(&mut World, &Asked<'_>) -> Answered;
 
 /// Every call that is known: method, shape of the path, permission, and what does it.
-const CALLS: [(Method, &str, &str, Call); 12] = [
+const CALLS: [(Method, &str, &str, Call); 16] = [
     (Method::POST, "cryptoKeys", "cryptoKeys.create", World::create_key),
     (Method::GET, "cryptoKeys", "cryptoKeys.list", World::list_keys),
     (Method::GET, "cryptoKeys/K", "cryptoKeys.get", World::get_key),
     (Method::GET, "cryptoKeys/K:getIamPolicy", "cryptoKeys.getIamPolicy", World::policy),
+    (Method::POST, "cryptoKeys/K:encrypt", "cryptoKeyVersions.useToEncrypt", World::encrypt),
+    (
+        Method::POST,
+        "cryptoKeys/K/cryptoKeyVersions/N:encrypt",
+        "cryptoKeyVersions.useToEncrypt",
+        World::encrypt,
+    ),
+    (Method::POST, "cryptoKeys/K:decrypt", "cryptoKeyVersions.useToDecrypt", World::decrypt),
+    (Method::POST, "cryptoKeys/K:updatePrimaryVersion", "cryptoKeys.update", World::elect),
     (
         Method::POST,
         "cryptoKeys/K/cryptoKeyVersions",
@@ -148,6 +158,11 @@ impl Fake {
     /// A service account that may sign.
     pub(crate) fn trust(&self, account: &str, key: &PublicKey) {
         self.shared.lock().unwrap().accounts.insert(account.to_owned(), key.clone());
+    }
+
+    /// From now on every answer to such a call is changed on its way.
+    pub(crate) fn misencrypt(&self, call: &'static str, change: fn(&mut Value)) {
+        self.shared.lock().unwrap().fault = Some((call, Fault::Mangle(change)));
     }
 
     /// From now on it does so to every attempt at a signature.

@@ -20,11 +20,14 @@ mod encryption;
 #[cfg(feature = "gcpkms")]
 mod gcpkms;
 #[cfg(feature = "gcpkms")]
+mod gcpkms_encryption;
+#[cfg(feature = "gcpkms")]
 mod gcpkms_fake;
 #[cfg(feature = "gcpkms")]
 mod gcpkms_faults;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
+mod software_encryption;
 #[cfg(feature = "vault")]
 mod vault;
 #[cfg(feature = "vault")]

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use skink_reencrypt::Form;
 use skink_signer::encryption::{Context, Encrypted, EncryptionProvider, Plaintext};
-use skink_signer::{KeyUri, ProviderError, name_of};
+use skink_signer::{Credential, KeyUri, ProviderError, SoftwareEncryption, name_of};
 use zeroize::Zeroizing;
 
 use super::direct::{Consent, Create, Rotate, Target};
@@ -168,14 +168,36 @@ pub(super) async fn run(command: EncryptionCommand, out: Output) -> Result<()> {
 }
 
 /// The provider of a symmetric key, with the credential in this file or the one that is there.
-pub(super) fn open(key: &KeyUri, credential: Option<&Path>) -> Result<Arc<dyn EncryptionProvider>> {
+pub(super) fn open(
+    key: &KeyUri,
+    credential: Option<&Path>,
+    dir: &Path,
+) -> Result<Arc<dyn EncryptionProvider>> {
+    if key.scheme() == "software" {
+        return software(dir, credential);
+    }
     let credential = place::read(credential)?;
     let opened = skink_signer::encryption::open_encryption(key, credential);
     opened.map_err(|error| failed(key, "cannot open the provider of", error))
 }
 
 fn provider(target: &Target) -> Result<Arc<dyn EncryptionProvider>> {
-    open(&target.key, target.key_credential_file.as_deref())
+    open(&target.key, target.key_credential_file.as_deref(), &target.dir)
+}
+
+/// Keys in files, for trying out: without a credential of somebody's, one is made and lies beside
+/// them.
+fn software(dir: &Path, credential: Option<&Path>) -> Result<Arc<dyn EncryptionProvider>> {
+    let own = dir.join("encryption").join("credential");
+    let path = credential.unwrap_or(&own);
+    if credential.is_none() && !own.exists() {
+        let made = Credential::generate().context("no randomness")?;
+        fs_err::create_dir_all(dir.join("encryption"))?;
+        let text = Zeroizing::new(made.expose().as_bytes().to_vec());
+        write_secret(&own, &Plaintext::new(text))?;
+    }
+    let credential = Credential::from_text(&Zeroizing::new(fs_err::read_to_string(path)?));
+    Ok(Arc::new(SoftwareEncryption::new(&dir.join("encryption"), credential)))
 }
 
 async fn encrypt(encrypt: Encrypt, out: Output) -> Result<()> {

@@ -28,7 +28,7 @@ pub(super) const LONG: &str = "Carry ciphertexts over to another version of a sy
     each line); a file holds one ciphertext and nothing else, in bytes or in base64. Or it is a \
     column of a database: `postgres://USER@HOST/DB?table=TABLE&column=COLUMN&key=KEY` (what the URL \
     leaves out comes from PGHOST, PGPASSWORD, ~/.pgpass) or `sqlite:PATH?table=…`, where the key is \
-    unique and names a row.\n\n\
+    unique and names a row. Or it is `s3://BUCKET/PREFIX`, where this program was built with S3.\n\n\
     Each new ciphertext is seen to open before it takes the old one's place, in one step, and only \
     where the old one still stands: by the service itself, or decrypted and compared (--compare, \
     and wherever the plaintext passes through here anyway). Where this credential may do neither, \
@@ -66,6 +66,9 @@ pub struct Rewrap {
     /// File with the credential for the new key, where it is another.
     #[arg(long, value_name = "FILE")]
     to_credential_file: Option<PathBuf>,
+    /// Folder of software keys.
+    #[arg(long, default_value = "skink", value_name = "DIR")]
+    dir: PathBuf,
     /// File that says what was put where; a second run goes on by it.
     #[arg(long, default_value = "skink-rewrap.state", value_name = "FILE")]
     state: PathBuf,
@@ -137,7 +140,7 @@ async fn crossing(rewrap: &Rewrap) -> Result<Crossing> {
     }
     let quotas = Arc::new(quotas);
     let opened = |key: &KeyUri, file: Option<&PathBuf>| -> Result<Arc<dyn EncryptionProvider>> {
-        let provider = open(key, file.map(PathBuf::as_path))?;
+        let provider = open(key, file.map(PathBuf::as_path), &rewrap.dir)?;
         Ok(Arc::new(Patient::new(provider, Arc::clone(&quotas))))
     };
     let own = rewrap.key_credential_file.as_ref();

@@ -23,18 +23,22 @@ pub(super) struct World {
     pub(super) pending: u32,
 }
 
-struct Key {
+pub(super) struct Key {
     purpose: &'static str,
     algorithm: &'static str,
-    level: &'static str,
+    pub(super) level: &'static str,
     wait: i64,
-    versions: Vec<Version>,
+    pub(super) versions: Vec<Version>,
+    /// The version that encrypts.
+    pub(super) primary: usize,
 }
 
-struct Version {
-    state: &'static str,
+pub(super) struct Version {
+    pub(super) state: &'static str,
     pending: u32,
     pair: Pair,
+    /// What a symmetric key encrypts with.
+    pub(super) secret: [u8; 32],
 }
 
 /// A request about a resource, taken apart.
@@ -83,7 +87,7 @@ impl World {
         }
         let level = LEVELS.read(&template["protectionLevel"]).unwrap_or("SOFTWARE");
         let version = Version::new(algorithm, self.pending);
-        let key = Key { purpose, algorithm, level, wait, versions: vec![version] };
+        let key = Key { purpose, algorithm, level, wait, versions: vec![version], primary: 1 };
         let shown = key.show(&name, asked.numbers);
         ring.insert(id.to_owned(), key);
         Ok(shown)
@@ -200,6 +204,12 @@ impl World {
         Ok(json!({ "version": 1, "etag": "BwXhqDA=", "bindings": [binding] }))
     }
 
+    pub(super) fn symmetric(&mut self, asked: &Asked<'_>) -> Result<&mut Key, Refused> {
+        let wrong = || invalid("The CryptoKey's purpose is not ENCRYPT_DECRYPT.");
+        let key = self.key(asked)?;
+        if key.purpose == "ENCRYPT_DECRYPT" { Ok(key) } else { Err(wrong()) }
+    }
+
     fn key(&mut self, asked: &Asked<'_>) -> Result<&mut Key, Refused> {
         let ring = self.rings.get_mut(asked.ring);
         ring.and_then(|ring| ring.get_mut(asked.key)).ok_or_else(|| missing(&key_name(asked)))
@@ -215,8 +225,8 @@ impl World {
 }
 
 impl Key {
-    fn show(&self, name: &str, numbers: bool) -> Value {
-        json!({
+    pub(super) fn show(&self, name: &str, numbers: bool) -> Value {
+        let mut shown = json!({
             "name": name,
             "purpose": PURPOSES.write(self.purpose, numbers),
             "createTime": time(NOW),
@@ -225,7 +235,12 @@ impl Key {
                 "protectionLevel": LEVELS.write(self.level, numbers),
                 "algorithm": ALGORITHMS.write(self.algorithm, numbers),
             },
-        })
+        });
+        if self.purpose == "ENCRYPT_DECRYPT" {
+            let primary = format!("{name}/cryptoKeyVersions/{}", self.primary);
+            shown["primary"] = self.show_version(&primary, self.primary, numbers);
+        }
+        shown
     }
 
     fn show_version(&self, name: &str, number: usize, numbers: bool) -> Value {
@@ -251,7 +266,9 @@ impl Key {
 impl Version {
     fn new(algorithm: &str, pending: u32) -> Self {
         let state = if pending == 0 { "ENABLED" } else { "PENDING_GENERATION" };
-        Self { state, pending, pair: Pair::generate(algorithm) }
+        let mut secret = [0; 32];
+        aws_lc_rs::rand::fill(&mut secret).unwrap();
+        Self { state, pending, pair: Pair::generate(algorithm), secret }
     }
 }
 
@@ -308,11 +325,11 @@ fn page(field: &str, all: &[Value], query: &BTreeMap<String, String>) -> Answere
     Ok(json!({ field: all[from..to], "nextPageToken": next, "totalSize": all.len() }))
 }
 
-fn key_name(asked: &Asked<'_>) -> String {
+pub(super) fn key_name(asked: &Asked<'_>) -> String {
     format!("{}/cryptoKeys/{}", asked.ring, asked.key)
 }
 
-fn version_name(asked: &Asked<'_>, number: usize) -> String {
+pub(super) fn version_name(asked: &Asked<'_>, number: usize) -> String {
     format!("{}/cryptoKeyVersions/{number}", key_name(asked))
 }
 
@@ -320,7 +337,7 @@ fn time(seconds: i64) -> Value {
     jiff::Timestamp::from_second(seconds).unwrap().to_string().into()
 }
 
-fn enabled(name: &str, state: &str) -> Result<(), Refused> {
+pub(super) fn enabled(name: &str, state: &str) -> Result<(), Refused> {
     if state == "ENABLED" { Ok(()) } else { Err(not_in_state(name, state, &["ENABLED"])) }
 }
 
@@ -334,6 +351,6 @@ fn missing(name: &str) -> Refused {
     Refusal::NotFound.because(&format!("{name} not found."))
 }
 
-fn invalid(words: &str) -> Refused {
+pub(super) fn invalid(words: &str) -> Refused {
     Refusal::InvalidArgument.because(words)
 }
