@@ -132,17 +132,18 @@ fn clippy(tools: &Tools) -> Result<()> {
 /// The key providers that the default build does without, because their clients are heavy.
 fn clouds(tools: &Tools) -> Result<()> {
     // All at once, so that what they share is built once.
-    let packages = ["skink-signer", "skink", "skink-testkit"];
+    let packages = ["skink-signer", "skink", "skink-testkit", "skink-reencrypt"];
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     let packages: Vec<&str> = packages.chain(["--locked"]).collect();
-    let features = ["--features", "awskms,azurekv,gcpkms"];
+    let features = ["--features", "awskms,azurekv,gcpkms,s3"];
     let mut clippy = tools.cargo(["clippy", "--all-targets"]);
     shell::run(clippy.args(&packages).args(features).args(["--", "-D", "warnings"]))?;
     let providers = "package(skink-signer) & test(/awskms|azurekv|gcpkms/)";
     let fakes = "package(skink-testkit) & binary(azurekv)";
     let drills = "package(skink) & binary(secrets) & test(/^(azure|clouds)::/)";
+    let objects = "package(skink-reencrypt) & binary(s3)";
     let mut tests = tools.cargo(["nextest", "run", "--no-fail-fast"]);
-    let filter = format!("({providers}) | ({fakes}) | ({drills})");
+    let filter = format!("({providers}) | ({fakes}) | ({drills}) | ({objects})");
     shell::run(tests.args(&packages).args(features).arg("--filterset").arg(filter))
 }
 

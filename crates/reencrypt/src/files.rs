@@ -15,6 +15,9 @@ use crate::source::{Change, Found, Object, Replaced, Source, SourceError};
 /// What a new ciphertext is called until it takes the old one's place.
 const UNFINISHED: &str = ".skink-rewrap-";
 
+/// What is longer is no ciphertext that a service would take.
+const LONGEST: u64 = 128 << 20;
+
 /// A set of files.
 #[derive(Debug)]
 pub struct Files {
@@ -96,6 +99,11 @@ impl Source for Files {
     }
 
     async fn read(&self, id: &str) -> Result<Option<Found>, SourceError> {
+        let length = fs_err::metadata(id).map(|metadata| metadata.len());
+        if length.is_ok_and(|length| length > LONGEST) {
+            let why = "it is too long for a ciphertext";
+            return Err(SourceError::Unfit { id: id.to_owned(), why });
+        }
         match fs_err::read(id) {
             Ok(bytes) => Ok(Some(Found { bytes, mark: None })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

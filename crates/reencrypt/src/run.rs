@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
             };
             match found {
                 Ok(Some(found)) if self.is_put(source, &id, &found) => {
-                    fates.push((id, Fate::Before))
+                    fates.push((id, Fate::Before));
                 }
                 Ok(Some(found)) => {
                     let (ciphertext, form) = Form::take(&found.bytes);
@@ -177,15 +177,7 @@ impl<'a> Run<'a> {
             }
         }
         let ciphertexts: Vec<&[u8]> = work.iter().map(|work| work.ciphertext.as_slice()).collect();
-        let turned = match self.crossing.turn(&ciphertexts).await {
-            Ok(turned) => turned,
-            Err(error) if concerns_all(&error) => return Err(Stopped::Service(error)),
-            Err(error) => {
-                let why = in_words(&error);
-                fates.extend(work.into_iter().map(|work| (work.id, Fate::Failed(why.clone()))));
-                return Ok(fates);
-            }
-        };
+        let turned = self.turn(&ciphertexts).await.map_err(Stopped::Service)?;
         let (mut changes, mut how) = (Vec::new(), Vec::new());
         for (work, turned) in work.into_iter().zip(turned) {
             let fate = match turned {
@@ -204,6 +196,26 @@ impl<'a> Run<'a> {
         }
         fates.extend(self.replace(source, changes, how).await?);
         Ok(fates)
+    }
+
+    /// Together; one by one if they were refused together, as too long for one call perhaps.
+    async fn turn(
+        &self,
+        ciphertexts: &[&[u8]],
+    ) -> Result<Vec<Result<Turned, ProviderError>>, ProviderError> {
+        match self.crossing.turn(ciphertexts).await {
+            Err(error) if !concerns_all(&error) => {}
+            turned => return turned,
+        }
+        let mut turned = Vec::with_capacity(ciphertexts.len());
+        for ciphertext in ciphertexts {
+            match self.crossing.turn(&[*ciphertext]).await {
+                Ok(mut one) => turned.append(&mut one),
+                Err(error) if concerns_all(&error) => return Err(error),
+                Err(error) => turned.push(Err(error)),
+            }
+        }
+        Ok(turned)
     }
 
     async fn replace(

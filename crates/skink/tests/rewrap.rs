@@ -242,3 +242,30 @@ async fn a_column_is_killed_and_started_again_as_well() {
         assert_eq!(opened.unwrap(), format!("s-{row}"));
     }
 }
+
+#[test]
+fn it_can_be_tried_without_any_service() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str], code: i32| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skink"));
+        command.arg("key").args(args).arg("--json").current_dir(home.path()).stdin(Stdio::null());
+        let done = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "skink key {args:?}: {stderr}");
+        serde_json::from_slice(&done.stdout).unwrap_or(Value::Null)
+    };
+    let key = "software:try-1";
+    run(&["create", key, "--for", "encryption"], 0);
+    std::fs::write(home.path().join("secret"), "words").unwrap();
+    run(&["encrypt", key, "--in", "secret", "--out", "a.enc", "--aad", "row-1"], 0);
+    run(&["decrypt", key, "--in", "a.enc"], 3);
+    assert_eq!(run(&["rotate", key, "--for", "encryption"], 0)["key"], "software:try-1?version=2");
+    let rewrap = ["rewrap", "--from", key, "a.enc", "--aad", "row-1"];
+    let done = run(&rewrap, 0);
+    assert_eq!((&done["done"], &done["compared"]), (&Value::from(1), &Value::from(1)), "{done:#}");
+    run(&["retire", "software:try-1?version=2", "--yes"], 0);
+    run(&["decrypt", key, "--in", "a.enc", "--out", "back", "--aad", "row-1"], 0);
+    assert_eq!(std::fs::read_to_string(home.path().join("back")).unwrap(), "words");
+    assert_eq!(run(&["data-key", key, "--out", "data.key"], 0)["key"], "software:try-1?version=2");
+    assert_eq!(std::fs::read(home.path().join("data.key")).unwrap().len(), 32);
+}

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use skink_reencrypt::{
-    Change, Found, PostgresColumn, Replaced, Run, Source, SqliteColumn, State, Tally,
+    Change, Files, Found, PostgresColumn, Replaced, Run, Source, SqliteColumn, State, Tally,
 };
 use skink_signer::encryption::{Context, Crossing, EncryptionProvider, Plaintext};
 use skink_signer::vault::{VaultAdministrator, VaultEncryption, VaultSettings};
@@ -237,4 +237,21 @@ async fn an_sqlite_column_goes_over() {
         new: b"x".to_vec(),
     };
     assert_eq!(*source.replace(vec![stale]).await[0].as_ref().unwrap(), Replaced::Changed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_long_for_one_call_together_goes_one_by_one() {
+    let Some(service) = Service::start().await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(3 << 20);
+    for number in 0..3 {
+        let ciphertext = service.encrypt(&format!("{number}{long}")).await;
+        std::fs::write(dir.path().join(number.to_string()), ciphertext).unwrap();
+    }
+    let crossing = service.rotated().await;
+    let files = Files::find([dir.path().to_str().unwrap()]).unwrap();
+    let tally = through(&crossing, State::none(), &files).await;
+    assert_eq!((tally.seen, tally.opened), (3, 3), "{:?}", tally.listed);
+    let third = std::fs::read_to_string(dir.path().join("2")).unwrap();
+    assert!(service.decrypt(&third).await == format!("2{long}"));
 }

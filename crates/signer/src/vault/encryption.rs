@@ -24,8 +24,9 @@ use crate::uri::KeyUri;
 
 /// What an engine encrypts with associated data. Others are told apart by their type.
 const KIND: &str = "aes256-gcm96";
-/// Base64 and JSON around it stay below the 32 MiB that a server takes by default.
-const LONGEST: usize = 16 << 20;
+/// Base64 and JSON around it stay below what a server takes by default (32 MiB) and what is read of
+/// an answer.
+const LONGEST: usize = 4 << 20;
 /// Ciphertexts in one call: few enough for the server's time limit.
 const BATCH: usize = 100;
 

@@ -144,17 +144,70 @@ def check_life():
     assert client.get_iam_policy(request={"resource": key}).bindings
 
 
+def encrypt(name, plaintext, context=b""):
+    made = client.encrypt(
+        request={
+            "name": name,
+            "plaintext": plaintext,
+            "plaintext_crc32c": google_crc32c.value(plaintext),
+            "additional_authenticated_data": context,
+            "additional_authenticated_data_crc32c": google_crc32c.value(context),
+        }
+    )
+    assert made.verified_plaintext_crc32c, made
+    assert made.verified_additional_authenticated_data_crc32c, made
+    assert made.ciphertext_crc32c == google_crc32c.value(made.ciphertext), made
+    return made
+
+
+def check_encryption():
+    template = {"algorithm": Algorithm.GOOGLE_SYMMETRIC_ENCRYPTION}
+    key = {"purpose": kms.CryptoKey.CryptoKeyPurpose.ENCRYPT_DECRYPT, "version_template": template}
+    made = client.create_crypto_key(
+        request={"parent": ring, "crypto_key_id": "py-encrypts", "crypto_key": key}
+    )
+    name = made.name
+    assert made.primary.name == f"{name}/cryptoKeyVersions/1", made
+    old = encrypt(name, MESSAGE, b"context")
+    assert old.name == made.primary.name, old
+    second = client.create_crypto_key_version(
+        request={"parent": name, "crypto_key_version": kms.CryptoKeyVersion()}
+    )
+    elected = client.update_crypto_key_primary_version(
+        request={"name": name, "crypto_key_version_id": "2"}
+    )
+    assert elected.primary.name == second.name, elected
+    assert encrypt(name, MESSAGE).name == second.name
+    assert encrypt(made.primary.name, MESSAGE).name == made.primary.name
+    asking = {
+        "name": name,
+        "ciphertext": old.ciphertext,
+        "ciphertext_crc32c": google_crc32c.value(old.ciphertext),
+        "additional_authenticated_data": b"context",
+    }
+    opened = client.decrypt(request=asking)
+    assert opened.plaintext == MESSAGE and not opened.used_primary, opened
+    assert opened.plaintext_crc32c == google_crc32c.value(MESSAGE), opened
+    wrong = asking | {"additional_authenticated_data": b"another"}
+    refused("INVALID_ARGUMENT", client.decrypt, request=wrong)
+    wrong = asking | {"ciphertext_crc32c": 1}
+    refused("INVALID_ARGUMENT", client.decrypt, request=wrong)
+    update(made.primary.name, State.DISABLED)
+    refused("FAILED_PRECONDITION", client.decrypt, request=asking)
+
+
 def check_lists():
     request = {"parent": ring, "page_size": 2}
     pages = list(client.list_crypto_keys(request=request).pages)
     assert all(len(page.crypto_keys) <= 2 for page in pages), pages
     names = [key.name.rpartition("/")[2] for page in pages for key in page.crypto_keys]
-    assert len(names) == 7 and names == sorted(names), names
+    assert len(names) == 8 and names == sorted(names), names
     nowhere = {"parent": ring + "-2"}
     refused("NOT_FOUND", client.list_crypto_keys, request=nowhere)
 
 
 check_signing()
 check_life()
+check_encryption()
 check_lists()
 print("the client gets along with it")

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use skink_signer::encryption::{Context, Crossing, EncryptionProvider, Opened, Turned};
+use skink_signer::encryption::{Context, Crossing, EncryptionProvider, Opened, Plaintext, Turned};
 use skink_signer::vault::{VaultAdministrator, VaultEncryption, VaultSettings};
 use skink_signer::{Credential, KeyProvider as _, KeyUri, ProviderError};
 use skink_testkit::OpenBao;
 use skink_x509::KeyAlgorithm;
+use zeroize::Zeroizing;
 
 use crate::encryption::{Traits, conforms, crosses, opens, plain};
 
@@ -27,6 +28,11 @@ async fn openbao_encrypts() {
     let provider = VaultEncryption::new(&root).unwrap();
     let other_kind = Context::Pairs([("a".to_owned(), "b".to_owned())].into());
     conforms(&provider, &Traits { context: aad(), other_kind, tells_keys_apart: true }).await;
+    let longest = Plaintext::new(Zeroizing::new(vec![7; provider.longest_plaintext()]));
+    let key: KeyUri = "vault:transit/conforms-1".parse().unwrap();
+    let made = provider.encrypt(&key, &longest, &Context::None).await.unwrap();
+    let back = provider.decrypt(&key, &made.ciphertext, &Context::None).await.unwrap();
+    assert!(back.is_same(&longest));
     // The service would make a key that is not there.
     let missing: KeyUri = "vault:transit/missing".parse().unwrap();
     let refused = provider.encrypt(&missing, &plain("x"), &Context::None).await;
