@@ -54,3 +54,36 @@ async fn without_an_operator_file_the_hint_says_where_one_comes_from() {
     let failure = error.downcast_ref::<Failure>().unwrap();
     assert!(failure.hint().unwrap().contains("url"), "{failure}");
 }
+
+#[tokio::test]
+async fn a_parent_elsewhere_certifies_the_roots_key_too() {
+    const CORPORATE: &str = "set -e\n\
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout corp.key \
+          -out corp.pem -days 30 -subj /CN=Corporate -addext keyUsage=critical,keyCertSign,cRLSign\n\
+        openssl req -in root.csr -verify -noout\n\
+        printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n' > ext\n\
+        openssl x509 -req -in root.csr -CA corp.pem -CAkey corp.key -CAcreateserial -days 20 \
+          -extfile ext -out cross.pem\n\
+        openssl verify -x509_strict -CAfile corp.pem cross.pem\n\
+        openssl x509 -in cross.pem -noout -subject -pubkey > cross.txt\n\
+        sed -n '/BEGIN/,/END/p' shown.txt | openssl x509 -noout -subject -pubkey > root.txt\n\
+        cmp cross.txt root.txt\n";
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("pass"), "correct horse\n").unwrap();
+    init(Path::new(&at("root")), Path::new(&at("pass"))).await.unwrap();
+    let request = at("root.csr");
+    let ask = ["root", "csr", "--out", &request, "--dir", &at("root")];
+    let passphrase = ["--passphrase-file", &at("pass")];
+    skink(&[&ask[..], &passphrase].concat()).await.unwrap();
+    let again = skink(&[&ask[..], &passphrase].concat()).await.unwrap_err();
+    assert!(format!("{again:#}").contains("root.csr"), "{again:#}");
+    let info = skink_authority::ceremony::OfflineRoot::info_of(Path::new(&at("root"))).unwrap();
+    std::fs::write(at("shown.txt"), &info.certificate).unwrap();
+    let done = std::process::Command::new("sh")
+        .args(["-c", CORPORATE])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}

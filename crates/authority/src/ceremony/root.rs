@@ -21,7 +21,7 @@ use skink_signer::{
     AttemptPurpose, Credential, FileLedger, KeyProvider, KeyUri, LedgerError, ProviderError,
     Providers, Signer, SoftwareProvider,
 };
-use skink_x509::{Certificate, KeyAlgorithm, PublicKey, Serial};
+use skink_x509::{Certificate, Csr, CsrSpec, KeyAlgorithm, PublicKey, Serial};
 
 use super::ROOT;
 use super::directory::{ServerNearby, lock, refuse_server, write_private};
@@ -340,6 +340,24 @@ impl OfflineRoot {
     /// Where its lists are found.
     pub const fn locations(&self) -> &Locations {
         &self.locations
+    }
+
+    /// A request (RFC 2986) for a certificate of the root's key and name, in PEM: for a parent
+    /// elsewhere that certifies it too.
+    pub async fn csr(&self) -> Result<String, RootError> {
+        let identity = self.authority.identity();
+        let spec = CsrSpec {
+            subject: identity.subject.clone(),
+            public_key: identity.public_key.clone(),
+            subject_alt_names: Vec::new(),
+        };
+        let tbs = spec.tbs_der().map_err(RootError::Encode)?;
+        let der = ToBeSigned::new(identity, tbs)
+            .sign(&self.signer, AttemptPurpose::Control, "csr", None)
+            .await
+            .map_err(RootError::Sign)?;
+        let read_back = |source| RootError::Sign(FinishError::ReadBack(source));
+        Ok(Csr::from_der(&der).map_err(read_back)?.to_pem())
     }
 
     /// What signing this request now would sign, or why it would not. Its text is for the person

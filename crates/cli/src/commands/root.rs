@@ -12,6 +12,7 @@ use skink_authority::ceremony::{OfflineRoot, Request, RootConfig};
 use skink_signer::{Credential, KeyUri};
 
 use crate::ambient::{MachineClock, MachineRng};
+use crate::commands::write_new;
 use crate::table::Facts;
 use crate::{Output, PassphraseArgs, Passphrases};
 
@@ -24,6 +25,13 @@ pub(crate) const LONG: &str = "The offline root, in a folder of its own.\n\n\
 const INIT_EXAMPLES: &str = "Examples:\n  \
     skink root init --dir /media/usb/skink-root --domain corp.example \\\n    \
       --public-url http://pki.corp.example";
+
+const CSR_LONG: &str = "Ask a parent elsewhere to certify the root's key too.\n\n\
+    Writes a request (PKCS #10) with the root's name, signed with its key, wherever that is kept. \
+    A certificate that another authority makes of it lets those who trust only that authority \
+    come to the root: hand it to them, or to servers as a further intermediate, and see with \
+    `skink chain verify` that the way holds. Skink distributes its own root alone, and distrust of \
+    an issuer below it does not need the parent.";
 
 const INSPECT_LONG: &str = "Show exactly what signing a request would sign.\n\n\
     Certificates with their subjects, keys and lifetimes; authorities to revoke, for good; the \
@@ -39,6 +47,17 @@ pub enum RootCommand {
     Show {
         #[command(flatten)]
         place: Place,
+    },
+    /// Ask a parent elsewhere to certify the root's key too
+    #[command(long_about = CSR_LONG)]
+    Csr {
+        /// Request file to write; must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
     },
     /// Show exactly what signing a request would sign
     #[command(long_about = INSPECT_LONG)]
@@ -102,6 +121,14 @@ pub(crate) async fn run(command: RootCommand, out: Output) -> Result<()> {
                     .maybe("kept at", info.key.as_ref())
                     .to_string()
                     + &info.certificate
+            })
+        }
+        RootCommand::Csr { out: path, place, passphrase } => {
+            let root = open(&place, &Passphrases::open(&passphrase)?).await?;
+            write_new(&path, root.csr().await?.as_bytes())?;
+            let path = path.display().to_string();
+            out.show(&serde_json::json!({ "request": path }), || {
+                format!("{path} goes to the parent elsewhere")
             })
         }
         RootCommand::Inspect { request, place, passphrase } => {
