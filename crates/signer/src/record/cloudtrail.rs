@@ -121,7 +121,7 @@ fn paired(call: Call) -> Result<Use, RecordError> {
     let request_id = request_id.ok_or_else(|| lacks("an id of the call"))?;
     let at: jiff::Timestamp = call.event_time.parse().map_err(|_| lacks("a time"))?;
     let at = Time::from_millis(at.as_millisecond());
-    Ok(Use { key, request_id, signatures: 1, at, from: call.source_ip_address })
+    Ok(Use { key, request_id, signatures: 1, at, from: call.source_ip_address, entry: None })
 }
 
 /// The key's ARN: among the resources, or as the caller named it, made whole where that was an id. An
@@ -190,6 +190,7 @@ mod tests {
             signatures: 1,
             at: Time::from_millis(1_795_420_964_000),
             from: Some("203.0.113.7".into()),
+            entry: None,
         };
         for text in [&trail, &found, &bare.join("\n")] {
             assert_eq!(read(text).unwrap(), std::slice::from_ref(&expected), "{text}");

@@ -104,6 +104,7 @@ fn signature(entry: Entry) -> Option<Use> {
         signatures,
         at,
         from: request.remote_address,
+        entry: None,
     })
 }
 

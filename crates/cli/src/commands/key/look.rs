@@ -73,6 +73,7 @@ pub(super) fn refuse_what_is_no_name(key: &KeyUri) -> Result<()> {
     let says_more = match key.scheme() {
         "vault" => key.name().contains('?'),
         "pkcs11" => key.name().split([';', '?']).any(|part| part.starts_with("id=")),
+        "gcpkms" => key.name().contains("/cryptoKeyVersions/"),
         "awskms" => !(key.name().starts_with("alias/") || key.name().contains(":alias/")),
         _ => false,
     };
