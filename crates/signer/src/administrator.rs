@@ -35,6 +35,8 @@ pub async fn administer(key: &KeyUri) -> Result<Box<dyn Administrator>, Provider
         "awskms" => Ok(Box::new(crate::awskms::KmsAdministrator::of_uri(key)?)),
         #[cfg(feature = "azurekv")]
         "azurekv" => Ok(Box::new(crate::azurekv::AzureKvAdministrator::of_uri(key)?)),
+        #[cfg(feature = "gcpkms")]
+        "gcpkms" => Ok(Box::new(crate::gcpkms::GcpKmsAdministrator::of_uri(key)?)),
         #[cfg(feature = "vault")]
         "vault" => Ok(Box::new(vault::OfVault::of(key).await?)),
         #[cfg(feature = "pkcs11")]

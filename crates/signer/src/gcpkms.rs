@@ -27,6 +27,7 @@ use pkcs8::der::Document;
 use skink_model::Time;
 use skink_x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
+mod administrator;
 mod client;
 mod crc32c;
 mod custody;
@@ -48,6 +49,8 @@ use crate::provider::{
 };
 use crate::uri::KeyUri;
 
+pub(crate) use administrator::name_of;
+pub use administrator::{Accounts, GcpKmsAdministrator};
 pub use custody::GcpKmsCustody;
 pub use encryption::GcpKmsEncryption;
 pub use settings::GcpKmsSettings;
@@ -206,6 +209,13 @@ impl KeyProvider for GcpKmsProvider {
             }
             Err(refused) => Err(refused),
         }
+    }
+
+    /// Destroyed ones too: the service forgets none.
+    async fn versions(&self, key: &KeyUri) -> Result<Vec<KeyUri>, ProviderError> {
+        let name = Name::parse(key)?;
+        let numbers = self.numbers(key, &name).await?;
+        numbers.into_iter().map(|number| named(&name.of_version(number).pinned(key)?)).collect()
     }
 
     async fn find(&self, key: &KeyUri) -> Result<KeyUri, ProviderError> {

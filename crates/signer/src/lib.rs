@@ -53,7 +53,7 @@ pub use provider::{
     PageToken, Protection, ProviderError, ProviderSignature, Readable, RequestId, ToSign, Told,
     Untold,
 };
-pub use providers::{Providers, name_of, open, open_custody};
+pub use providers::{Providers, name_of, open, open_custody, open_to_make};
 pub use quota::Quotas;
 pub use signer::{SignError, Signed, Signer};
 pub use skink_model::{AttemptId, AttemptPurpose};

@@ -85,12 +85,49 @@ pub fn open(
     }
 }
 
+/// The same to make keys with, where the service lets one say whether they are kept in hardware; it
+/// is an error to want what the service never does.
+pub fn open_to_make(
+    key: &KeyUri,
+    credential: Option<Credential>,
+    hardware: bool,
+) -> Result<Arc<dyn KeyProvider>, ProviderError> {
+    let always = match key.scheme() {
+        #[cfg(feature = "azurekv")]
+        "azurekv" => {
+            let mut settings = crate::azurekv::AzureKvSettings::of_uri(key, credential.as_ref())?;
+            settings.hardware = hardware;
+            return Ok(Arc::new(crate::azurekv::AzureKvProvider::new(&settings)));
+        }
+        #[cfg(feature = "gcpkms")]
+        "gcpkms" => {
+            let mut settings = crate::gcpkms::GcpKmsSettings::of_uri(key, credential.as_ref())?;
+            settings.hardware = hardware;
+            return Ok(Arc::new(crate::gcpkms::GcpKmsProvider::new(&settings)));
+        }
+        "awskms" => Some(true),
+        "vault" => Some(false),
+        _ => None,
+    };
+    if always == Some(hardware) {
+        return open(key, credential);
+    }
+    let what = match always {
+        Some(true) => "AWS KMS keeps every key in hardware",
+        Some(false) => "the transit engine keeps every key in software",
+        None => "where this provider keeps keys is not for the caller to say",
+    };
+    Err(ProviderError::NotConfigured { what: what.to_owned() })
+}
+
 /// The name that `key` has at its place: what [`KeyProvider::create`] makes a key by, and what a
 /// person calls it.
 pub fn name_of(key: &KeyUri) -> Result<String, ProviderError> {
     match key.scheme() {
         #[cfg(feature = "awskms")]
         "awskms" => crate::awskms::name_of(key),
+        #[cfg(feature = "gcpkms")]
+        "gcpkms" => crate::gcpkms::name_of(key),
         #[cfg(feature = "vault")]
         "vault" => crate::vault::name_of(key),
         #[cfg(feature = "pkcs11")]
@@ -156,6 +193,19 @@ impl fmt::Debug for Providers {
 mod tests {
     use super::*;
     use crate::SoftwareProvider;
+
+    #[test]
+    fn what_a_service_never_does_is_not_promised() {
+        for (place, hardware) in [
+            ("awskms:alias/", false),
+            ("vault:transit/", true),
+            ("pkcs11:token=ca", true),
+            ("pkcs11:token=ca", false),
+        ] {
+            let refused = open_to_make(&place.parse().unwrap(), None, hardware).err();
+            assert!(matches!(refused, Some(ProviderError::NotConfigured { .. })), "{place}");
+        }
+    }
 
     #[test]
     fn a_key_with_a_credential_of_its_own_has_a_provider_of_its_own() {

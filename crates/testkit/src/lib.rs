@@ -9,6 +9,8 @@ mod authority;
 #[cfg(feature = "azurekv")]
 pub mod azurekv;
 mod bao;
+#[cfg(feature = "gcpkms")]
+pub mod gcpkms;
 mod key;
 mod ministack;
 mod moto;

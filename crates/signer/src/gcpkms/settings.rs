@@ -130,7 +130,7 @@ fn of_file(contents: &Credential) -> Result<Credentials, ProviderError> {
 }
 
 /// Whether an address is plain HTTP to this very machine.
-fn is_local(endpoint: &str) -> bool {
+pub(super) fn is_local(endpoint: &str) -> bool {
     let Some(rest) = endpoint.strip_prefix("http://") else { return false };
     let authority = rest.split('/').next().unwrap_or_default();
     let host = match authority.strip_prefix('[') {

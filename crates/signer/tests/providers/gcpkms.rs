@@ -13,9 +13,9 @@ use skink_signer::{
     Credential, Custody, KeyOrigin, KeyProvider, KeyState, KeyUri, Protection, ProviderError,
     ToSign,
 };
+use skink_testkit::gcpkms::{Fake, RING, SIGN, words};
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
-use crate::gcpkms_fake::{Fake, RING, SIGN, words};
 use crate::service::{missing_is_a_failure, program};
 
 pub(crate) const HOW: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
@@ -46,6 +46,11 @@ impl Gcp {
 
     pub(crate) async fn key(&self, name: &str) -> KeyUri {
         self.administer().create(name, KeyAlgorithm::EcP256).await.unwrap()
+    }
+
+    /// A key as its administrator may make it by other means.
+    pub(crate) fn make(&self, id: &str, key: &Value) -> KeyUri {
+        format!("gcpkms:{}", self.fake.make(id, key)).parse().unwrap()
     }
 
     pub(crate) fn signatures_asked(&self) -> usize {
@@ -151,7 +156,7 @@ async fn every_version_signs_in_its_own_way_and_no_other() {
         let id = form.to_ascii_lowercase();
         let template = json!({ "algorithm": form });
         let key = json!({ "purpose": "ASYMMETRIC_SIGN", "versionTemplate": template });
-        let key = gcp.fake.make(&id, &key);
+        let key = gcp.make(&id, &key);
         let public = provider.public_key(&key).await.unwrap();
         for how in asked {
             let made = provider.sign(&key, how, MESSAGE).await;
@@ -246,7 +251,7 @@ async fn keys_are_made_where_they_were_wanted_in_a_ring_that_is_there() {
 async fn keys_for_other_purposes_are_not_listed() {
     let gcp = Gcp::start().await;
     let template = json!({ "algorithm": "GOOGLE_SYMMETRIC_ENCRYPTION" });
-    gcp.fake.make("secret", &json!({ "purpose": "ENCRYPT_DECRYPT", "versionTemplate": template }));
+    gcp.make("secret", &json!({ "purpose": "ENCRYPT_DECRYPT", "versionTemplate": template }));
     gcp.key("signs").await;
     let listed = gcp.provider().list().await.unwrap();
     assert_eq!(listed, [format!("gcpkms:{RING}/cryptoKeys/signs").parse().unwrap()]);

@@ -14,11 +14,10 @@ use skink_signer::{
     SignError, SignatureRequest, Signer,
 };
 use skink_testkit::TestKey;
+use skink_testkit::gcpkms::{Fault, RING, SIGN, crc32c, error};
 use skink_x509::KeyAlgorithm;
 
 use crate::gcpkms::{Gcp, HOW, MESSAGE};
-use crate::gcpkms_fake::refusal::error;
-use crate::gcpkms_fake::{Fault, RING, SIGN, crc32c};
 
 /// Whether an error is the one that is wanted.
 type Is = fn(&ProviderError) -> bool;

@@ -20,9 +20,9 @@ mod encryption;
 #[cfg(feature = "gcpkms")]
 mod gcpkms;
 #[cfg(feature = "gcpkms")]
-mod gcpkms_encryption;
+mod gcpkms_administrator;
 #[cfg(feature = "gcpkms")]
-mod gcpkms_fake;
+mod gcpkms_encryption;
 #[cfg(feature = "gcpkms")]
 mod gcpkms_faults;
 #[cfg(feature = "pkcs11")]

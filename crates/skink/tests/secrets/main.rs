@@ -3,7 +3,7 @@
 
 #[cfg(feature = "azurekv")]
 mod azure;
-#[cfg(feature = "awskms")]
+#[cfg(any(feature = "awskms", feature = "gcpkms"))]
 mod clouds;
 mod drilled;
 mod placed;

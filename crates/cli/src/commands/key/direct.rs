@@ -155,12 +155,25 @@ pub struct Create {
     /// the provider makes it.
     #[arg(long, default_value = "p256", value_name = "ALGORITHM", value_parser = algorithm)]
     pub(super) algorithm: KeyAlgorithm,
+    /// Where the material is kept, at services that do either: Google's software unless hsm is
+    /// said, Azure's too; AWS KMS has hsm alone.
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub(super) protection: Option<Protection>,
     /// What the key is for; `skink key encrypt` and `skink key rewrap` take one for encryption.
     #[arg(long = "for", value_enum, default_value = "signing", value_name = "USE")]
     pub(super) purpose: Purpose,
     /// Say what would be made, make nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+/// Where a service keeps a key's material.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Protection {
+    /// In a hardware module of the service's.
+    Hsm,
+    /// In the service's own software.
+    Software,
 }
 
 /// What a key is for.

@@ -283,6 +283,12 @@ async fn retire(retire: Retire, out: Output) -> Result<()> {
 /// `skink key create --for encryption`
 pub(super) async fn create(create: Create, out: Output) -> Result<()> {
     let wanted = &create.target.key;
+    if create.protection.is_some() {
+        bail!(Failure::Usage {
+            what: "--protection is of keys that sign".into(),
+            hint: "leave it out: an encryption key is kept where its service keeps them".into(),
+        });
+    }
     super::look::refuse_what_is_no_name(wanted)?;
     let name = name_of(wanted).map_err(|error| failed(wanted, "cannot make", error))?;
     let provider = provider(&create.target)?;

@@ -35,7 +35,10 @@ const CREATED_BY_SERVER: &str = "the server makes software keys itself: `skink a
     request`; or stop it first";
 
 pub(super) async fn create(create: Create, out: Output) -> Result<()> {
-    let place = Place::open_to_change(&create.target, CREATED_BY_SERVER)?;
+    let mut place = Place::open_to_change(&create.target, CREATED_BY_SERVER)?;
+    if let Some(protection) = create.protection {
+        place.protect(&create.target, protection)?;
+    }
     let wanted = &place.key;
     refuse_what_is_no_name(wanted)?;
     let name = name_of(wanted).map_err(|error| failed(wanted, "cannot make", error))?;

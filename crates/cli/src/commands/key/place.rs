@@ -10,7 +10,7 @@ use skink_signer::{
     SoftwareProvider,
 };
 
-use super::direct::Target;
+use super::direct::{Protection, Target};
 use crate::Failure;
 
 const SOFTWARE: &str = "software";
@@ -34,6 +34,15 @@ impl Place {
     pub(super) fn open_to_change(target: &Target, instead: &str) -> Result<Self> {
         let held = hold(target, instead)?;
         Ok(Self { _held: held, ..Self::open(target)? })
+    }
+
+    /// From now on keys are made so.
+    pub(super) fn protect(&mut self, target: &Target, protection: Protection) -> Result<()> {
+        let credential = read(target.key_credential_file.as_deref())?;
+        let hardware = protection == Protection::Hsm;
+        let opened = skink_signer::open_to_make(&self.key, credential, hardware);
+        self.provider = opened.map_err(|error| self.failed("cannot make", error))?;
+        Ok(())
     }
 
     /// The one key that is meant now.

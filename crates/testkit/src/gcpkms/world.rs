@@ -31,6 +31,9 @@ pub(super) struct Key {
     pub(super) versions: Vec<Version>,
     /// The version that encrypts.
     pub(super) primary: usize,
+    policy: Value,
+    /// How often the policy was set.
+    edition: u32,
 }
 
 pub(super) struct Version {
@@ -87,7 +90,9 @@ impl World {
         }
         let level = LEVELS.read(&template["protectionLevel"]).unwrap_or("SOFTWARE");
         let version = Version::new(algorithm, self.pending);
-        let key = Key { purpose, algorithm, level, wait, versions: vec![version], primary: 1 };
+        let versions = vec![version];
+        let policy = first_policy();
+        let key = Key { purpose, algorithm, level, wait, versions, primary: 1, policy, edition: 0 };
         let shown = key.show(&name, asked.numbers);
         ring.insert(id.to_owned(), key);
         Ok(shown)
@@ -196,12 +201,30 @@ impl World {
     }
 
     pub(super) fn policy(&mut self, asked: &Asked<'_>) -> Answered {
-        self.key(asked)?;
-        let binding = json!({
-            "role": "roles/cloudkms.signer",
-            "members": ["serviceAccount:signer@pki.iam.gserviceaccount.com"],
-        });
-        Ok(json!({ "version": 1, "etag": "BwXhqDA=", "bindings": [binding] }))
+        Ok(self.key(asked)?.policy.clone())
+    }
+
+    pub(super) fn policy_of(&self, ring: &str, key: &str) -> Option<&Value> {
+        self.rings.get(ring)?.get(key).map(|key| &key.policy)
+    }
+
+    /// Replaces the policy; who read an older one has to read again.
+    pub(super) fn set_policy(&mut self, asked: &Asked<'_>) -> Answered {
+        let key = self.key(asked)?;
+        let wanted = &asked.body["policy"];
+        let etag = wanted["etag"].as_str().unwrap_or_default();
+        if !etag.is_empty() && key.policy["etag"] != etag {
+            let words = "There were concurrent policy changes. Please retry the whole \
+                         read-modify-write with exponential backoff.";
+            return Err(Refusal::Aborted.because(words));
+        }
+        if !wanted["bindings"].is_array() {
+            return Err(invalid("Policy bindings are required."));
+        }
+        key.edition += 1;
+        key.policy = wanted.clone();
+        key.policy["etag"] = STANDARD.encode(key.edition.to_be_bytes()).into();
+        Ok(key.policy.clone())
     }
 
     pub(super) fn symmetric(&mut self, asked: &Asked<'_>) -> Result<&mut Key, Refused> {
@@ -323,6 +346,14 @@ fn page(field: &str, all: &[Value], query: &BTreeMap<String, String>) -> Answere
     let to = all.len().min(from + size);
     let next = if to < all.len() { format!("from-{to}") } else { String::new() };
     Ok(json!({ field: all[from..to], "nextPageToken": next, "totalSize": all.len() }))
+}
+
+fn first_policy() -> Value {
+    let binding = json!({
+        "role": "roles/cloudkms.signer",
+        "members": ["serviceAccount:signer@pki.iam.gserviceaccount.com"],
+    });
+    json!({ "version": 1, "etag": "BwXhqDA=", "bindings": [binding] })
 }
 
 pub(super) fn key_name(asked: &Asked<'_>) -> String {

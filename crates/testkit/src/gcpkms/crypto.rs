@@ -125,7 +125,7 @@ fn raw(data: &[u8]) -> Option<(&'static dyn RsaEncoding, Digest)> {
 }
 
 /// CRC32C by its table, a byte at a time.
-pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+pub fn crc32c(bytes: &[u8]) -> u32 {
     let table: Vec<u32> = (0..256_u32)
         .map(|byte| {
             (0..8)

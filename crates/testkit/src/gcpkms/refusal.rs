@@ -10,6 +10,7 @@ pub(super) enum Refusal {
     PermissionDenied,
     NotFound,
     AlreadyExists,
+    Aborted,
     Unimplemented,
 }
 
@@ -31,6 +32,7 @@ impl Refusal {
             Self::PermissionDenied => (403, "PERMISSION_DENIED"),
             Self::NotFound => (404, "NOT_FOUND"),
             Self::AlreadyExists => (409, "ALREADY_EXISTS"),
+            Self::Aborted => (409, "ABORTED"),
             Self::Unimplemented => (501, "UNIMPLEMENTED"),
         };
         Refused { status, body: error(status, code, words, details) }
@@ -47,7 +49,8 @@ pub(super) fn reason(reason: &str) -> Value {
     })
 }
 
-pub(crate) fn error(status: u16, code: &str, words: &str, details: &[Value]) -> Value {
+/// The body of a refusal.
+pub fn error(status: u16, code: &str, words: &str, details: &[Value]) -> Value {
     json!({
         "error": { "code": status, "message": words, "status": code, "details": details },
     })

@@ -4,13 +4,17 @@ use aws_lc_rs::rsa::KeySize;
 use serde_json::Value;
 
 /// One kind of word: its name in the published description, and the words in it.
-pub(crate) struct Words {
-    pub(crate) schema: &'static str,
-    pub(crate) field: &'static str,
+#[derive(Debug)]
+pub struct Words {
+    /// The schema in the published description that has it.
+    pub schema: &'static str,
+    /// The field of that schema.
+    pub field: &'static str,
     known: &'static [(&'static str, u8)],
 }
 
-pub(crate) const STATES: Words = Words {
+/// States of versions.
+pub const STATES: Words = Words {
     schema: "CryptoKeyVersion",
     field: "state",
     known: &[
@@ -22,19 +26,22 @@ pub(crate) const STATES: Words = Words {
     ],
 };
 
-pub(crate) const LEVELS: Words = Words {
+/// Protection levels.
+pub const LEVELS: Words = Words {
     schema: "CryptoKeyVersion",
     field: "protectionLevel",
     known: &[("SOFTWARE", 1), ("HSM", 2)],
 };
 
-pub(crate) const PURPOSES: Words = Words {
+/// What keys are for.
+pub const PURPOSES: Words = Words {
     schema: "CryptoKey",
     field: "purpose",
     known: &[("ENCRYPT_DECRYPT", 1), ("ASYMMETRIC_SIGN", 5)],
 };
 
-pub(crate) const ALGORITHMS: Words = Words {
+/// Algorithms of versions.
+pub const ALGORITHMS: Words = Words {
     schema: "CryptoKeyVersion",
     field: "algorithm",
     known: &[
@@ -56,10 +63,12 @@ pub(crate) const ALGORITHMS: Words = Words {
     ],
 };
 
-pub(crate) const ALL: [Words; 4] = [STATES, LEVELS, PURPOSES, ALGORITHMS];
+/// All of them.
+pub const ALL: [Words; 4] = [STATES, LEVELS, PURPOSES, ALGORITHMS];
 
 impl Words {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static str> {
+    /// The words.
+    pub fn iter(&self) -> impl Iterator<Item = &'static str> {
         self.known.iter().map(|(word, _)| *word)
     }
 

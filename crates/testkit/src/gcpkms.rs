@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -15,26 +13,30 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use skink_signer::KeyUri;
-use skink_x509::{PublicKey, SignatureAlgorithm};
+use skink_x509::PublicKey;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
 mod crypto;
-pub(crate) mod refusal;
+mod identity;
+mod refusal;
 mod symmetric;
-pub(crate) mod words;
+pub mod words;
 mod world;
 
-pub(crate) use crypto::crc32c;
+pub use crypto::crc32c;
+pub use identity::DISABLING_ROLE;
+use identity::{Grants, Who};
+pub use refusal::error;
 use refusal::{Refusal, Refused, reason};
 use world::{Answered, Asked, World};
 
-pub(crate) const RING: &str = "projects/pki/locations/europe-west3/keyRings/authorities";
+/// The one key ring that is there.
+pub const RING: &str = "projects/pki/locations/europe-west3/keyRings/authorities";
 
 /// What happens to every attempt at a signature.
 #[derive(Clone, Debug)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// It is answered with this status, this `Retry-After` and this body.
     Answer(u16, Option<u32>, String),
     /// It is taken and never answered.
@@ -47,14 +49,17 @@ pub(crate) enum Fault {
 
 /// A call that came.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) call: &'static str,
+pub struct Seen {
+    /// The permission that it needs, which is what it is called by here.
+    pub call: &'static str,
     /// What the service writes into its audit log.
-    pub(crate) reason: Option<String>,
+    pub reason: Option<String>,
 }
 
-pub(crate) struct Fake {
-    pub(crate) address: SocketAddr,
+/// The service, stopped when dropped.
+pub struct Fake {
+    /// Where it answers.
+    pub address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
     server: AbortHandle,
 }
@@ -62,29 +67,15 @@ pub(crate) struct Fake {
 #[derive(Default)]
 struct Shared {
     world: World,
+    grants: Grants,
     fault: Option<(&'static str, Fault)>,
     seen: Vec<Seen>,
-    anybody: bool,
-    /// Service accounts that may sign, with the keys that they prove themselves by.
-    accounts: BTreeMap<String, PublicKey>,
 }
-
-/// What each access token may do, by the names of IAM's permissions after `cloudkms.`.
-const SIGNER: [&str; 7] = [
-    "cryptoKeys.get",
-    "cryptoKeys.list",
-    "cryptoKeyVersions.get",
-    "cryptoKeyVersions.list",
-    "cryptoKeyVersions.viewPublicKey",
-    "cryptoKeyVersions.useToSign",
-    "keyRings.get",
-];
-const CUSTODIAN: [&str; 2] = ["cryptoKeyVersions.get", "cryptoKeyVersions.update"];
 
 type Call = fn(&mut World, &Asked<'_>) -> Answered;
 
 /// Every call that is known: method, shape of the path, permission, and what does it.
-const CALLS: [(Method, &str, &str, Call); 16] = [
+const CALLS: [(Method, &str, &str, Call); 18] = [
     (Method::POST, "cryptoKeys", "cryptoKeys.create", World::create_key),
     (Method::GET, "cryptoKeys", "cryptoKeys.list", World::list_keys),
     (Method::GET, "cryptoKeys/K", "cryptoKeys.get", World::get_key),
@@ -98,6 +89,9 @@ const CALLS: [(Method, &str, &str, Call); 16] = [
     ),
     (Method::POST, "cryptoKeys/K:decrypt", "cryptoKeyVersions.useToDecrypt", World::decrypt),
     (Method::POST, "cryptoKeys/K:updatePrimaryVersion", "cryptoKeys.update", World::elect),
+    (Method::POST, "cryptoKeys/K:setIamPolicy", "cryptoKeys.setIamPolicy", World::set_policy),
+    // It answers for whoever asks.
+    (Method::POST, "cryptoKeys/K:testIamPermissions", TEST, World::policy),
     (
         Method::POST,
         "cryptoKeys/K/cryptoKeyVersions",
@@ -137,11 +131,14 @@ const CALLS: [(Method, &str, &str, Call); 16] = [
         World::sign,
     ),
 ];
-pub(crate) const SIGN: &str = "cryptoKeyVersions.useToSign";
+/// What signing is called by here.
+pub const SIGN: &str = "cryptoKeyVersions.useToSign";
+const TEST: &str = "cryptoKeys.testIamPermissions";
 const SHOW: &str = "cryptoKeyVersions.viewPublicKey";
 
 impl Fake {
-    pub(crate) async fn start() -> Self {
+    /// Starts one with an empty key ring.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::<Mutex<Shared>>::default();
@@ -151,52 +148,60 @@ impl Fake {
     }
 
     /// Whoever shows no credential is the administrator.
-    pub(crate) fn let_anybody_in(&self) {
-        self.shared.lock().unwrap().anybody = true;
+    pub fn let_anybody_in(&self) {
+        self.shared.lock().unwrap().grants.anybody = true;
     }
 
     /// A service account that may sign.
-    pub(crate) fn trust(&self, account: &str, key: &PublicKey) {
-        self.shared.lock().unwrap().accounts.insert(account.to_owned(), key.clone());
+    pub fn trust(&self, account: &str, key: &PublicKey) {
+        self.shared.lock().unwrap().grants.accounts.insert(account.to_owned(), key.clone());
+    }
+
+    /// A service account has this role on every key, as it might from the project.
+    pub fn grant_everywhere(&self, account: &str, role: &'static str) {
+        self.shared.lock().unwrap().grants.inherited.push((account.to_owned(), role));
     }
 
     /// From now on every answer to such a call is changed on its way.
-    pub(crate) fn misencrypt(&self, call: &'static str, change: fn(&mut Value)) {
+    pub fn misencrypt(&self, call: &'static str, change: fn(&mut Value)) {
         self.shared.lock().unwrap().fault = Some((call, Fault::Mangle(change)));
     }
 
     /// From now on it does so to every attempt at a signature.
-    pub(crate) fn misbehave(&self, fault: Fault) {
+    pub fn misbehave(&self, fault: Fault) {
         self.shared.lock().unwrap().fault = Some((SIGN, fault));
     }
 
     /// From now on every public key is changed on its way.
-    pub(crate) fn misshow(&self, change: fn(&mut Value)) {
+    pub fn misshow(&self, change: fn(&mut Value)) {
         let fault = (SHOW, Fault::Mangle(change));
         self.shared.lock().unwrap().fault = Some(fault);
     }
 
     /// From now on a new version is looked at so often before there is something in it.
-    pub(crate) fn take_time(&self, looks: u32) {
+    pub fn take_time(&self, looks: u32) {
         self.shared.lock().unwrap().world.pending = looks;
     }
 
     /// A key as its administrator may make it by other means.
-    pub(crate) fn make(&self, id: &str, key: &Value) -> KeyUri {
+    ///
+    /// Gives the resource name of its first version.
+    pub fn make(&self, id: &str, key: &Value) -> String {
         let query = BTreeMap::from([("cryptoKeyId".to_owned(), id.to_owned())]);
         let asked =
             Asked { ring: RING, key: "", version: "", query: &query, body: key, numbers: false };
         let made = self.shared.lock().unwrap().world.create_key(&asked);
         assert!(made.is_ok());
-        format!("gcpkms:{RING}/cryptoKeys/{id}/cryptoKeyVersions/1").parse().unwrap()
+        format!("{RING}/cryptoKeys/{id}/cryptoKeyVersions/1")
     }
 
-    pub(crate) fn seen(&self, call: &str) -> Vec<Seen> {
+    /// The calls of this kind that came.
+    pub fn seen(&self, call: &str) -> Vec<Seen> {
         self.shared.lock().unwrap().seen.iter().filter(|seen| seen.call == call).cloned().collect()
     }
 
     /// It and all of its connections are gone.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         self.server.abort();
     }
 }
@@ -233,6 +238,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let known = route(&head.method, head.uri.path());
+    let account = impersonated(&head.method, head.uri.path());
     let fault = {
         let mut shared = shared.lock().unwrap();
         if let Some(routed) = &known {
@@ -255,7 +261,11 @@ async fn answer(
     // RSA keys take their time, and nobody else shall wait for them.
     let done = tokio::task::spawn_blocking(move || {
         let mut shared = shared.lock().unwrap();
-        done(&mut shared, known, token.as_deref(), &query, &body)
+        let who = shared.grants.who(token.as_deref())?;
+        match account {
+            Some(account) => shared.grants.mint(&who, &account, &json(&body)?),
+            None => done(&mut shared, known, &who, &query, &json(&body)?),
+        }
     });
     let (status, mut value) = match done.await.unwrap() {
         Ok(value) => (200, value),
@@ -270,67 +280,55 @@ async fn answer(
 fn done(
     shared: &mut Shared,
     known: Option<Routed>,
-    token: Option<&str>,
+    who: &Who,
     query: &BTreeMap<String, String>,
-    body: &[u8],
+    body: &Value,
 ) -> Answered {
-    let permissions = permissions(token, shared)?;
     let Some(routed) = known else {
         return Err(Refusal::Unimplemented.because("There is no such call."));
     };
-    if permissions.is_some_and(|some| !some.contains(&routed.permission)) {
+    let policy = shared.world.policy_of(&routed.ring, &routed.key);
+    if routed.permission == TEST {
+        let asked = body["permissions"].as_array().into_iter().flatten();
+        let has = |full: &&Value| {
+            let name = full.as_str().and_then(|name| name.strip_prefix("cloudkms."));
+            name.is_some_and(|name| shared.grants.allow(who, name, policy))
+        };
+        return Ok(json!({ "permissions": asked.filter(has).collect::<Vec<_>>() }));
+    }
+    if !shared.grants.allow(who, routed.permission, policy) {
         let words = format!(
             "Permission 'cloudkms.{}' denied on resource '{}' (or it may not exist).",
             routed.permission, routed.ring
         );
         return Err(Refusal::PermissionDenied.with(&words, &[reason("IAM_PERMISSION_DENIED")]));
     }
-    let empty = || Ok(json!({}));
-    let body = if body.is_empty() { empty() } else { serde_json::from_slice(body) };
-    let body = body.map_err(|_| Refusal::InvalidArgument.because("Invalid JSON payload"))?;
     let numbers = query.get("$alt").is_some_and(|alt| alt == "json;enum-encoding=int");
     let asked = Asked {
         ring: &routed.ring,
         key: &routed.key,
         version: &routed.version,
         query,
-        body: &body,
+        body,
         numbers,
     };
     (routed.call)(&mut shared.world, &asked)
 }
 
-/// The permissions of who shows this token; none for all of them.
-fn permissions(
-    token: Option<&str>,
-    shared: &Shared,
-) -> Result<Option<&'static [&'static str]>, Refused> {
-    let words = "Request had invalid authentication credentials. Expected OAuth 2 access token, \
-                 login cookie or other valid authentication credential.";
-    let refused = |why| Err(Refusal::Unauthenticated.with(words, &[reason(why)]));
-    match token {
-        Some("Bearer ADMINISTRATOR") => Ok(None),
-        Some("Bearer SIGNER") => Ok(Some(&SIGNER)),
-        Some("Bearer CUSTODIAN") => Ok(Some(&CUSTODIAN)),
-        Some("Bearer YESTERDAY") => refused("ACCESS_TOKEN_EXPIRED"),
-        Some(token) if is_of_an_account(token, &shared.accounts) => Ok(Some(&SIGNER)),
-        Some(_) => refused("ACCESS_TOKEN_TYPE_UNSUPPORTED"),
-        None if shared.anybody => Ok(None),
-        None => refused("CREDENTIALS_MISSING"),
+fn json(body: &[u8]) -> Result<Value, Refused> {
+    if body.is_empty() {
+        return Ok(json!({}));
     }
+    serde_json::from_slice(body)
+        .map_err(|_| Refusal::InvalidArgument.because("Invalid JSON payload"))
 }
 
-/// A token that a service account has signed itself (RFC 7519).
-fn is_of_an_account(token: &str, accounts: &BTreeMap<String, PublicKey>) -> bool {
-    let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
-    let proven = || {
-        let (signed, signature) = token.strip_prefix("Bearer ")?.rsplit_once('.')?;
-        let claims: Value = serde_json::from_slice(&decoded(signed.split_once('.')?.1)?).ok()?;
-        let key = accounts.get(claims["iss"].as_str()?)?;
-        let how = SignatureAlgorithm::RsaPkcs1Sha256;
-        key.verify(how, signed.as_bytes(), &decoded(signature)?).ok()
-    };
-    proven().is_some()
+/// The service account for which an access token is wanted: another service's call, which is here
+/// too.
+fn impersonated(method: &Method, path: &str) -> Option<String> {
+    let account = path.strip_prefix("/v1/projects/-/serviceAccounts/")?;
+    let account = account.strip_suffix(":generateAccessToken")?;
+    (method == Method::POST).then(|| account.replace("%40", "@"))
 }
 
 /// What a path and a method mean.
