@@ -286,8 +286,15 @@ mod tests {
 
     const GUID: &str = "6f9619ff-8b86-4011-a42d-";
 
-    /// One record of each service whose callers choose ids: the key, and entries of calls by it.
-    fn chosen() -> [(String, fn(&str, usize) -> String, fn(PathBuf) -> Source); 2] {
+    /// The record of a service whose callers choose ids.
+    struct Chosen {
+        key: String,
+        /// About a call with this id, at this place.
+        entry: fn(&str, usize) -> String,
+        source: fn(PathBuf) -> Source,
+    }
+
+    fn chosen() -> [Chosen; 2] {
         fn google(call: &str, place: usize) -> String {
             format!(
                 "{{\"insertId\":\"i{place}\",\"timestamp\":\"2026-11-23T08:02:44Z\",\"protoPayload\":{{\
@@ -307,14 +314,14 @@ mod tests {
         let ring = "gcpkms:projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
         let vault = "azurekv:https://pki.vault.azure.net/keys/k/v1";
         [
-            (ring.to_owned(), google, Source::CloudAudit),
-            (vault.to_owned(), azure, Source::AzureMonitor),
+            Chosen { key: ring.to_owned(), entry: google, source: Source::CloudAudit },
+            Chosen { key: vault.to_owned(), entry: azure, source: Source::AzureMonitor },
         ]
     }
 
     #[test]
     fn what_google_and_azure_recorded_is_held_against_the_ledger_too() {
-        for (key, entry, source) in chosen() {
+        for Chosen { key, entry, source } in chosen() {
             let id = |call: usize| format!("{GUID}{call:012}");
             let known = || Known {
                 keys: [unpinned(&key)].into(),
@@ -343,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_none_of_ours_is_foreign_and_a_crash_explains_one() {
-        for (key, entry, source) in chosen() {
+        for Chosen { key, entry, source } in chosen() {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), entry("cut-off", 1)).unwrap();
             let of = || source(file.path().to_owned());
