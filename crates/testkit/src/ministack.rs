@@ -1,15 +1,11 @@
 //! AWS, by a real ministack that knows who asks and what each may.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::service::{Service, program};
-
-const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A service of its own, empty.
 #[derive(Debug)]
@@ -37,7 +33,7 @@ impl Ministack {
     fn start_with(authorisation: &str) -> Option<Self> {
         let ministack = program("ministack", "pip install ministack==1.5.33 cryptography")?;
         let home = tempfile::tempdir().unwrap();
-        let service = Service::start(|address| {
+        let command = |address: SocketAddr| {
             let mut command = Command::new(&ministack);
             command
                 .env_remove("AWS_ACCESS_KEY_ID")
@@ -50,13 +46,9 @@ impl Ministack {
                 .env("HOME", home.path())
                 .current_dir(home.path());
             command
-        });
-        let deadline = Instant::now() + READY_WITHIN;
+        };
         // It listens before it is ready.
-        while !is_ready(service.address) {
-            assert!(Instant::now() < deadline, "the service is not ready");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let service = Service::start_http(command, "/_ministack/health");
         Some(Self { service, _home: home })
     }
 
@@ -74,14 +66,4 @@ impl Ministack {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs([("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)])
     }
-}
-
-fn is_ready(address: SocketAddr) -> bool {
-    let asked = TcpStream::connect(address).and_then(|mut stream| {
-        stream.write_all(b"GET /_ministack/health HTTP/1.0\r\nhost: localhost\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    });
-    asked.is_ok_and(|answer| answer.split(' ').nth(1) == Some("200"))
 }

@@ -1,5 +1,6 @@
 //! AWS, by a real moto: for the calls that ministack does not have, and for no others.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::service::{Service, program};
@@ -15,11 +16,12 @@ impl Moto {
     /// Starts one; none where it is not installed.
     pub fn start() -> Option<Self> {
         let moto = program("moto_server", "pip install 'moto[server]==5.2.5'")?;
-        let service = Service::start(|address| {
+        let command = |address: SocketAddr| {
             let mut command = Command::new(&moto);
             command.args(["-H", "127.0.0.1", "-p", &address.port().to_string()]);
             command
-        });
+        };
+        let service = Service::start_http(command, "/moto-api/data.json");
         Some(Self { service })
     }
 

@@ -1,11 +1,14 @@
 //! Programs that tests start, on free ports of the loopback, and stop by process id.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
+/// How long one answer is waited for: whoever else has the port may give none.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A running program, killed when dropped.
 #[derive(Debug)]
@@ -18,13 +21,36 @@ pub struct Service {
 impl Service {
     /// Starts the program that `command` makes for an address, and waits until it answers there.
     pub fn start(command: impl Fn(SocketAddr) -> Command) -> Self {
+        Self::start_until(command, |address| TcpStream::connect(address).is_ok())
+    }
+
+    /// The same for an HTTP service, until it answers 200 at `path`. Programs that take a second to
+    /// start leave their port to others for so long: who listens there has to be the right one.
+    pub fn start_http(command: impl Fn(SocketAddr) -> Command, path: &str) -> Self {
+        let asked = format!("GET {path} HTTP/1.0\r\nhost: localhost\r\n\r\n");
+        Self::start_until(command, |address| {
+            let answered = TcpStream::connect(address).and_then(|mut stream| {
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.write_all(asked.as_bytes())?;
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer)?;
+                Ok(answer)
+            });
+            answered.is_ok_and(|answer| answer.split(' ').nth(1) == Some("200"))
+        })
+    }
+
+    fn start_until(
+        command: impl Fn(SocketAddr) -> Command,
+        answers: impl Fn(SocketAddr) -> bool,
+    ) -> Self {
         for _ in 0..5 {
             // Somebody else may take the port in between: then the program ends, and another try.
             let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             let mut command = command(address);
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             let mut service = Self { child, address };
-            if service.is_ready() {
+            if service.is_ready(&answers) {
                 return service;
             }
         }
@@ -42,13 +68,13 @@ impl Service {
         let _ = self.child.wait();
     }
 
-    fn is_ready(&mut self) -> bool {
+    fn is_ready(&mut self, answers: impl Fn(SocketAddr) -> bool) -> bool {
         let began = Instant::now();
         while began.elapsed() < READY_WITHIN {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if TcpStream::connect(self.address).is_ok() {
+            if answers(self.address) {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(20));
