@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use skink_deploy::{CommandTarget, EndpointFiles, Mechanism, Target};
+use skink_model::with_causes;
 use skink_model::{Clock, Rng};
 use skink_trust::{Held, Limits, Overruled, Parts, Refusal};
 use tokio::sync::watch;
@@ -237,7 +238,7 @@ impl Shared {
                 *self.channel.write().unwrap_or_else(PoisonError::into_inner) = channel;
             }
             Err(error) => {
-                tracing::error!(error = %chain(&error), "the channel stays as it was");
+                tracing::error!(error = %with_causes(&error), "the channel stays as it was");
             }
         }
     }
@@ -246,16 +247,4 @@ impl Shared {
     fn ring(&self) {
         self.bell.send_modify(|count| *count = count.wrapping_add(1));
     }
-}
-
-/// An error with everything below it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(below) = source {
-        text.push_str(": ");
-        text.push_str(&below.to_string());
-        source = below.source();
-    }
-    text
 }

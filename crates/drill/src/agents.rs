@@ -10,6 +10,7 @@ use serde_json::json;
 use skink_agent::{Agent, AgentConfig, AgentHandle};
 use skink_api::TokenCreated;
 use skink_deploy::Target;
+use skink_model::with_causes;
 use skink_x509::Certificate;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -134,7 +135,7 @@ async fn bring_up(
 ) -> Result<(String, AgentHandle, JoinHandle<()>), DrillError> {
     let failed = |error: &dyn std::error::Error| DrillError::Agent {
         agent: party.name.clone(),
-        reason: chain(error),
+        reason: with_causes(error),
     };
     let token = expect("make a token", headquarters.lead.post("/tokens", &request(party)).await?)?;
     let token: TokenCreated = token;
@@ -192,15 +193,4 @@ fn request(party: &Party) -> serde_json::Value {
             "owner": "drill",
         }],
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

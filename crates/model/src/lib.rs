@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 mod authority;
+mod causes;
 mod certificate;
 mod clock;
 mod fleet;
@@ -17,6 +18,7 @@ mod words;
 pub use authority::{
     Authority, AuthorityCertificate, AuthorityKey, BlockedKey, Freeze, Issuer, SigningKey, Taint,
 };
+pub use causes::with_causes;
 pub use certificate::{Attempt, AttemptCounts, CertificateRow, CrlFacts, CrlRow, Revocation};
 pub use clock::{Clock, ManualClock, Rng};
 pub use fleet::{

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
+use skink_model::with_causes;
 use skink_signer::ProviderError;
 use skink_signer::encryption::{Crossing, Opened, Turned};
 
@@ -173,7 +174,7 @@ impl<'a> Run<'a> {
                     work.push(Work { id, found, ciphertext, form });
                 }
                 Ok(None) => fates.push((id, Fate::Gone)),
-                Err(error) => fates.push((id, Fate::Failed(in_words(&error)))),
+                Err(error) => fates.push((id, Fate::Failed(with_causes(&error)))),
             }
         }
         let ciphertexts: Vec<&[u8]> = work.iter().map(|work| work.ciphertext.as_slice()).collect();
@@ -190,7 +191,7 @@ impl<'a> Run<'a> {
                 Ok(Turned::Already) => Fate::Already,
                 Ok(Turned::Foreign) => Fate::Foreign,
                 Err(error) if concerns_all(&error) => return Err(Stopped::Service(error)),
-                Err(error) => Fate::Failed(in_words(&error)),
+                Err(error) => Fate::Failed(with_causes(&error)),
             };
             fates.push((work.id, fate));
         }
@@ -238,7 +239,7 @@ impl<'a> Run<'a> {
         let fates = replaced.into_iter().zip(how).map(|(replaced, opened)| match replaced {
             Ok(Replaced::Done) => Fate::Done(opened),
             Ok(Replaced::Changed) => Fate::Changed,
-            Err(error) => Fate::Failed(in_words(&error)),
+            Err(error) => Fate::Failed(with_causes(&error)),
         });
         Ok(ids.into_iter().zip(fates).collect())
     }
@@ -318,16 +319,4 @@ const fn concerns_all(error: &ProviderError) -> bool {
             | P::CredentialExpired { .. }
             | P::CredentialRefused { .. }
     )
-}
-
-/// An error with its causes.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

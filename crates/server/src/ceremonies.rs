@@ -374,6 +374,6 @@ async fn nothing_forgotten(app: &App, revoke: &[Revoke]) -> Result<()> {
 }
 
 pub(crate) fn unusable(error: &skink_authority::ceremony::DocumentError) -> Failure {
-    let detail = crate::failure::chain(error);
+    let detail = skink_model::with_causes(error);
     Problem::new(Code::CeremonyRefused, detail).into()
 }

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use skink_api::{Code, Problem};
 use skink_authority::{FinishError, LintRefusal};
+use skink_model::with_causes;
 use skink_signer::{AskError, ProviderError, SignError};
 use skink_store::{Refusal, StoreError};
 
@@ -162,19 +163,21 @@ fn sign(error: &SignError) -> Problem {
     metrics::counter!(crate::metrics::SIGNATURES_REFUSED).increment(1);
     match error {
         SignError::Refused(AskError::Frozen { .. }) => {
-            Problem::new(Code::AuthorityFrozen, chain(error))
+            Problem::new(Code::AuthorityFrozen, with_causes(error))
                 .hint("an incident may be under way; come back later, or see `skink status`")
                 .retry_after(COME_BACK_S)
         }
         SignError::Refused(AskError::Tainted { .. }) => {
-            Problem::new(Code::AuthorityTainted, chain(error))
+            Problem::new(Code::AuthorityTainted, with_causes(error))
                 .hint("it never signs again; its successor will, under the same issuer name")
                 .retry_after(COME_BACK_S)
         }
         SignError::Refused(AskError::WrongState { .. }) => {
-            Problem::new(Code::BarrierClosed, chain(error)).retry_after(COME_BACK_S)
+            Problem::new(Code::BarrierClosed, with_causes(error)).retry_after(COME_BACK_S)
         }
-        SignError::Refused(AskError::NotReady { .. }) => Problem::new(Code::Conflict, chain(error)),
+        SignError::Refused(AskError::NotReady { .. }) => {
+            Problem::new(Code::Conflict, with_causes(error))
+        }
         SignError::Provider { source, .. } => provider(source),
         SignError::Ledger(error) => ledger(error),
         _ => internal(),
@@ -211,7 +214,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let problem = self.problem();
         if matches!(problem.code, Code::Internal | Code::StorageFull) {
-            tracing::error!(error = chain(&self), "a request failed");
+            tracing::error!(error = with_causes(&self), "a request failed");
         }
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let status =
@@ -222,16 +225,4 @@ impl IntoResponse for Failure {
         }
         response
     }
-}
-
-/// An error with everything below it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(below) = source {
-        text.push_str(": ");
-        text.push_str(&below.to_string());
-        source = below.source();
-    }
-    text
 }

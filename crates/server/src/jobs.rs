@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use skink_model::with_causes;
 use skink_model::{AuthorityState, CrlKind, CrlRow, Stamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::failure::{Result, chain};
+use crate::failure::Result;
 use crate::http::listen::stopped;
 use crate::{crl, identity, incident, package, reconcile, responders};
 
@@ -31,7 +32,11 @@ async fn renewals(app: App, mut stop: watch::Receiver<bool>) {
         ];
         for (job, done) in done {
             if let Err(error) = done {
-                tracing::error!(job, error = chain(&error), "a job failed; it will run again");
+                tracing::error!(
+                    job,
+                    error = with_causes(&error),
+                    "a job failed; it will run again"
+                );
             }
         }
         tokio::select! {
@@ -47,7 +52,7 @@ async fn lists(app: &App) -> Result<()> {
     let current = crate::db::current_crls(app).await?;
     for row in current.iter().filter(|row| row.kind == CrlKind::Routine) {
         if let Err(error) = list(app, row).await {
-            let (scope, error) = (&row.scope, chain(&error));
+            let (scope, error) = (&row.scope, with_causes(&error));
             tracing::error!(crl.scope = scope, error, "a list was not renewed; it is tried again");
         }
     }
@@ -84,7 +89,7 @@ async fn delegates(app: &App) -> Result<()> {
             continue;
         }
         if let Err(error) = responders::renew_if_due(app, &authority.id).await {
-            let error = chain(&error);
+            let error = with_causes(&error);
             tracing::error!(authority.id = %authority.id, error, "no responder; it is tried again");
         }
     }

@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use skink_model::with_causes;
 use skink_model::{SigningKey, Time};
 use skink_signer::record::{Use, vault};
 use skink_store::{Reader, attempts, journal, settings};
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::failure::{Failure, Result, chain};
+use crate::failure::{Failure, Result};
 use crate::http::listen::stopped;
 
 /// How often the log is looked at.
@@ -76,7 +77,7 @@ pub(crate) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
     let mut held = None;
     loop {
         if let Err(error) = look(&app, &log, &mut held).await {
-            let (file, error) = (log.display(), chain(&error));
+            let (file, error) = (log.display(), with_causes(&error));
             tracing::error!(audit_log.file = %file, error, "the audit log was not read; again soon");
         }
         tokio::select! {

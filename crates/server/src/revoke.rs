@@ -67,7 +67,7 @@ async fn finish(
     let crl_number = match published {
         Ok(row) => Some(row.number),
         Err(error) => {
-            let error = crate::failure::chain(&error);
+            let error = skink_model::with_causes(&error);
             tracing::warn!(authority = %authority, error, "revoked, but no list says so yet");
             None
         }

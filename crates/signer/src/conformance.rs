@@ -135,13 +135,7 @@ pub async fn check(subject: &dyn Subject) -> Checked {
 
 /// The error of a departure with everything below it, for a test's output.
 pub fn explain(departure: &Departure) -> String {
-    let mut text = departure.to_string();
-    let mut source = std::error::Error::source(departure);
-    while let Some(below) = source {
-        text = format!("{text}: {below}");
-        source = below.source();
-    }
-    text
+    skink_model::with_causes(departure)
 }
 
 fn lacks(subject: &dyn Subject, call: Call) -> bool {

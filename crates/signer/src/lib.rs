@@ -34,7 +34,7 @@ pub mod sealed;
 mod signer;
 mod software;
 pub mod throwaway;
-#[cfg(any(feature = "vault", feature = "azurekv"))]
+#[cfg(any(feature = "vault", feature = "azurekv", feature = "gcpkms"))]
 mod tls;
 mod uri;
 #[cfg(feature = "vault")]

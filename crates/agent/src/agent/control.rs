@@ -5,8 +5,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use skink_api::agent::{CertificateRequest, Purpose};
+use skink_model::with_causes;
 
-use super::{Shared, chain};
+use super::Shared;
 use crate::key::LocalKey;
 use crate::pair::Pair;
 use crate::party::ReconcileError;
@@ -27,7 +28,10 @@ impl Shared {
                     }
                     Err(error) => {
                         failures += 1;
-                        tracing::warn!(error = chain(&error), "the agent keeps its certificate");
+                        tracing::warn!(
+                            error = with_causes(&error),
+                            "the agent keeps its certificate"
+                        );
                         self.backoff(failures)
                     }
                 },

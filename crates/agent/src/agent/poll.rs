@@ -4,10 +4,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use skink_api::agent::{PollAnswer, PollQuery};
+use skink_model::with_causes;
 use skink_trust::{Limits, Parts, Refusal};
 use tokio::time::Instant;
 
-use super::{OfferError, Shared, chain};
+use super::{OfferError, Shared};
 use crate::channel::ChannelError;
 use crate::enroll::{FetchError, fetch_package};
 use crate::state::aside;
@@ -65,7 +66,7 @@ impl Shared {
     }
 
     fn complain(&self, error: &ChannelError, failures: u32) {
-        let (agent, error) = (&self.membership.agent, chain(error));
+        let (agent, error) = (&self.membership.agent, with_causes(error));
         if failures == 1 {
             tracing::warn!(agent.name = agent, error, "the server is away; the agent goes on");
         } else {
@@ -129,11 +130,11 @@ impl Shared {
         let refusal = match fetched {
             Ok((envelope, parts)) => match self.accept_aside(envelope, parts).await {
                 Ok(()) | Err(OfferError::Refused(Refusal::Replayed(_))) => return None,
-                Err(error) => chain(&error),
+                Err(error) => with_causes(&error),
             },
-            Err(FetchError::Refused(refusal)) => chain(&refusal),
+            Err(FetchError::Refused(refusal)) => with_causes(&refusal),
             Err(FetchError::Channel(error)) => {
-                tracing::warn!(error = chain(&error), "the trust package cannot be fetched");
+                tracing::warn!(error = with_causes(&error), "the trust package cannot be fetched");
                 tokio::time::sleep(self.backoff(2)).await;
                 return None;
             }

@@ -8,11 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skink_api::agent::{Ack, EndpointReport, PackageRef, PeerSeen, PollQuery, Report};
 use skink_deploy::Target;
+use skink_model::with_causes;
 use skink_trust::{AuthorityState, Held};
 use skink_x509::{Fingerprint, Time};
 use tokio::time::Instant;
 
-use super::{Shared, chain};
+use super::Shared;
 use crate::channel::ChannelError;
 use crate::key::LocalKey;
 use crate::outbox::{EndpointNews, News};
@@ -45,7 +46,7 @@ impl Shared {
             match self.report(peers).await {
                 Ok(()) => failures = 0,
                 Err(error) => {
-                    tracing::debug!(error = chain(&error), "a report will be repeated");
+                    tracing::debug!(error = with_causes(&error), "a report will be repeated");
                     failures += 1;
                     tokio::time::sleep(self.backoff(failures)).await;
                     self.outbox.add_crls([]);
@@ -149,7 +150,7 @@ impl Shared {
                 signature: STANDARD.encode(signature),
             }),
             Err(error) => {
-                tracing::error!(error = chain(&error), "the agent cannot sign");
+                tracing::error!(error = with_causes(&error), "the agent cannot sign");
                 None
             }
         })

@@ -1,5 +1,6 @@
 //! The tasks of an agent.
 
+use skink_model::with_causes;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Agent, Shared, chain};
+use super::{Agent, Shared};
 use crate::party::{Party, ReconcileError};
 
 impl Agent {
@@ -46,7 +47,7 @@ async fn tend(mut party: Party, mut news: watch::Receiver<u64>) {
                 party.next_look()
             }
             Err(error) => {
-                let text = chain(&error);
+                let text = with_causes(&error);
                 tracing::warn!(
                     endpoint.name = party.spec.name,
                     error = text,

@@ -165,16 +165,11 @@ impl Source for SqliteColumn {
         match self.change_all(&changes).await {
             Ok(replaced) => replaced,
             Err(error) => {
-                let why = error_in_words(&error);
+                let why = skink_model::with_causes(&error);
                 let again =
                     || SourceError::Database { what: "changing rows", source: why.clone().into() };
                 changes.iter().map(|_| Err(again())).collect()
             }
         }
     }
-}
-
-fn error_in_words(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{error}{cause}")
 }

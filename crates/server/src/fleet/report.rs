@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skink_api::agent::{self as wire, EndpointReport, PackageRef, Report};
 use skink_api::{Code, Problem};
+use skink_model::with_causes;
 use skink_model::{
     Ack, AgentName, BarrierProof, CrlRead, DistrustProof, Endpoint, EndpointName, Installed,
     PackageVersion, PeerSeen, Time,
@@ -14,7 +15,7 @@ use skink_x509::{Certificate, Fingerprint, PublicKey};
 
 use crate::app::App;
 use crate::crl;
-use crate::failure::{Failure, Result, chain};
+use crate::failure::{Failure, Result};
 use crate::http::authorise::CallingAgent;
 use crate::operators::parsed;
 use crate::package;
@@ -55,7 +56,7 @@ pub(crate) async fn take(app: &App, agent: &CallingAgent, report: Report) -> Res
     if let Some(held) = &report.held
         && let Err(error) = package::overtake(app, &agent.0, held).await
     {
-        let error = chain(&error);
+        let error = with_causes(&error);
         tracing::error!(error, "what an agent holds is not overtaken yet; it is tried again");
     }
     app.news().tell_incidents();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use skink_incident::{self as engine, Effect, EffectKey, Observation, State};
 use skink_model::IncidentId;
+use skink_model::with_causes;
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 use super::chronicle::{self, Chronicle};
 use super::execute::execute;
 use crate::app::App;
-use crate::failure::{Failure, Result, chain};
+use crate::failure::{Failure, Result};
 use crate::http::listen::stopped;
 
 /// The least time from one look to the next that news brings on: a large fleet has news all the
@@ -43,7 +44,7 @@ pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
                 }
             }
             Err(error) => {
-                tracing::error!(error = chain(&error), "running incidents cannot be listed");
+                tracing::error!(error = with_causes(&error), "running incidents cannot be listed");
             }
         }
         tokio::select! {
@@ -73,7 +74,7 @@ async fn drive(app: App, id: IncidentId, mut stop: watch::Receiver<bool>) -> Inc
             Ok(true) => break,
             Ok(false) => {}
             Err(error) => {
-                let error = chain(&error);
+                let error = with_causes(&error);
                 tracing::error!(incident.id = %id, error, "an incident's driver failed; it goes on");
                 tokio::select! {
                     () = tokio::time::sleep(AFTER_FAILURE) => {}
@@ -208,7 +209,7 @@ impl<'a> Driver<'a> {
         }
         if let Err(error) = self.observe(observation).await {
             // What happened is observed again when the effect is executed again.
-            let error = chain(&error);
+            let error = with_causes(&error);
             tracing::error!(incident.id = %self.id, error, "an observation was not recorded");
         }
     }

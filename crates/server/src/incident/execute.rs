@@ -16,12 +16,13 @@ pub(super) use revoke::root_list;
 pub(super) use triage::{freeze_reason, scope};
 
 use skink_incident::{Effect, Measurement, Observation, Outcome, Stage, State};
+use skink_model::with_causes;
 use skink_model::{AuthorityId, IncidentId, Stamp};
 use skink_x509::Fingerprint;
 
 use super::chronicle::by_incident;
 use crate::app::App;
-use crate::failure::{Failure, Result, chain};
+use crate::failure::{Failure, Result};
 
 /// What an effect needs to know.
 #[derive(Clone, Copy)]
@@ -84,7 +85,7 @@ pub(super) async fn execute(app: &App, state: &State, effect: Effect) -> Observa
             Observation::Done { effect, outcome, evidence }
         }
         Ok(Came::Measured(measurement)) => Observation::Measured { effect, measurement },
-        Err(error) => Observation::Failed { effect, reason: chain(&error) },
+        Err(error) => Observation::Failed { effect, reason: with_causes(&error) },
     }
 }
 

@@ -6,6 +6,7 @@ use azure_core::error::{Error, ErrorKind};
 use azure_core::http::RawResponse;
 use azure_core::http::headers::HeaderName;
 use serde::Deserialize;
+use skink_model::with_causes;
 
 use super::SCHEME;
 use crate::provider::{Answer, ProviderError, RequestId};
@@ -59,7 +60,7 @@ pub(super) fn refusal(key: &KeyUri, error: Error) -> ProviderError {
             refused(key, u16::from(*status), &said, retry_after, Box::new(answer))
         }
         ErrorKind::Credential => {
-            let message = words(&error);
+            let message = with_causes(&error);
             let code = format!("{SCHEME}:Credential");
             let answer = Box::new(Answer { code, message, request_id: None });
             ProviderError::CredentialRefused { answer }
@@ -68,7 +69,7 @@ pub(super) fn refusal(key: &KeyUri, error: Error) -> ProviderError {
             let what = "the answer has another shape";
             ProviderError::Corrupted { what, request_id: None }
         }
-        ErrorKind::Other => ProviderError::NotConfigured { what: words(&error) },
+        ErrorKind::Other => ProviderError::NotConfigured { what: with_causes(&error) },
         _ => ProviderError::Interrupted,
     }
 }
@@ -136,14 +137,4 @@ fn is_below(error: &Error, is: impl Fn(&ErrorKind) -> bool) -> bool {
         below = one.source();
     }
     false
-}
-
-fn words(error: &Error) -> String {
-    let mut what = error.to_string();
-    let mut below = std::error::Error::source(error);
-    while let Some(source) = below {
-        what = format!("{what}: {source}");
-        below = source.source();
-    }
-    what
 }

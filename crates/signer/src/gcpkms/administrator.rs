@@ -129,15 +129,18 @@ impl GcpKmsAdministrator {
     /// An access token of a service account, for as long as the service gives by itself: an hour.
     async fn token(&self, account: &str) -> Result<Credential, ProviderError> {
         let unreachable = |error: reqwest::Error| ProviderError::Unreachable(Arc::new(error));
-        // The vendor's client is opened first: it sees to the process's TLS.
-        self.client().service().await?;
         let settings = &self.client().settings;
         let who = settings.credentials()?.headers(Extensions::new()).await;
         let headers = match who.map_err(failure::of_credentials)? {
             CacheableResource::New { data, .. } => data,
             CacheableResource::NotModified => HeaderMap::new(),
         };
-        let http = reqwest::Client::builder().timeout(settings.patience).build();
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(crate::tls::client(None)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .timeout(settings.patience)
+            .build();
         let url = format!(
             "{}/v1/projects/-/serviceAccounts/{account}:generateAccessToken",
             self.iam_credentials

@@ -47,13 +47,7 @@ pub(super) fn of_credentials(error: CredentialsError) -> ProviderError {
     if error.is_transient() {
         return ProviderError::unreachable(error);
     }
-    let mut what = error.to_string();
-    let mut below = std::error::Error::source(&error);
-    while let Some(source) = below {
-        what = format!("{what}: {source}");
-        below = source.source();
-    }
-    ProviderError::NotConfigured { what }
+    ProviderError::NotConfigured { what: skink_model::with_causes(&error) }
 }
 
 /// What a failed call about `key` means, after waiting `patience` at most.

@@ -131,13 +131,6 @@ impl fmt::Display for Untold {
 impl From<ProviderError> for Untold {
     /// The error with its causes, in a line.
     fn from(error: ProviderError) -> Self {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(below) = cause {
-            text.push_str(": ");
-            text.push_str(&below.to_string());
-            cause = below.source();
-        }
-        Self(text)
+        Self(skink_model::with_causes(&error))
     }
 }

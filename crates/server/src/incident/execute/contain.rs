@@ -320,11 +320,11 @@ pub(super) async fn prove(scene: Scene<'_>) -> Result<Came> {
     let refused = refusal(scene, &key).await;
     match refused {
         Ok(code) => tally.met("refusal", 1, &code),
-        Err(error) => tally.pending("refusal", &crate::failure::chain(&error)),
+        Err(error) => tally.pending("refusal", &skink_model::with_causes(&error)),
     }
     match control(scene).await {
         Ok(digest) => tally.met("control", 1, &digest.to_string()),
-        Err(error) => tally.pending("control", &crate::failure::chain(&error)),
+        Err(error) => tally.pending("control", &skink_model::with_causes(&error)),
     }
     Ok(Came::Measured(tally.measurement(scene.app.now())))
 }

@@ -140,7 +140,9 @@ async fn provider_state(scene: Scene<'_>) -> Result<Vec<u8>> {
     for key in uris {
         keys.push(match held.state(&key).await {
             Ok(state) => json!({"key": key, "state": state.as_str()}),
-            Err(error) => json!({"key": key, "state": null, "why": crate::failure::chain(&error)}),
+            Err(error) => {
+                json!({"key": key, "state": null, "why": skink_model::with_causes(&error)})
+            }
         });
     }
     serde_json::to_vec_pretty(&keys).map_err(Failure::Encode)

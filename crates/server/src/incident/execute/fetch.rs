@@ -6,13 +6,13 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
+use skink_model::with_causes;
 use skink_x509::crl::Crl;
 use skink_x509::{Certificate, Fingerprint};
 use tokio::net::TcpStream;
 
 use crate::app::App;
 use crate::crl;
-use crate::failure::chain;
 use crate::incident::measure::Expected;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ async fn check(app: &App, wanted: &Expected, der: &[u8]) -> Result<(), String> {
 async fn signer(app: &App, scope: &str) -> Result<Certificate, String> {
     let id = scope.split('/').next().unwrap_or_default();
     let id = id.parse().map_err(|_| format!("{scope} is no scope"))?;
-    let authority = app.authority(&id).await.map_err(|error| chain(&error))?;
+    let authority = app.authority(&id).await.map_err(|error| with_causes(&error))?;
     let pem = authority.certificate.ok_or_else(|| format!("{id} has no certificate"))?.pem;
     Certificate::from_pem(&pem).map_err(|error| error.to_string())
 }
@@ -59,7 +59,7 @@ async fn signer(app: &App, scope: &str) -> Result<Certificate, String> {
 async fn get(base: &str, path: &str, most: usize) -> Result<Bytes, String> {
     let host = base.strip_prefix("http://").unwrap_or(base);
     let address = if has_port(host) { host.to_owned() } else { format!("{host}:80") };
-    let failed = |error: &dyn std::error::Error| chain(error);
+    let failed = |error: &dyn std::error::Error| with_causes(error);
     let stream = TcpStream::connect(&address).await.map_err(|error| failed(&error))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
