@@ -50,6 +50,26 @@ impl KeyUri {
         self.text.get(self.colon + 1..).unwrap_or_default()
     }
 
+    /// The key, whatever its version.
+    #[must_use]
+    pub fn without_version(&self) -> Self {
+        let (head, _) = self.split_version();
+        Self { text: head.to_owned(), colon: self.colon }
+    }
+
+    /// The version that it names, where that is a number.
+    pub(crate) fn version(&self) -> Option<u32> {
+        self.split_version().1?.parse().ok()
+    }
+
+    fn split_version(&self) -> (&str, Option<&str>) {
+        let mark = match self.scheme() {
+            "gcpkms" => "/cryptoKeyVersions/",
+            _ => "?version=",
+        };
+        self.text.split_once(mark).map_or((self.as_str(), None), |(key, v)| (key, Some(v)))
+    }
+
     /// The whole URI.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -102,6 +122,20 @@ impl fmt::Display for KeyUri {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_has_versions_where_its_service_has() {
+        for (uri, key, version) in [
+            ("vault:transit/a?version=7", "vault:transit/a", Some(7)),
+            ("software:a?version=2", "software:a", Some(2)),
+            ("gcpkms:p/cryptoKeys/k/cryptoKeyVersions/3", "gcpkms:p/cryptoKeys/k", Some(3)),
+            ("awskms:alias/a", "awskms:alias/a", None),
+            ("vault:transit/a", "vault:transit/a", None),
+        ] {
+            let uri: KeyUri = uri.parse().unwrap();
+            assert_eq!((uri.without_version().as_str(), uri.version()), (key, version));
+        }
+    }
 
     #[test]
     fn a_uri_is_a_scheme_and_a_name() {

@@ -121,7 +121,7 @@ impl Crossing {
             Shape::None => self.to.0.shape(ciphertext) != Shape::None,
             Shape::Possible => true,
             Shape::Version(version) => {
-                let wanted = version_of(&self.from.1);
+                let wanted = self.from.1.version();
                 wanted.is_none_or(|wanted| wanted == version) || self.claims_new(ciphertext)
             }
         }
@@ -131,7 +131,7 @@ impl Crossing {
     fn claims_new(&self, ciphertext: &[u8]) -> bool {
         let to = &self.to.1;
         let Shape::Version(version) = self.from.0.shape(ciphertext) else { return false };
-        same_key(&self.from.1, to) && version_of(to) == Some(version)
+        self.from.1.without_version() == to.without_version() && to.version() == Some(version)
     }
 
     async fn in_service(
@@ -195,7 +195,10 @@ impl Crossing {
         let (provider, from) = &self.from;
         let plaintext = match provider.decrypt(from, old, &self.context).await {
             Ok(_) if self.claims_new(old) => return Ok(Turned::Already),
-            Ok(plaintext) if plaintext.is_of_newest() && same_key(from, &self.to.1) => {
+            Ok(plaintext)
+                if plaintext.is_of_newest()
+                    && from.without_version() == self.to.1.without_version() =>
+            {
                 return Ok(Turned::Already);
             }
             Ok(plaintext) => plaintext,
@@ -232,7 +235,9 @@ impl Crossing {
     /// The old key does not open it: perhaps the new one does.
     async fn already_or_foreign(&self, ciphertext: &[u8]) -> Result<Turned, ProviderError> {
         let (provider, to) = &self.to;
-        if same_key(&self.from.1, to) || provider.shape(ciphertext) == Shape::None {
+        if self.from.1.without_version() == to.without_version()
+            || provider.shape(ciphertext) == Shape::None
+        {
             return Ok(Turned::Foreign);
         }
         let opened = if provider.turns(to, to, &self.context) {
@@ -250,20 +255,4 @@ impl Crossing {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Whether both are the same key, perhaps in different versions.
-fn same_key(one: &KeyUri, other: &KeyUri) -> bool {
-    let key = |uri: &KeyUri| {
-        let text = uri.as_str();
-        let text = text.split('?').next().unwrap_or(text);
-        text.split("/cryptoKeyVersions/").next().unwrap_or(text).to_owned()
-    };
-    key(one) == key(other)
-}
-
-/// The version that a URI names.
-fn version_of(uri: &KeyUri) -> Option<u32> {
-    let after = |mark| uri.as_str().split_once(mark).map(|(_, version)| version);
-    after("?version=").or_else(|| after("/cryptoKeyVersions/"))?.parse().ok()
 }

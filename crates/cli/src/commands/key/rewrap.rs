@@ -131,7 +131,7 @@ pub(super) async fn run(rewrap: Rewrap, out: Output) -> Result<()> {
 }
 
 async fn crossing(rewrap: &Rewrap) -> Result<Crossing> {
-    let to = rewrap.to.clone().unwrap_or_else(|| unpinned(&rewrap.from));
+    let to = rewrap.to.clone().unwrap_or_else(|| rewrap.from.without_version());
     let mut quotas = Quotas::new();
     for key in [&rewrap.from, &to] {
         if let Some(per_second) = rewrap.per_second {
@@ -161,14 +161,6 @@ async fn crossing(rewrap: &Rewrap) -> Result<Crossing> {
     let from = (from, rewrap.from.clone());
     let crossing = Crossing::new(from, (provider, found), context, rewrap.compare);
     Ok(if rewrap.to_credential_file.is_some() { crossing.apart() } else { crossing })
-}
-
-/// The key, whatever its version.
-fn unpinned(key: &KeyUri) -> KeyUri {
-    let text = key.as_str();
-    let text = text.split("?version=").next().unwrap_or(text);
-    let text = text.split("/cryptoKeyVersions/").next().unwrap_or(text);
-    text.parse().unwrap_or_else(|_| key.clone())
 }
 
 fn state(rewrap: &Rewrap, to: &KeyUri) -> Result<State> {
