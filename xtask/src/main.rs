@@ -1,9 +1,10 @@
-//! The project's own chores: `cargo xtask test`, `check-deps`, `crash` and `fuzz`.
+//! The project's own chores: `cargo xtask test`, `check-deps`, `crash`, `fleet` and `fuzz`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
 mod check_deps;
 mod docs;
 mod drills;
+mod fleet;
 mod fuzz;
 mod shell;
 mod sizes;
@@ -32,6 +33,8 @@ enum Chore {
     DrillTimes,
     /// Run many drills that kill the server at random moments.
     Crash(drills::CrashOptions),
+    /// Measure an incident over many simulated agents.
+    Fleet(fleet::Options),
     /// Run each fuzz target for a short while.
     Fuzz(fuzz::Options),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::CheckDeps => check_deps::run(),
         Chore::DrillTimes => drills::times(),
         Chore::Crash(options) => drills::crash(&options),
+        Chore::Fleet(options) => fleet::run(&options),
         Chore::Fuzz(options) => fuzz::run(&options),
     };
     match done {

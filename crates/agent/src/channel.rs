@@ -85,7 +85,7 @@ pub struct Channel {
 
 impl Channel {
     /// A channel that trusts a server by its chain to control and its key in what is held.
-    pub(crate) fn pinned(
+    pub fn pinned(
         url: &str,
         server_name: &str,
         held: &Held,
@@ -124,33 +124,34 @@ impl Channel {
         self.json(self.request(Method::POST, "enroll").json(request)).await
     }
 
-    pub(crate) async fn poll(&self, query: &PollQuery) -> Result<PollAnswer, ChannelError> {
+    /// Asks for news; answered at once when there is some, else after the wait in the query.
+    pub async fn poll(&self, query: &PollQuery) -> Result<PollAnswer, ChannelError> {
         let PollQuery { epoch, version, order, wait_ms } = query;
         let path = format!("poll?epoch={epoch}&version={version}&order={order}&wait_ms={wait_ms}");
         let wait = Duration::from_millis(*wait_ms) + PATIENCE;
         self.json(self.request(Method::GET, &path).timeout(wait)).await
     }
 
-    pub(crate) async fn package(&self, limits: &Limits) -> Result<Vec<u8>, ChannelError> {
+    /// The signed envelope of the package that is out.
+    pub async fn package(&self, limits: &Limits) -> Result<Vec<u8>, ChannelError> {
         self.bytes(self.request(Method::GET, "package"), limits.envelope).await
     }
 
-    pub(crate) async fn part(
-        &self,
-        digest: Digest,
-        limits: &Limits,
-    ) -> Result<Vec<u8>, ChannelError> {
+    /// A part of a package, by its digest.
+    pub async fn part(&self, digest: Digest, limits: &Limits) -> Result<Vec<u8>, ChannelError> {
         self.bytes(self.request(Method::GET, &format!("part/{digest}")), limits.part).await
     }
 
-    pub(crate) async fn certificate(
+    /// Asks for a certificate.
+    pub async fn certificate(
         &self,
         request: &CertificateRequest,
     ) -> Result<CertificateAnswer, ChannelError> {
         self.json(self.request(Method::POST, "certificates").json(request)).await
     }
 
-    pub(crate) async fn report(&self, report: &Report) -> Result<(), ChannelError> {
+    /// Tells what became of what was asked.
+    pub async fn report(&self, report: &Report) -> Result<(), ChannelError> {
         self.bytes(self.request(Method::POST, "report").json(report), ANSWER).await.map(drop)
     }
 

@@ -35,6 +35,31 @@ pub async fn enroll(
         return Err(AgentError::State(StateError::AlreadyEnrolled(config.dir.clone())));
     }
     state.create().map_err(AgentError::State)?;
+    let joined = join(token, clock, rng).await?;
+    keep(&state, joined).map_err(AgentError::State)
+}
+
+/// What an enrolment gives, before anything of it is kept.
+#[derive(Debug)]
+pub struct Joined {
+    /// `https://host:port` of the agents' listener.
+    pub url: String,
+    /// The DNS name in the server's certificate.
+    pub server_name: String,
+    /// The agent's name, its endpoints and the rest of the server's answer.
+    pub enrolled: Enrolled,
+    /// The agent's own certificate and key.
+    pub identity: Pair,
+    /// What it believes.
+    pub held: Held,
+}
+
+/// Uses the token up and keeps nothing: [`enroll`] without a disk.
+pub async fn join(
+    token: EnrolmentToken,
+    clock: &dyn Clock,
+    rng: &dyn Rng,
+) -> Result<Joined, AgentError> {
     let pin: Fingerprint = token.root.parse().map_err(|_| AgentError::OtherRoot)?;
     let verifier = Arc::new(PinnedRoot::new(pin));
     let key = LocalKey::generate().map_err(AgentError::Key)?;
@@ -54,7 +79,7 @@ pub async fn enroll(
     if !verifier.met().is_some_and(|key| held.server_keys().contains(&key)) {
         return Err(AgentError::ServerKey);
     }
-    keep(&state, token, enrolled, &identity, &held).map_err(AgentError::State)
+    Ok(Joined { url: token.url, server_name: token.server_name, enrolled, identity, held })
 }
 
 async fn ask(
@@ -101,13 +126,18 @@ async fn first_package(
 }
 
 /// A package could not be fetched whole.
-pub(crate) enum FetchError {
-    Channel(ChannelError),
-    Refused(skink_trust::Refusal),
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The server cannot be reached or says no.
+    #[error("the package cannot be fetched")]
+    Channel(#[source] ChannelError),
+    /// What it sent is no package.
+    #[error("the package is refused")]
+    Refused(#[source] skink_trust::Refusal),
 }
 
 /// Fetches the package that is out, and the parts of it that are not held.
-pub(crate) async fn fetch_package(
+pub async fn fetch_package(
     channel: &Channel,
     held: &Held,
     limits: &Limits,
@@ -124,23 +154,18 @@ pub(crate) async fn fetch_package(
     Ok((bytes, parts))
 }
 
-fn keep(
-    state: &StateDir,
-    token: EnrolmentToken,
-    enrolled: Enrolled,
-    identity: &Pair,
-    held: &Held,
-) -> Result<(), StateError> {
+fn keep(state: &StateDir, joined: Joined) -> Result<(), StateError> {
+    let Joined { url, server_name, enrolled, identity, held } = joined;
     // A name becomes part of a path: only what is a name comes in.
     let named = |spec: &skink_api::EndpointSpec| spec.name.parse::<EndpointName>().is_ok();
     let membership = Membership {
         agent: enrolled.agent,
         domain: enrolled.domain,
-        url: token.url,
-        server_name: token.server_name,
+        url,
+        server_name,
         endpoints: enrolled.endpoints.into_iter().filter(named).collect(),
     };
-    state.save_identity(identity)?;
-    state.save_held(held)?;
+    state.save_identity(&identity)?;
+    state.save_held(&held)?;
     state.save_membership(&membership)
 }

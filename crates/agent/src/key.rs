@@ -35,21 +35,23 @@ pub enum KeyFault {
 }
 
 /// A P-256 key.
-pub(crate) struct LocalKey {
+pub struct LocalKey {
     pair: EcdsaKeyPair,
     public: PublicKey,
     pem: SecretPem,
 }
 
 impl LocalKey {
-    pub(crate) fn generate() -> Result<Self, KeyFault> {
+    /// A new one.
+    pub fn generate() -> Result<Self, KeyFault> {
         let random = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)
             .map_err(KeyFault::Crypto)?;
         Self::from_pkcs8(document.as_ref(), pem_of(document.as_ref()))
     }
 
-    pub(crate) fn from_pem(pem: &SecretPem) -> Result<Self, KeyFault> {
+    /// The key in PKCS#8, PEM.
+    pub fn from_pem(pem: &SecretPem) -> Result<Self, KeyFault> {
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| KeyFault::Pem)?;
         Self::from_pkcs8(der.secret_pkcs8_der(), pem.clone())
     }
@@ -62,17 +64,19 @@ impl LocalKey {
         Ok(Self { pair, public, pem })
     }
 
-    pub(crate) fn pem(&self) -> &SecretPem {
+    /// The same as PKCS#8, PEM.
+    pub fn pem(&self) -> &SecretPem {
         &self.pem
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
+    /// ECDSA with SHA-256, in DER.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
         let signature = self.pair.sign(&SystemRandom::new(), message);
         signature.map(|signature| signature.as_ref().to_vec()).map_err(KeyFault::Crypto)
     }
 
     /// A request for a certificate with these names; what the names may be is the server's to say.
-    pub(crate) fn csr_pem(&self, names: &[String]) -> Result<String, KeyFault> {
+    pub fn csr_pem(&self, names: &[String]) -> Result<String, KeyFault> {
         let spec = CsrSpec {
             subject: Name::empty(),
             public_key: self.public.clone(),

@@ -7,7 +7,8 @@
 //! the trust package.
 //!
 //! [`enroll`] once, then [`Agent::open`] and [`Agent::run`]. An agent is a handful of tasks on the
-//! caller's runtime: hundreds fit into one process.
+//! caller's runtime: hundreds fit into one process. [`protocol`] has the pieces of which it is made,
+//! for whoever simulates many more.
 
 mod agent;
 mod canaries;
@@ -30,6 +31,16 @@ pub use agent::{Agent, AgentHandle, OfferError};
 pub use channel::{Channel, ChannelError};
 pub use config::{AgentConfig, BadConfig, EndpointConfig};
 pub use enroll::enroll;
+
+/// What an agent says to its server, without a disk, a target or a task: for simulators.
+pub mod protocol {
+    pub use crate::enroll::{FetchError, Joined, fetch_package, join};
+    pub use crate::key::LocalKey;
+    pub use crate::pair::Pair;
+    pub use crate::read_back::held as crls_held;
+    pub use crate::secret::SecretPem;
+}
+
 pub use error::AgentError;
 pub use key::KeyFault;
 pub use party::ReconcileError;

@@ -11,7 +11,7 @@ use crate::state::StateError;
 
 /// A certificate with its chain and key, as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Pair {
+pub struct Pair {
     pub(crate) authority: String,
     pub(crate) certificate_pem: String,
     pub(crate) chain_pem: String,
@@ -47,7 +47,8 @@ pub(crate) struct Asking {
 }
 
 impl Pair {
-    pub(crate) fn new(
+    /// The certificate of an answer, with the key that it was asked for with.
+    pub fn new(
         answer: CertificateAnswer,
         key_pem: &SecretPem,
         rng: &dyn Rng,
@@ -65,11 +66,23 @@ impl Pair {
         Ok(pair)
     }
 
-    pub(crate) fn leaf(&self) -> Result<Certificate, StateError> {
+    /// The generation that signed it.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The key, PKCS#8 in PEM.
+    pub const fn key_pem(&self) -> &SecretPem {
+        &self.key_pem
+    }
+
+    /// The certificate itself.
+    pub fn leaf(&self) -> Result<Certificate, StateError> {
         Certificate::from_pem(&self.certificate_pem).map_err(StateError::Certificate)
     }
 
-    pub(crate) fn fingerprint(&self) -> Result<Fingerprint, StateError> {
+    /// SHA-256 of the certificate.
+    pub fn fingerprint(&self) -> Result<Fingerprint, StateError> {
         self.leaf().map(|leaf| leaf.fingerprint())
     }
 
@@ -78,12 +91,13 @@ impl Pair {
     }
 
     /// Leaf first, and no root.
-    pub(crate) fn chain(&self) -> Result<Vec<Certificate>, StateError> {
+    pub fn chain(&self) -> Result<Vec<Certificate>, StateError> {
         let text = format!("{}{}", self.certificate_pem, self.chain_pem);
         Certificate::all_from_pem(&text).map_err(StateError::Certificate)
     }
 
-    pub(crate) fn identity(&self) -> Result<Identity, StateError> {
+    /// The same for a TLS library.
+    pub fn identity(&self) -> Result<Identity, StateError> {
         Identity::new(&self.chain()?, self.key_pem.as_bytes()).map_err(StateError::Pair)
     }
 }

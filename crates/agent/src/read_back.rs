@@ -19,8 +19,8 @@ const LIMIT: usize = 64 << 20;
 /// which was restored from a backup knows what the root has said since.
 const OF_ROOT: &str = "/crl/root/";
 
-/// The CRLs in the package that is held.
-pub(crate) fn held(held: &Held, at: Time) -> Vec<CrlRead> {
+/// The CRLs in the package that is held, as they are reported.
+pub fn held(held: &Held, at: Time) -> Vec<CrlRead> {
     held.crls().iter().map(|crl| read(&crl.scope, &crl.crl, at)).collect()
 }
 

@@ -5,14 +5,15 @@ use zeroize::Zeroizing;
 
 /// A private key in PEM: wiped when dropped, never shown.
 #[derive(Clone)]
-pub(crate) struct SecretPem(Zeroizing<String>);
+pub struct SecretPem(Zeroizing<String>);
 
 impl SecretPem {
     pub(crate) fn new(pem: Zeroizing<String>) -> Self {
         Self(pem)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }

@@ -107,16 +107,7 @@ impl<'a> Command<'a> {
                 escrow::offer_wrong_kits(self.headquarters, &self.id, scoreboard).await?;
                 interlude = None;
             }
-            for wanted in &incident.approvals {
-                let given = |name: &str| wanted.given.iter().any(|one| one.operator == name);
-                for (person, name) in
-                    [(&self.headquarters.lead, "lead"), (&self.headquarters.ciso, "ciso")]
-                {
-                    if !given(name) {
-                        self.give(person, &wanted.step, name).await?;
-                    }
-                }
-            }
+            self.give_all(&incident).await?;
             let still = pulse.still_for(&incident) >= limits.standstill;
             if still || tokio::time::Instant::now() >= deadline {
                 tracing::warn!(step = incident.summary.step, "the incident did not close in time");
@@ -124,6 +115,21 @@ impl<'a> Command<'a> {
             }
             tokio::time::sleep(PACE).await;
         }
+    }
+
+    /// Gives every approval that is asked for and not given yet, by two people.
+    pub(crate) async fn give_all(&self, incident: &Incident) -> Result<(), DrillError> {
+        for wanted in &incident.approvals {
+            let given = |name: &str| wanted.given.iter().any(|one| one.operator == name);
+            for (person, name) in
+                [(&self.headquarters.lead, "lead"), (&self.headquarters.ciso, "ciso")]
+            {
+                if !given(name) {
+                    self.give(person, &wanted.step, name).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Waits until people are asked to approve `step`.

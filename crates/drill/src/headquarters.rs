@@ -48,11 +48,20 @@ struct OperatorFile {
 impl Headquarters {
     /// `skink init`, shorter timings, `skink serve`, and operators who know the root.
     pub(crate) async fn set_up(options: &DrillOptions, dir: &Path) -> Result<Self, DrillError> {
+        Self::set_up_timed(options, dir, &[]).await
+    }
+
+    /// The same, with timings of the incident beside the drill's, or instead of them.
+    pub(crate) async fn set_up_timed(
+        options: &DrillOptions,
+        dir: &Path,
+        timings: &[(&str, i64)],
+    ) -> Result<Self, DrillError> {
         let server_dir = dir.join("server");
         let (issuer, standby) = (options.issuer_key.as_ref(), options.standby_key.as_ref());
         let places = Places::make(issuer, standby, dir).await?;
         init(&options.skink, dir, &server_dir, &places).await?;
-        hurry(&server_dir)?;
+        hurry(&server_dir, timings)?;
         let server = ServerProcess::start(&options.skink, &server_dir, places).await?;
         let addr = server.ports().api;
         let (lead, _) = person(&server_dir, "lead", addr)?;
@@ -233,7 +242,7 @@ pub(crate) fn passphrase(custodian: &str) -> String {
 }
 
 /// Sets the incident's timings for programs on loopback instead of daemons in the field.
-fn hurry(server_dir: &Path) -> Result<(), DrillError> {
+fn hurry(server_dir: &Path, more: &[(&str, i64)]) -> Result<(), DrillError> {
     let failed = |source| DrillError::File { what: "set the drill's timings", source };
     let path = server_dir.join("skink.toml");
     let text = fs_err::read_to_string(&path).map_err(failed)?;
@@ -251,8 +260,8 @@ fn hurry(server_dir: &Path) -> Result<(), DrillError> {
         .or_insert_with(|| toml::Table::new().into())
         .as_table_mut()
         .ok_or_else(|| failed(std::io::ErrorKind::InvalidData.into()))?;
-    for (name, value) in timings {
-        incident.insert(name.to_owned(), toml::Value::Integer(value));
+    for (name, value) in timings.iter().chain(more) {
+        incident.insert((*name).to_owned(), toml::Value::Integer(*value));
     }
     fs_err::write(&path, config.to_string()).map_err(failed)
 }

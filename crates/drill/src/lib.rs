@@ -25,6 +25,7 @@ mod report;
 mod rng;
 mod run;
 mod score;
+mod stage;
 mod table;
 mod thief;
 
@@ -35,5 +36,6 @@ pub use progress::{Progress, Silent};
 pub use report::Report;
 pub use run::run;
 pub use skink_api::Incident;
+pub use stage::Stage;
 pub use table::render;
 pub use thief::stolen::ThiefKind;

@@ -51,6 +51,11 @@ impl ServerProcess {
         &self.places
     }
 
+    /// The process, while it runs.
+    pub(crate) async fn id(&self) -> Option<u32> {
+        self.child.lock().await.id()
+    }
+
     pub(crate) const fn ports(&self) -> &Ports {
         &self.ports
     }
