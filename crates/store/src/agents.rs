@@ -4,8 +4,8 @@ use serde_json::json;
 use skink_model::{Agent, AgentKey, AgentName, Stamp, Time};
 use skink_x509::{Fingerprint, KeyDigest};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
@@ -37,7 +37,7 @@ pub async fn enroll(
     agent: &Agent,
     key: &AgentKey,
 ) -> Result<(), StoreError> {
-    sqlx::query(UPSERT)
+    query(UPSERT)
         .bind(agent.name.as_str())
         .bind(agent.token.as_str())
         .bind(agent.version.as_str())
@@ -45,7 +45,7 @@ pub async fn enroll(
         .execute(tx.conn())
         .await
         .map_err(StoreError::query)?;
-    let forgotten = sqlx::query(FORGET_KEYS).bind(agent.name.as_str()).execute(tx.conn()).await;
+    let forgotten = query(FORGET_KEYS).bind(agent.name.as_str()).execute(tx.conn()).await;
     forgotten.map_err(StoreError::query)?;
     let detail = json!({"token": agent.token, "key_digest": key.key_digest.to_string()});
     audit::record(tx, stamp, "agent.enroll", agent.name.as_str(), &detail).await?;
@@ -54,7 +54,7 @@ pub async fn enroll(
 
 /// Adds a key (the next certificate under control) of an enrolled agent.
 pub async fn add_key(tx: &mut Tx<'_>, key: &AgentKey) -> Result<(), StoreError> {
-    sqlx::query(INSERT_KEY)
+    query(INSERT_KEY)
         .bind(key.fingerprint.as_bytes().to_vec())
         .bind(key.agent.as_str())
         .bind(key.key_digest.as_bytes().to_vec())
@@ -75,7 +75,7 @@ pub async fn authenticate(
     key_digest: &KeyDigest,
     now: Time,
 ) -> Result<Option<AgentKey>, StoreError> {
-    let row = sqlx::query(KEY)
+    let row = query(KEY)
         .bind(fingerprint.as_bytes().to_vec())
         .bind(key_digest.as_bytes().to_vec())
         .bind(now.as_millis())
@@ -86,7 +86,7 @@ pub async fn authenticate(
 
 /// The keys of an agent, newest first.
 pub async fn keys(r: &mut impl Reader, name: &AgentName) -> Result<Vec<AgentKey>, StoreError> {
-    let rows = sqlx::query(KEYS_OF).bind(name.as_str()).fetch_all(r.conn()).await;
+    let rows = query(KEYS_OF).bind(name.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_key)
 }
 
@@ -98,7 +98,7 @@ pub async fn seen(
     clock_offset_ms: Option<i64>,
     version: Option<&str>,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(SEEN)
+    let done = query(SEEN)
         .bind(name.as_str())
         .bind(at.as_millis())
         .bind(clock_offset_ms)
@@ -110,7 +110,7 @@ pub async fn seen(
 
 /// Shuts an agent out, until it enrols again.
 pub async fn disable(tx: &mut Tx<'_>, stamp: &Stamp, name: &AgentName) -> Result<(), StoreError> {
-    let query = sqlx::query(DISABLE).bind(name.as_str()).bind(stamp.at.as_millis());
+    let query = query(DISABLE).bind(name.as_str()).bind(stamp.at.as_millis());
     if query.execute(tx.conn()).await.map_err(StoreError::query)?.rows_affected() == 0 {
         return Err(StoreError::not_found("agent", name));
     }
@@ -119,13 +119,13 @@ pub async fn disable(tx: &mut Tx<'_>, stamp: &Stamp, name: &AgentName) -> Result
 
 /// The agent of this name.
 pub async fn find(r: &mut impl Reader, name: &AgentName) -> Result<Option<Agent>, StoreError> {
-    let row = sqlx::query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Every agent, by name.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Agent>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use skink_model::{Approval, IncidentId, Stamp};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, audit};
 
@@ -20,7 +20,7 @@ const OF_INCIDENT: &str = "SELECT * FROM approval WHERE incident = $1 ORDER BY a
 
 /// Records an approval. A second one by the same person changes nothing; says whether it is new.
 pub async fn give(tx: &mut Tx<'_>, stamp: &Stamp, approval: &Approval) -> Result<bool, StoreError> {
-    let done = sqlx::query(INSERT)
+    let done = query(INSERT)
         .bind(approval.incident.as_str())
         .bind(approval.step.as_str())
         .bind(approval.person.as_str())
@@ -42,7 +42,7 @@ pub async fn of_step(
     incident: &IncidentId,
     step: &str,
 ) -> Result<Vec<Approval>, StoreError> {
-    let query = sqlx::query(OF_STEP).bind(incident.as_str()).bind(step);
+    let query = query(OF_STEP).bind(incident.as_str()).bind(step);
     let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
@@ -52,7 +52,7 @@ pub async fn of_incident(
     r: &mut impl Reader,
     incident: &IncidentId,
 ) -> Result<Vec<Approval>, StoreError> {
-    let rows = sqlx::query(OF_INCIDENT).bind(incident.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OF_INCIDENT).bind(incident.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
@@ -65,7 +65,7 @@ pub async fn require_two(
     incident: &IncidentId,
     step: &str,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(OF_STEP).bind(incident.as_str()).bind(step);
+    let query = query(OF_STEP).bind(incident.as_str()).bind(step);
     let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
     let mut lines = BTreeSet::new();
     for row in &rows {

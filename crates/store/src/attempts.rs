@@ -6,8 +6,8 @@ use skink_model::{
 };
 use skink_x509::SignatureAlgorithm;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx};
 
@@ -86,7 +86,7 @@ pub async fn ask(
 }
 
 async fn insert(tx: &mut Tx<'_>, at: Time, ask: &Ask) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(ask.id.as_str())
         .bind(ask.authority.as_str())
         .bind(ask.key.as_str())
@@ -141,7 +141,7 @@ pub async fn settle(tx: &mut Tx<'_>, at: Time, batch: &[Settlement]) -> Result<(
     for settlement in batch {
         let id = settlement.attempt.as_str();
         let state = settlement.outcome.state().as_str();
-        let done = sqlx::query(SETTLE)
+        let done = query(SETTLE)
             .bind(id)
             .bind(state)
             .bind(at.as_millis())
@@ -154,7 +154,7 @@ pub async fn settle(tx: &mut Tx<'_>, at: Time, batch: &[Settlement]) -> Result<(
             return Err(Refusal::AttemptNotOpen(settlement.attempt.clone()).into());
         }
         if settlement.outcome != Outcome::Signed {
-            let update = sqlx::query(SETTLE_CERTIFICATE).bind(id).bind(state);
+            let update = query(SETTLE_CERTIFICATE).bind(id).bind(state);
             update.execute(tx.conn()).await.map_err(StoreError::query)?;
         }
     }
@@ -174,17 +174,17 @@ pub struct Swept {
 /// open, so open attempts become unknown, and certificates that were on their way are given up.
 /// A new attempt takes a new serial; the old ones stay for the final CRL.
 pub async fn sweep_unknown(tx: &mut Tx<'_>, at: Time) -> Result<Swept, StoreError> {
-    let certificates = sqlx::query(SWEEP_CERTIFICATES).execute(tx.conn()).await;
+    let certificates = query(SWEEP_CERTIFICATES).execute(tx.conn()).await;
     let certificates = certificates.map_err(StoreError::query)?.rows_affected();
-    sqlx::query(SWEEP_INTENTIONS).execute(tx.conn()).await.map_err(StoreError::query)?;
-    let attempts = sqlx::query(SWEEP).bind(at.as_millis()).execute(tx.conn()).await;
+    query(SWEEP_INTENTIONS).execute(tx.conn()).await.map_err(StoreError::query)?;
+    let attempts = query(SWEEP).bind(at.as_millis()).execute(tx.conn()).await;
     let attempts = attempts.map_err(StoreError::query)?.rows_affected();
     Ok(Swept { attempts, certificates })
 }
 
 /// The attempt of this id.
 pub async fn find(r: &mut impl Reader, id: &AttemptId) -> Result<Option<Attempt>, StoreError> {
-    let row = sqlx::query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -193,7 +193,7 @@ pub async fn of_certificate(
     r: &mut impl Reader,
     id: &CertificateId,
 ) -> Result<Option<Attempt>, StoreError> {
-    let row = sqlx::query(OF_CERTIFICATE).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let row = query(OF_CERTIFICATE).bind(id.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -202,7 +202,7 @@ pub async fn open(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<Attempt>, StoreError> {
-    let rows = sqlx::query(OPEN).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OPEN).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
@@ -213,7 +213,7 @@ pub async fn after(
     after: Option<&AttemptId>,
     limit: u32,
 ) -> Result<Vec<Attempt>, StoreError> {
-    let rows = sqlx::query(AFTER)
+    let rows = query(AFTER)
         .bind(authority.as_str())
         .bind(after.map_or("", AttemptId::as_str).to_owned())
         .bind(i64::from(limit))
@@ -225,21 +225,21 @@ pub async fn after(
 
 /// How many attempts with `key` were the service's call of this id.
 pub async fn recorded(r: &mut impl Reader, key: &str, request_id: &str) -> Result<u64, StoreError> {
-    let found = sqlx::query_scalar(BY_REQUEST).bind(key).bind(request_id).fetch_one(r.conn()).await;
+    let found = query_scalar(BY_REQUEST).bind(key).bind(request_id).fetch_one(r.conn()).await;
     let found: i64 = found.map_err(StoreError::query)?;
     Ok(u64::try_from(found).unwrap_or_default())
 }
 
 /// Whether an attempt with `key` that was asked for until `before` is open.
 pub async fn is_open(r: &mut impl Reader, key: &str, before: Time) -> Result<bool, StoreError> {
-    let open = sqlx::query_scalar(OPEN_BEFORE).bind(key).bind(before.as_millis());
+    let open = query_scalar(OPEN_BEFORE).bind(key).bind(before.as_millis());
     let open = open.fetch_one(r.conn()).await;
     open.map(|open: i64| open > 0).map_err(StoreError::query)
 }
 
 /// How many attempts with `key` may have signed, with nothing to pair them by.
 pub async fn unknown_without_id(r: &mut impl Reader, key: &str) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar(UNKNOWN_WITHOUT_ID)
+    let count: i64 = query_scalar(UNKNOWN_WITHOUT_ID)
         .bind(key)
         .fetch_one(r.conn())
         .await
@@ -249,7 +249,7 @@ pub async fn unknown_without_id(r: &mut impl Reader, key: &str) -> Result<u64, S
 
 /// How often a key was used, by the ledger.
 pub async fn counts(r: &mut impl Reader, key: &str) -> Result<AttemptCounts, StoreError> {
-    let rows = sqlx::query(COUNTS).bind(key).fetch_all(r.conn()).await;
+    let rows = query(COUNTS).bind(key).fetch_all(r.conn()).await;
     let mut counts = AttemptCounts::default();
     for row in rows.map_err(StoreError::query)? {
         let total = row.number("total")?;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use skink_model::{AuditRow, Stamp};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
@@ -26,7 +26,7 @@ pub async fn record(
     subject: &str,
     detail: &Value,
 ) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(stamp.at.as_millis())
         .bind(stamp.actor.to_string())
         .bind(action)
@@ -44,7 +44,7 @@ pub async fn after(
     after: u64,
     limit: u32,
 ) -> Result<Vec<AuditRow>, StoreError> {
-    let rows = sqlx::query(AFTER)
+    let rows = query(AFTER)
         .bind(row::int(after))
         .bind(i64::from(limit))
         .fetch_all(r.conn())
@@ -60,7 +60,7 @@ pub async fn of_subject(
     after: u64,
     limit: u32,
 ) -> Result<Vec<AuditRow>, StoreError> {
-    let rows = sqlx::query(BY_SUBJECT)
+    let rows = query(BY_SUBJECT)
         .bind(subject)
         .bind(row::int(after))
         .bind(i64::from(limit))

@@ -10,8 +10,8 @@ use skink_model::{
 };
 use skink_x509::{KeyAlgorithm, KeyDigest};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, audit, journal, keys};
 
@@ -67,7 +67,7 @@ pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, new: &NewAuthority) -> Resul
         let (digest, reason) = (blocked.digest, blocked.reason);
         return Err(Refusal::KeyBlocked { digest, reason }.into());
     }
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(new.id.as_str())
         .bind(new.issuer.as_str())
         .bind(i64::from(new.generation))
@@ -108,7 +108,7 @@ fn own_key(new: &NewAuthority, uri: &str, at: Time) -> SigningKey {
 
 /// The authority of this id.
 pub async fn find(r: &mut impl Reader, id: &AuthorityId) -> Result<Option<Authority>, StoreError> {
-    let row = sqlx::query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -123,7 +123,7 @@ pub async fn by_key(
     digest: &KeyDigest,
 ) -> Result<Option<Authority>, StoreError> {
     let bytes = digest.as_bytes().to_vec();
-    let row = sqlx::query(BY_KEY).bind(bytes).fetch_optional(r.conn()).await;
+    let row = query(BY_KEY).bind(bytes).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -132,7 +132,7 @@ pub async fn active(
     r: &mut impl Reader,
     issuer: &IssuerName,
 ) -> Result<Option<Authority>, StoreError> {
-    let row = sqlx::query(ACTIVE).bind(issuer.as_str()).fetch_optional(r.conn()).await;
+    let row = query(ACTIVE).bind(issuer.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -141,19 +141,19 @@ pub async fn of_issuer(
     r: &mut impl Reader,
     issuer: &IssuerName,
 ) -> Result<Vec<Authority>, StoreError> {
-    let rows = sqlx::query(OF_ISSUER).bind(issuer.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OF_ISSUER).bind(issuer.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
 /// Every authority, by issuer and generation.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Authority>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 
 /// The number of the next generation of `issuer`.
 pub async fn next_generation(r: &mut impl Reader, issuer: &IssuerName) -> Result<u32, StoreError> {
-    let next: i64 = sqlx::query_scalar(NEXT_GENERATION)
+    let next: i64 = query_scalar(NEXT_GENERATION)
         .bind(issuer.as_str())
         .fetch_one(r.conn())
         .await

@@ -4,8 +4,8 @@ use serde_json::json;
 use skink_model::{Ceremony, CeremonyState, Stamp};
 use skink_x509::Fingerprint;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, audit, journal, settings};
 
@@ -34,7 +34,7 @@ pub async fn request(
     stamp: &Stamp,
     ceremony: &Ceremony,
 ) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(ceremony.id.as_str())
         .bind(row::int(ceremony.counter))
         .bind(ceremony.request_digest.as_bytes().to_vec())
@@ -60,7 +60,7 @@ pub async fn import(
     request_digest: &Fingerprint,
     response_digest: &Fingerprint,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(IMPORT)
+    let done = query(IMPORT)
         .bind(id)
         .bind(request_digest.as_bytes().to_vec())
         .bind(response_digest.as_bytes().to_vec())
@@ -84,7 +84,7 @@ pub async fn import(
 
 /// Waits no longer for a response.
 pub async fn abandon(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), StoreError> {
-    let done = sqlx::query(ABANDON).bind(id).execute(tx.conn()).await;
+    let done = query(ABANDON).bind(id).execute(tx.conn()).await;
     if done.map_err(StoreError::query)?.rows_affected() == 0 {
         return Err(StoreError::not_found("open ceremony", id));
     }
@@ -93,13 +93,13 @@ pub async fn abandon(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Sto
 
 /// The ceremony of this id.
 pub async fn find(r: &mut impl Reader, id: &str) -> Result<Option<Ceremony>, StoreError> {
-    let row = sqlx::query(BY_ID).bind(id).fetch_optional(r.conn()).await;
+    let row = query(BY_ID).bind(id).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Every ceremony, newest first.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Ceremony>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 

@@ -7,8 +7,8 @@ use skink_model::{
 };
 use skink_x509::{Fingerprint, KeyDigest, Serial};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, attempts, audit, keys};
 
@@ -65,7 +65,7 @@ async fn insert(
         CertificateState::Linted => CertificateState::Linted,
         _ => CertificateState::Intended,
     };
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(certificate.id.as_str())
         .bind(certificate.authority.as_str())
         .bind(row::serial_bytes(&certificate.serial))
@@ -93,7 +93,7 @@ async fn insert(
 /// The lints have passed: the certificates may be asked for.
 pub async fn set_linted(tx: &mut Tx<'_>, ids: &[CertificateId]) -> Result<(), StoreError> {
     for id in ids {
-        let done = sqlx::query(SET_LINTED).bind(id.as_str()).execute(tx.conn()).await;
+        let done = query(SET_LINTED).bind(id.as_str()).execute(tx.conn()).await;
         if done.map_err(StoreError::query)?.rows_affected() == 0 {
             return Err(StoreError::not_found("intended certificate", id));
         }
@@ -128,7 +128,7 @@ async fn release_one(tx: &mut Tx<'_>, stamp: &Stamp, issued: &Issued) -> Result<
         return Err(Refusal::NotSigned(id.clone()).into());
     }
     let fingerprint = Fingerprint::of(&issued.der);
-    let done = sqlx::query(SET_ISSUED)
+    let done = query(SET_ISSUED)
         .bind(id.as_str())
         .bind(stamp.at.as_millis())
         .bind(fingerprint.as_bytes().to_vec())
@@ -138,9 +138,9 @@ async fn release_one(tx: &mut Tx<'_>, stamp: &Stamp, issued: &Issued) -> Result<
     if done.rows_affected() == 0 {
         return Err(Refusal::NotSigned(id.clone()).into());
     }
-    let der = sqlx::query(INSERT_DER).bind(id.as_str()).bind(issued.der.as_slice());
+    let der = query(INSERT_DER).bind(id.as_str()).bind(issued.der.as_slice());
     der.execute(tx.conn()).await.map_err(StoreError::query)?;
-    let replaced = sqlx::query(SET_REPLACED).bind(id.as_str()).execute(tx.conn()).await;
+    let replaced = query(SET_REPLACED).bind(id.as_str()).execute(tx.conn()).await;
     replaced.map_err(StoreError::query)?;
     let detail = json!({"fingerprint": fingerprint.to_string()});
     audit::record(tx, stamp, "certificate.issue", id.as_str(), &detail).await
@@ -151,7 +151,7 @@ pub async fn find(
     r: &mut impl Reader,
     id: &CertificateId,
 ) -> Result<Option<CertificateRow>, StoreError> {
-    let row = sqlx::query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -161,7 +161,7 @@ pub async fn by_serial(
     authority: &AuthorityId,
     serial: &Serial,
 ) -> Result<Option<CertificateRow>, StoreError> {
-    let query = sqlx::query(BY_SERIAL).bind(authority.as_str()).bind(row::serial_bytes(serial));
+    let query = query(BY_SERIAL).bind(authority.as_str()).bind(row::serial_bytes(serial));
     let row = query.fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
@@ -172,7 +172,7 @@ pub async fn by_fingerprint(
     fingerprint: &Fingerprint,
 ) -> Result<Option<CertificateRow>, StoreError> {
     let bytes = fingerprint.as_bytes().to_vec();
-    let row = sqlx::query(BY_FINGERPRINT).bind(bytes).fetch_optional(r.conn()).await;
+    let row = query(BY_FINGERPRINT).bind(bytes).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -181,7 +181,7 @@ pub async fn by_key(
     r: &mut impl Reader,
     digest: &KeyDigest,
 ) -> Result<Vec<CertificateRow>, StoreError> {
-    let rows = sqlx::query(BY_KEY).bind(digest.as_bytes().to_vec()).fetch_all(r.conn()).await;
+    let rows = query(BY_KEY).bind(digest.as_bytes().to_vec()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
@@ -193,8 +193,8 @@ pub async fn newest(
     kind: CertificateKind,
 ) -> Result<Option<CertificateRow>, StoreError> {
     let query = match authority {
-        Some(id) => sqlx::query(NEWEST).bind(endpoint.as_str()).bind(id.as_str()),
-        None => sqlx::query(NEWEST_ANY).bind(endpoint.as_str()),
+        Some(id) => query(NEWEST).bind(endpoint.as_str()).bind(id.as_str()),
+        None => query(NEWEST_ANY).bind(endpoint.as_str()),
     };
     let row = query.bind(kind.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
@@ -202,7 +202,7 @@ pub async fn newest(
 
 /// The DER of an issued certificate.
 pub async fn der(r: &mut impl Reader, id: &CertificateId) -> Result<Option<Vec<u8>>, StoreError> {
-    let der = sqlx::query_scalar(DER).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let der = query_scalar(DER).bind(id.as_str()).fetch_optional(r.conn()).await;
     der.map_err(StoreError::query)
 }
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 use skink_model::{AuthorityId, CrlFacts, CrlKind, CrlRow, IncidentId, Stamp, Time};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, audit, journal};
 
@@ -56,7 +56,7 @@ pub struct NewCrl {
 /// whatever comes of the signature.
 pub async fn reserve(tx: &mut Tx<'_>, at: Time, new: &NewCrl) -> Result<u64, StoreError> {
     raise_floor(tx, &new.scope, &new.authority, new.floor).await?;
-    let number: i64 = sqlx::query_scalar(NEXT)
+    let number: i64 = query_scalar(NEXT)
         .bind(new.scope.as_str())
         .fetch_one(tx.conn())
         .await
@@ -73,7 +73,7 @@ pub async fn raise_floor(
     authority: &AuthorityId,
     floor: u64,
 ) -> Result<(), StoreError> {
-    sqlx::query(RAISE)
+    query(RAISE)
         .bind(scope)
         .bind(authority.as_str())
         .bind(row::int(floor))
@@ -84,7 +84,7 @@ pub async fn raise_floor(
 }
 
 async fn insert(tx: &mut Tx<'_>, at: Time, new: &NewCrl, number: u64) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(new.scope.as_str())
         .bind(row::int(number))
         .bind(new.authority.as_str())
@@ -124,7 +124,7 @@ pub async fn set_signed(
     facts: &CrlFacts,
     der: &[u8],
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(SIGNED)
+    let done = query(SIGNED)
         .bind(scope)
         .bind(row::int(number))
         .bind(facts.this_update.as_millis())
@@ -138,7 +138,7 @@ pub async fn set_signed(
     if done.rows_affected() == 0 {
         return Err(StoreError::not_found("reserved CRL", format!("{scope} {number}")));
     }
-    let insert = sqlx::query(INSERT_DER).bind(scope).bind(row::int(number)).bind(der);
+    let insert = query(INSERT_DER).bind(scope).bind(row::int(number)).bind(der);
     insert.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
 }
 
@@ -158,7 +158,7 @@ pub async fn publish(
             return Err(Refusal::DoesNotOutrank { scope, number, last }.into());
         }
     }
-    let done = sqlx::query(PUBLISH)
+    let done = query(PUBLISH)
         .bind(scope)
         .bind(row::int(number))
         .bind(stamp.at.as_millis())
@@ -179,26 +179,26 @@ pub async fn find(
     scope: &str,
     number: u64,
 ) -> Result<Option<CrlRow>, StoreError> {
-    let query = sqlx::query(BY_NUMBER).bind(scope).bind(row::int(number));
+    let query = query(BY_NUMBER).bind(scope).bind(row::int(number));
     let row = query.fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// The list that is out for a scope.
 pub async fn published(r: &mut impl Reader, scope: &str) -> Result<Option<CrlRow>, StoreError> {
-    let row = sqlx::query(PUBLISHED).bind(scope).fetch_optional(r.conn()).await;
+    let row = query(PUBLISHED).bind(scope).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// The list that is out for each scope.
 pub async fn all_published(r: &mut impl Reader) -> Result<Vec<CrlRow>, StoreError> {
-    let rows = sqlx::query(ALL_PUBLISHED).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL_PUBLISHED).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 
 /// Lists that are out and due at `by`.
 pub async fn due(r: &mut impl Reader, by: Time) -> Result<Vec<CrlRow>, StoreError> {
-    let rows = sqlx::query(DUE).bind(by.as_millis()).fetch_all(r.conn()).await;
+    let rows = query(DUE).bind(by.as_millis()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
@@ -207,17 +207,14 @@ pub async fn of_authority(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<CrlRow>, StoreError> {
-    let rows = sqlx::query(OF_AUTHORITY).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OF_AUTHORITY).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
 /// The highest number taken in a scope.
 pub async fn last_number(r: &mut impl Reader, scope: &str) -> Result<Option<u64>, StoreError> {
-    let number: Option<i64> = sqlx::query_scalar(LAST)
-        .bind(scope)
-        .fetch_optional(r.conn())
-        .await
-        .map_err(StoreError::query)?;
+    let number: Option<i64> =
+        query_scalar(LAST).bind(scope).fetch_optional(r.conn()).await.map_err(StoreError::query)?;
     number.map(u64::try_from).transpose().map_err(|error| row::corrupt("last_number", error))
 }
 
@@ -227,7 +224,7 @@ pub async fn der(
     scope: &str,
     number: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let query = sqlx::query_scalar(DER).bind(scope).bind(row::int(number));
+    let query = query_scalar(DER).bind(scope).bind(row::int(number));
     query.fetch_optional(r.conn()).await.map_err(StoreError::query)
 }
 

@@ -1,56 +1,79 @@
 //! The few places where SQLite and PostgreSQL differ.
 //!
 //! Statements keep to what both understand: `$1` placeholders, `ON CONFLICT`, `RETURNING`, epoch
-//! milliseconds, byte strings. Migrations are written per database.
+//! milliseconds, byte strings. Migrations are written per database, under the same numbers.
 
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-/// The database in use.
-pub(crate) type Db = sqlx::Sqlite;
-/// A connection to it.
-pub(crate) type Conn = sqlx::SqliteConnection;
-/// A row of it.
-pub(crate) type DbRow = sqlx::sqlite::SqliteRow;
-
-/// Takes the write lock at once, so that a transaction never fails halfway for the lack of it.
-pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// Takes SQLite's write lock at once, so that a transaction never fails halfway for the lack of it.
+pub(crate) const SQLITE_WRITE: &str = "BEGIN IMMEDIATE";
 /// A consistent view, from the first read on.
-pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
+pub(crate) const SQLITE_READ: &str = "BEGIN DEFERRED";
+/// As if there were no other transaction; one that this cannot be said of is refused and run again.
+pub(crate) const POSTGRES_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+/// A consistent view, from the first read on.
+pub(crate) const POSTGRES_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Written into the file's header ("Skin"), so that a foreign database is told apart.
+/// Written into a file's header ("Skin"), so that a foreign database is told apart.
 pub(crate) const APPLICATION_ID: i64 = 0x536b_696e;
 
-/// Migrations in order: version, description, statements. Immutable once released.
-pub(crate) const MIGRATIONS: [(i64, &str, &str); 9] = [
+/// Version, description, statements. Immutable once released.
+pub(crate) type Step = (i64, &'static str, &'static str);
+
+/// SQLite's migrations in order.
+pub(crate) const SQLITE: [Step; 10] = [
     (
         1,
         "authorities and certificates",
-        include_str!("../migrations/0001_authorities_and_certificates.sql"),
+        include_str!("../migrations/sqlite/0001_authorities_and_certificates.sql"),
     ),
-    (2, "fleet and trust", include_str!("../migrations/0002_fleet_and_trust.sql")),
-    (3, "incidents", include_str!("../migrations/0003_incidents.sql")),
-    (4, "what was tainted", include_str!("../migrations/0004_what_was_tainted.sql")),
-    (5, "request ids", include_str!("../migrations/0005_request_ids.sql")),
-    (6, "root lists seen", include_str!("../migrations/0006_root_lists_seen.sql")),
-    (7, "who vouches", include_str!("../migrations/0007_who_vouches.sql")),
-    (8, "whose endpoints", include_str!("../migrations/0008_whose_endpoints.sql")),
-    (9, "orders by cause", include_str!("../migrations/0009_orders_by_cause.sql")),
+    (2, "fleet and trust", include_str!("../migrations/sqlite/0002_fleet_and_trust.sql")),
+    (3, "incidents", include_str!("../migrations/sqlite/0003_incidents.sql")),
+    (4, "what was tainted", include_str!("../migrations/sqlite/0004_what_was_tainted.sql")),
+    (5, "request ids", include_str!("../migrations/sqlite/0005_request_ids.sql")),
+    (6, "root lists seen", include_str!("../migrations/sqlite/0006_root_lists_seen.sql")),
+    (7, "who vouches", include_str!("../migrations/sqlite/0007_who_vouches.sql")),
+    (8, "whose endpoints", include_str!("../migrations/sqlite/0008_whose_endpoints.sql")),
+    (9, "orders by cause", include_str!("../migrations/sqlite/0009_orders_by_cause.sql")),
+    (10, "replicas", include_str!("../migrations/sqlite/0010_replicas.sql")),
 ];
 
-/// How connections are set up: what is committed is on the disk, what is deleted is overwritten.
-pub(crate) fn options(path: &std::path::Path) -> SqliteConnectOptions {
+/// PostgreSQL's, which begin where SQLite's had come to.
+pub(crate) const POSTGRES: [Step; 2] = [
+    (9, "baseline", include_str!("../migrations/postgres/0009_baseline.sql")),
+    (10, "replicas", include_str!("../migrations/postgres/0010_replicas.sql")),
+];
+
+/// How connections to a file are set up: what is committed is on the disk, what is deleted is
+/// overwritten.
+pub(crate) fn file(path: &std::path::Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(std::time::Duration::from_secs(5))
-        .statement_cache_capacity(256)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(STATEMENTS)
         .pragma("secure_delete", "ON")
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
         .pragma("journal_size_limit", "67108864")
 }
+
+/// How connections to a server are set up: a commit that was acknowledged is on the disk, whatever
+/// the server's own default says.
+pub(crate) fn server(options: PgConnectOptions) -> PgConnectOptions {
+    options
+        .application_name("skink")
+        .statement_cache_capacity(STATEMENTS)
+        .options([("synchronous_commit", "on"), ("idle_in_transaction_session_timeout", "60s")])
+}
+
+/// More than this crate has.
+const STATEMENTS: usize = 512;
 
 /// What a database's error means to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +82,10 @@ pub(crate) enum Meaning {
     Full,
     /// Somebody else holds the lock; worth another try.
     Busy,
+    /// The transaction cannot be put into an order with another one; it can be run again.
+    Conflict,
+    /// The server is not there.
+    Away,
     /// A row with this key is there already.
     Exists,
     /// Anything else.
@@ -75,19 +102,40 @@ pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
     let sqlx::Error::Database(error) = error else {
         return match error {
             sqlx::Error::PoolTimedOut => Meaning::Busy,
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Meaning::Away,
             _ => Meaning::Other,
         };
     };
     if error.is_unique_violation() {
         return Meaning::Exists;
     }
-    match error.code().and_then(|code| code.parse::<i64>().ok()) {
-        Some(SQLITE_IOERR_SHMSIZE) => Meaning::Full,
-        Some(code) => match code & 0xff {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        return of_server(&code);
+    }
+    match code.parse::<i64>() {
+        Ok(SQLITE_IOERR_SHMSIZE) => Meaning::Full,
+        Ok(code) => match code & 0xff {
             SQLITE_FULL => Meaning::Full,
             SQLITE_BUSY | SQLITE_LOCKED => Meaning::Busy,
             _ => Meaning::Other,
         },
-        None => Meaning::Other,
+        Err(_) => Meaning::Other,
+    }
+}
+
+/// The codes of PostgreSQL's documentation, appendix A.
+fn of_server(code: &str) -> Meaning {
+    match code {
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Meaning::Conflict,
+        // disk_full
+        "53100" => Meaning::Full,
+        // too_many_connections, lock_not_available
+        "53300" | "55P03" => Meaning::Busy,
+        // admin_shutdown, crash_shutdown, cannot_connect_now, connection exceptions
+        "57P01" | "57P02" | "57P03" => Meaning::Away,
+        _ if code.starts_with("08") => Meaning::Away,
+        _ => Meaning::Other,
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use skink_model::{Effect, EffectState, IncidentId, Time};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
@@ -44,7 +44,7 @@ pub async fn start(
     step: &str,
     subject: &str,
 ) -> Result<Started, StoreError> {
-    sqlx::query(START)
+    query(START)
         .bind(incident.as_str())
         .bind(step)
         .bind(subject)
@@ -64,7 +64,7 @@ pub async fn start(
 
 /// Records what came of an effect. What is done stays done.
 pub async fn finish(tx: &mut Tx<'_>, at: Time, effect: &Effect) -> Result<(), StoreError> {
-    sqlx::query(FINISH)
+    query(FINISH)
         .bind(effect.incident.as_str())
         .bind(effect.step.as_str())
         .bind(effect.subject.as_str())
@@ -84,7 +84,7 @@ pub async fn find(
     step: &str,
     subject: &str,
 ) -> Result<Option<Effect>, StoreError> {
-    let query = sqlx::query(FIND).bind(incident.as_str()).bind(step).bind(subject);
+    let query = query(FIND).bind(incident.as_str()).bind(step).bind(subject);
     let row = query.fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
@@ -94,13 +94,13 @@ pub async fn of_incident(
     r: &mut impl Reader,
     incident: &IncidentId,
 ) -> Result<Vec<Effect>, StoreError> {
-    let rows = sqlx::query(OF_INCIDENT).bind(incident.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OF_INCIDENT).bind(incident.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
 /// Effects that were started and not finished: after a crash, those to be observed first.
 pub async fn open(r: &mut impl Reader, incident: &IncidentId) -> Result<Vec<Effect>, StoreError> {
-    let rows = sqlx::query(OPEN).bind(incident.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OPEN).bind(incident.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 

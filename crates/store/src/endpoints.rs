@@ -6,8 +6,8 @@ use skink_model::{
     Stamp, Time,
 };
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit, proofs, settings};
 
@@ -70,7 +70,7 @@ pub(crate) async fn hand_over(
     endpoint: &Endpoint,
     to: &AgentName,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(HAND_OVER).bind(endpoint.name.as_str()).bind(to.as_str());
+    let query = query(HAND_OVER).bind(endpoint.name.as_str()).bind(to.as_str());
     query.execute(tx.conn()).await.map_err(StoreError::query)?;
     proofs::forget(tx, &endpoint.name).await?;
     let detail = json!({"from": endpoint.agent, "to": to});
@@ -78,7 +78,7 @@ pub(crate) async fn hand_over(
 }
 
 async fn insert(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), sqlx::Error> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(endpoint.name.as_str())
         .bind(endpoint.role.as_str())
         .bind(endpoint.mechanism.as_str())
@@ -101,7 +101,7 @@ pub async fn set_installed(
     name: &EndpointName,
     installed: &Installed,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(SET_INSTALLED)
+    let done = query(SET_INSTALLED)
         .bind(name.as_str())
         .bind(installed.fingerprint.as_bytes().to_vec())
         .bind(installed.certificate.as_ref().map(|id| id.as_str().to_owned()))
@@ -119,7 +119,7 @@ pub async fn set_error(
     name: &EndpointName,
     error: Option<&str>,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(SET_ERROR).bind(name.as_str()).bind(error).execute(tx.conn()).await;
+    let done = query(SET_ERROR).bind(name.as_str()).bind(error).execute(tx.conn()).await;
     done.map(drop).map_err(StoreError::query)
 }
 
@@ -128,13 +128,13 @@ pub async fn find(
     r: &mut impl Reader,
     name: &EndpointName,
 ) -> Result<Option<Endpoint>, StoreError> {
-    let row = sqlx::query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// The endpoints that an agent tends.
 pub async fn of_agent(r: &mut impl Reader, agent: &AgentName) -> Result<Vec<Endpoint>, StoreError> {
-    let rows = sqlx::query(OF_AGENT).bind(agent.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OF_AGENT).bind(agent.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
@@ -143,13 +143,13 @@ pub async fn of_issuer(
     r: &mut impl Reader,
     issuer: &IssuerName,
 ) -> Result<Vec<Endpoint>, StoreError> {
-    let rows = sqlx::query(OF_ISSUER).bind(issuer.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OF_ISSUER).bind(issuer.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
 /// Every endpoint, by name.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Endpoint>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 
@@ -174,7 +174,7 @@ pub async fn order_renewal(
             }
         };
         let number = settings::next(tx, "renew_order", 0).await?;
-        let done = sqlx::query(INSERT_ORDER)
+        let done = query(INSERT_ORDER)
             .bind(row::int(number))
             .bind(endpoint.as_str())
             .bind(authority.as_str())
@@ -194,13 +194,13 @@ async fn was_ordered(
     endpoint: &EndpointName,
     effect: &str,
 ) -> Result<bool, StoreError> {
-    let query = sqlx::query_scalar::<_, i64>(ORDERED).bind(endpoint.as_str()).bind(effect);
+    let query = query_scalar::<i64>(ORDERED).bind(endpoint.as_str()).bind(effect);
     Ok(query.fetch_one(tx.conn()).await.map_err(StoreError::query)? > 0)
 }
 
 /// Just after the newest certificate that was asked for an endpoint, whatever the clock did since.
 async fn after_asking(tx: &mut Tx<'_>, endpoint: &EndpointName) -> Result<Time, StoreError> {
-    let query = sqlx::query_scalar::<_, Option<i64>>(NEWEST_ASKED).bind(endpoint.as_str());
+    let query = query_scalar::<Option<i64>>(NEWEST_ASKED).bind(endpoint.as_str());
     let asked = query.fetch_one(tx.conn()).await.map_err(StoreError::query)?;
     Ok(Time::from_millis(asked.map_or(i64::MIN, |asked| asked.saturating_add(1))))
 }
@@ -210,7 +210,7 @@ pub async fn orders_of_agent(
     r: &mut impl Reader,
     agent: &AgentName,
 ) -> Result<Vec<RenewOrder>, StoreError> {
-    let rows = sqlx::query(ORDERS_OF_AGENT).bind(agent.as_str()).fetch_all(r.conn()).await;
+    let rows = query(ORDERS_OF_AGENT).bind(agent.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_order)
 }
 
@@ -219,7 +219,7 @@ pub async fn orders_to(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<RenewOrder>, StoreError> {
-    let rows = sqlx::query(ORDERS_TO).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(ORDERS_TO).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_order)
 }
 

@@ -40,6 +40,9 @@ pub enum StoreError {
     /// Somebody else held the database for too long.
     #[error("the database is busy; try again")]
     Busy,
+    /// The database's server is not there. Whether what was under way was committed is not known.
+    #[error("the database does not answer; try again")]
+    Away(#[source] sqlx::Error),
     /// Another server has this database open.
     #[error("another server uses {path}: one database has one server")]
     Locked {
@@ -62,17 +65,23 @@ pub enum StoreError {
         /// Its version.
         version: i64,
     },
-    /// The file is no database of ours.
-    #[error("{path} is not a Skink database")]
+    /// What is there is no database of ours.
+    #[error("{place} is not a Skink database")]
     NotSkink {
-        /// The file.
-        path: PathBuf,
+        /// The file or server.
+        place: String,
+    },
+    /// A copy goes into an empty database.
+    #[error("{place} is not empty: a copy goes into a new database")]
+    NotEmpty {
+        /// The database.
+        place: String,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database {path}")]
+    #[error("cannot open the database {place}")]
     Open {
         /// The database.
-        path: PathBuf,
+        place: String,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -267,15 +276,16 @@ impl From<Refusal> for StoreError {
 
 impl StoreError {
     /// Whether the same transaction may succeed a moment later.
-    pub(crate) const fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy)
+    pub(crate) const fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy | Self::Away(_))
     }
 
     /// From a failed statement.
     pub(crate) fn query(error: sqlx::Error) -> Self {
         match dialect::meaning(&error) {
             Meaning::Full => Self::Full,
-            Meaning::Busy => Self::Busy,
+            Meaning::Busy | Meaning::Conflict => Self::Busy,
+            Meaning::Away => Self::Away(error),
             Meaning::Exists | Meaning::Other => Self::Query(error),
         }
     }

@@ -3,8 +3,8 @@
 use serde_json::json;
 use skink_model::{AuthorityId, Incident, IncidentId, IncidentState, Stamp};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, audit, journal};
 
@@ -27,7 +27,7 @@ pub async fn declare(
     stamp: &Stamp,
     incident: &Incident,
 ) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(incident.id.as_str())
         .bind(incident.plan.as_str())
         .bind(incident.authority.as_str())
@@ -63,7 +63,7 @@ pub async fn set_state(
     state: IncidentState,
 ) -> Result<(), StoreError> {
     let over = matches!(state, IncidentState::StoodDown | IncidentState::Closed);
-    let done = sqlx::query(SET_STATE)
+    let done = query(SET_STATE)
         .bind(id.as_str())
         .bind(state.as_str())
         .bind(over.then(|| stamp.at.as_millis()))
@@ -86,13 +86,13 @@ pub async fn set_state(
 
 /// The incident of this id.
 pub async fn find(r: &mut impl Reader, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
-    let row = sqlx::query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Incidents that are open or held, oldest first: what a starting server takes up again.
 pub async fn running(r: &mut impl Reader) -> Result<Vec<Incident>, StoreError> {
-    let rows = sqlx::query(RUNNING).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(RUNNING).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 
@@ -101,13 +101,13 @@ pub async fn running_for(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Option<Incident>, StoreError> {
-    let row = sqlx::query(RUNNING_FOR).bind(authority.as_str()).fetch_optional(r.conn()).await;
+    let row = query(RUNNING_FOR).bind(authority.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Every incident, newest first.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Incident>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 use skink_model::{Issuer, IssuerName, Stamp};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
@@ -15,7 +15,7 @@ const ALL: &str = "SELECT name, kind, profiles, created_at FROM issuer ORDER BY 
 
 /// Makes an issuer; its first generation comes from a ceremony.
 pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, issuer: &Issuer) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(issuer.name.as_str())
         .bind(issuer.kind.as_str())
         .bind(row::json(&issuer.profiles))
@@ -29,13 +29,13 @@ pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, issuer: &Issuer) -> Result<(
 
 /// The issuer of this name.
 pub async fn find(r: &mut impl Reader, name: &IssuerName) -> Result<Option<Issuer>, StoreError> {
-    let row = sqlx::query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Every issuer, by name.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Issuer>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 

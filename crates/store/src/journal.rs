@@ -6,8 +6,8 @@ use serde::Serialize;
 use skink_model::journal::{Fault, Verifier, global_head};
 use skink_model::{EventHash, Head, JournalEvent, Time};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx};
 
@@ -61,7 +61,7 @@ pub async fn append_after(
 }
 
 async fn insert(tx: &mut Tx<'_>, event: &JournalEvent) -> Result<JournalEvent, StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(event.stream.as_str())
         .bind(row::int(event.seq))
         .bind(event.at.as_millis())
@@ -77,14 +77,13 @@ async fn insert(tx: &mut Tx<'_>, event: &JournalEvent) -> Result<JournalEvent, S
 
 /// Where `stream` ends.
 pub async fn head(r: &mut impl Reader, stream: &str) -> Result<Head, StoreError> {
-    let row =
-        sqlx::query(HEAD).bind(stream).fetch_optional(r.conn()).await.map_err(StoreError::query)?;
+    let row = query(HEAD).bind(stream).fetch_optional(r.conn()).await.map_err(StoreError::query)?;
     row.as_ref().map_or(Ok(Head::EMPTY), read_head)
 }
 
 /// Where every stream ends.
 pub async fn heads(r: &mut impl Reader) -> Result<BTreeMap<String, Head>, StoreError> {
-    let rows = sqlx::query(HEADS).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(HEADS).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     rows.iter().map(|row| Ok((row.string("stream")?, read_head(row)?))).collect()
 }
 
@@ -100,7 +99,7 @@ pub async fn after(
     after: u64,
     limit: u32,
 ) -> Result<Vec<JournalEvent>, StoreError> {
-    let rows = sqlx::query(AFTER)
+    let rows = query(AFTER)
         .bind(stream)
         .bind(row::int(after))
         .bind(i64::from(limit))

@@ -4,8 +4,8 @@ use serde_json::json;
 use skink_model::{AuthorityId, BlockedKey, KeyState, SigningKey, Stamp};
 use skink_x509::KeyDigest;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
@@ -25,7 +25,7 @@ const ALL_BLOCKED: &str = "SELECT * FROM blocked_key ORDER BY at, digest";
 
 /// Records a key. An authority's own is recorded with the authority.
 pub async fn create(tx: &mut Tx<'_>, key: &SigningKey) -> Result<(), StoreError> {
-    let done = sqlx::query(INSERT)
+    let done = query(INSERT)
         .bind(key.uri.as_str())
         .bind(key.key_use.as_str())
         .bind(key.authority.as_ref().map(|id| id.as_str().to_owned()))
@@ -48,7 +48,7 @@ pub async fn set_state(
     state: KeyState,
     refusal_code: Option<&str>,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(SET_STATE)
+    let done = query(SET_STATE)
         .bind(uri)
         .bind(state.as_str())
         .bind(refusal_code)
@@ -65,7 +65,7 @@ pub async fn set_state(
 
 /// The key of this URI.
 pub async fn find(r: &mut impl Reader, uri: &str) -> Result<Option<SigningKey>, StoreError> {
-    let row = sqlx::query(BY_URI).bind(uri).fetch_optional(r.conn()).await;
+    let row = query(BY_URI).bind(uri).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -74,13 +74,13 @@ pub async fn of_authority(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<SigningKey>, StoreError> {
-    let rows = sqlx::query(OF_AUTHORITY).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(OF_AUTHORITY).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
 /// Every key.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<SigningKey>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 
@@ -91,7 +91,7 @@ pub async fn block(
     stamp: &Stamp,
     blocked: &BlockedKey,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(BLOCK)
+    let done = query(BLOCK)
         .bind(blocked.digest.as_bytes().to_vec())
         .bind(blocked.reason.as_str())
         .bind(blocked.incident.as_ref().map(|id| id.as_str().to_owned()))
@@ -113,13 +113,13 @@ pub async fn blocked(
     digest: &KeyDigest,
 ) -> Result<Option<BlockedKey>, StoreError> {
     let bytes = digest.as_bytes().to_vec();
-    let row = sqlx::query(IS_BLOCKED).bind(bytes).fetch_optional(r.conn()).await;
+    let row = query(IS_BLOCKED).bind(bytes).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read_blocked).transpose()
 }
 
 /// Every blocked key, oldest first.
 pub async fn all_blocked(r: &mut impl Reader) -> Result<Vec<BlockedKey>, StoreError> {
-    let rows = sqlx::query(ALL_BLOCKED).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL_BLOCKED).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read_blocked)
 }
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 use skink_model::{AuthorityId, Escrow, IncidentId, Kit, KitShare, Stamp, Time};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, approvals, audit, crls, journal};
 
@@ -36,7 +36,7 @@ const ESCROWS_OF: &str = "SELECT * FROM escrow WHERE authority = $1 ORDER BY sco
 
 /// Records a kit that a ceremony left. Its files are elsewhere.
 pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, kit: &Kit) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(kit.id.as_str())
         .bind(kit.standby.as_str())
         .bind(kit.ceremony.as_str())
@@ -53,7 +53,7 @@ pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, kit: &Kit) -> Result<(), Sto
 
 /// Makes a kit worthless: a later ceremony replaced it, or it lay on a stolen host.
 pub async fn void(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), StoreError> {
-    let done = sqlx::query(VOID).bind(id).execute(tx.conn()).await.map_err(StoreError::query)?;
+    let done = query(VOID).bind(id).execute(tx.conn()).await.map_err(StoreError::query)?;
     if done.rows_affected() == 0 {
         return Ok(());
     }
@@ -76,7 +76,7 @@ pub async fn release(
         return Ok(());
     }
     approvals::require_two(tx, incident, KIT_STEP).await?;
-    let released = sqlx::query(RELEASE).bind(id).bind(incident.as_str()).execute(tx.conn()).await;
+    let released = query(RELEASE).bind(id).bind(incident.as_str()).execute(tx.conn()).await;
     if released.map_err(StoreError::query)?.rows_affected() == 0 {
         return Err(StoreError::not_found("ready kit", id));
     }
@@ -88,7 +88,7 @@ pub async fn release(
 
 /// Keeps one person's share until the second comes. The share itself is in no audit row.
 pub async fn hand_in(tx: &mut Tx<'_>, stamp: &Stamp, share: &KitShare) -> Result<(), StoreError> {
-    sqlx::query(HAND_IN)
+    query(HAND_IN)
         .bind(share.kit.as_str())
         .bind(share.custodian.as_str())
         .bind(share.share.as_str())
@@ -102,7 +102,7 @@ pub async fn hand_in(tx: &mut Tx<'_>, stamp: &Stamp, share: &KitShare) -> Result
 
 /// The shares handed in for a kit.
 pub async fn shares(r: &mut impl Reader, kit: &str) -> Result<Vec<KitShare>, StoreError> {
-    let rows = sqlx::query(SHARES).bind(kit).fetch_all(r.conn()).await;
+    let rows = query(SHARES).bind(kit).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, |row| {
         Ok(KitShare {
             kit: row.string("kit")?,
@@ -115,25 +115,25 @@ pub async fn shares(r: &mut impl Reader, kit: &str) -> Result<Vec<KitShare>, Sto
 
 /// Forgets the shares handed in for a kit; their bytes are overwritten.
 pub async fn wipe_shares(tx: &mut Tx<'_>, kit: &str) -> Result<(), StoreError> {
-    let done = sqlx::query(WIPE).bind(kit).execute(tx.conn()).await;
+    let done = query(WIPE).bind(kit).execute(tx.conn()).await;
     done.map(drop).map_err(StoreError::query)
 }
 
 /// The kit of this id.
 pub async fn find(r: &mut impl Reader, id: &str) -> Result<Option<Kit>, StoreError> {
-    let row = sqlx::query(BY_ID).bind(id).fetch_optional(r.conn()).await;
+    let row = query(BY_ID).bind(id).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Kits that can be released, newest first.
 pub async fn ready(r: &mut impl Reader) -> Result<Vec<Kit>, StoreError> {
-    let rows = sqlx::query(READY).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(READY).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 
 /// Every kit, newest first.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Kit>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 
@@ -141,7 +141,7 @@ pub async fn all(r: &mut impl Reader) -> Result<Vec<Kit>, StoreError> {
 /// voids the escrows before it.
 pub async fn add_escrow(tx: &mut Tx<'_>, at: Time, escrow: &Escrow) -> Result<(), StoreError> {
     outranks(tx, escrow).await?;
-    sqlx::query(INSERT_ESCROW)
+    query(INSERT_ESCROW)
         .bind(escrow.scope.as_str())
         .bind(row::int(escrow.number))
         .bind(escrow.authority.as_str())
@@ -154,7 +154,7 @@ pub async fn add_escrow(tx: &mut Tx<'_>, at: Time, escrow: &Escrow) -> Result<()
         .map_err(|error| {
             StoreError::insert("escrow", format!("{} {}", escrow.scope, escrow.number), error)
         })?;
-    let void = sqlx::query(VOID_ESCROWS).bind(escrow.scope.as_str()).bind(row::int(escrow.number));
+    let void = query(VOID_ESCROWS).bind(escrow.scope.as_str()).bind(row::int(escrow.number));
     void.bind(at.as_millis()).execute(tx.conn()).await.map(drop).map_err(StoreError::query)
 }
 
@@ -181,7 +181,7 @@ pub async fn release_escrow(
         return Err(Refusal::EscrowSpent { scope: scope.to_owned(), number, why }.into());
     }
     outranks(tx, &escrow).await?;
-    let query = sqlx::query(RELEASE_ESCROW).bind(scope).bind(row::int(number));
+    let query = query(RELEASE_ESCROW).bind(scope).bind(row::int(number));
     query.bind(stamp.at.as_millis()).execute(tx.conn()).await.map_err(StoreError::query)?;
     let detail = json!({
         "scope": scope, "number": number, "authority": escrow.authority, "incident": incident,
@@ -211,7 +211,7 @@ pub async fn escrow(
     scope: &str,
     number: u64,
 ) -> Result<Option<Escrow>, StoreError> {
-    let query = sqlx::query(ESCROW).bind(scope).bind(row::int(number));
+    let query = query(ESCROW).bind(scope).bind(row::int(number));
     let row = query.fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read_escrow).transpose()
 }
@@ -221,7 +221,7 @@ pub async fn escrows_of(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<Escrow>, StoreError> {
-    let rows = sqlx::query(ESCROWS_OF).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(ESCROWS_OF).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_escrow)
 }
 

@@ -2,8 +2,8 @@
 
 use skink_model::{Lease, Time};
 
-use crate::dialect::DbRow;
 use crate::row::Columns;
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx};
 
@@ -22,7 +22,7 @@ pub async fn take(
     holder: &str,
     expires_at: Time,
 ) -> Result<Lease, StoreError> {
-    sqlx::query(TAKE)
+    query(TAKE)
         .bind(name)
         .bind(holder)
         .bind(expires_at.as_millis())
@@ -50,13 +50,13 @@ pub async fn require(r: &mut impl Reader, lease: &Lease) -> Result<(), StoreErro
 
 /// Gives a lease up, so that the next holder need not wait.
 pub async fn give_up(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), StoreError> {
-    let query = sqlx::query(GIVE_UP).bind(lease.name.as_str()).bind(lease.holder.as_str());
+    let query = query(GIVE_UP).bind(lease.name.as_str()).bind(lease.holder.as_str());
     query.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
 }
 
 /// The lease on `name`, in force or not.
 pub async fn find(r: &mut impl Reader, name: &str) -> Result<Option<Lease>, StoreError> {
-    let row = sqlx::query(FIND).bind(name).fetch_optional(r.conn()).await;
+    let row = query(FIND).bind(name).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 

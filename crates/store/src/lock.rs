@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::StoreError;
+use crate::{Place, StoreError};
 
 /// Holds the lock until dropped.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 impl Lock {
     /// Takes the lock of the database at `path`, or says that another server has it.
     pub(crate) fn take(path: &Path) -> Result<Self, StoreError> {
-        let open = |source| StoreError::Open { path: path.to_owned(), source: Box::new(source) };
+        let open = |source: std::io::Error| Place::File(path.to_owned()).cannot_open(source);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

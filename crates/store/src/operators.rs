@@ -4,8 +4,8 @@ use serde_json::json;
 use skink_model::{Actor, Operator, OperatorName, Role, Stamp};
 use skink_x509::{Fingerprint, KeyDigest};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
@@ -40,7 +40,7 @@ pub struct NewOperator {
 /// Registers an operator, in the line of the operator who does so: see [`Operator::vouched_by`].
 pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, new: &NewOperator) -> Result<(), StoreError> {
     let by = if let Actor::Operator(name) = &stamp.actor { Some(name) } else { None };
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(new.name.as_str())
         .bind(new.role.as_str())
         .bind(new.key_digest.map(|digest| digest.as_bytes().to_vec()))
@@ -59,7 +59,7 @@ pub async fn disable(
     stamp: &Stamp,
     name: &OperatorName,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(DISABLE)
+    let done = query(DISABLE)
         .bind(name.as_str())
         .bind(stamp.at.as_millis())
         .execute(tx.conn())
@@ -78,7 +78,7 @@ pub async fn set_token(
     name: &OperatorName,
     digest: &Fingerprint,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(SET_TOKEN)
+    let done = query(SET_TOKEN)
         .bind(name.as_str())
         .bind(digest.as_bytes().to_vec())
         .execute(tx.conn())
@@ -95,7 +95,7 @@ pub async fn find(
     r: &mut impl Reader,
     name: &OperatorName,
 ) -> Result<Option<Operator>, StoreError> {
-    let row = sqlx::query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_NAME).bind(name.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -105,7 +105,7 @@ pub async fn by_token(
     digest: &Fingerprint,
 ) -> Result<Option<Operator>, StoreError> {
     let bytes = digest.as_bytes().to_vec();
-    let row = sqlx::query(BY_TOKEN).bind(bytes).fetch_optional(r.conn()).await;
+    let row = query(BY_TOKEN).bind(bytes).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -115,13 +115,13 @@ pub async fn by_key(
     digest: &KeyDigest,
 ) -> Result<Option<Operator>, StoreError> {
     let bytes = digest.as_bytes().to_vec();
-    let row = sqlx::query(BY_KEY).bind(bytes).fetch_optional(r.conn()).await;
+    let row = query(BY_KEY).bind(bytes).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Every operator, disabled ones too, by name.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Operator>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 

@@ -4,8 +4,8 @@ use serde_json::json;
 use skink_model::{Package, PackageVersion, Stamp};
 use skink_x509::Fingerprint;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, audit, journal};
 
@@ -50,7 +50,7 @@ pub async fn publish(
 }
 
 async fn insert(tx: &mut Tx<'_>, package: &Package) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(row::int(package.epoch))
         .bind(row::int(package.version))
         .bind(package.digest.as_bytes().to_vec())
@@ -69,14 +69,14 @@ async fn insert(tx: &mut Tx<'_>, package: &Package) -> Result<(), StoreError> {
 /// Keeps a part, under its SHA-256.
 pub async fn put_part(tx: &mut Tx<'_>, bytes: &[u8]) -> Result<Fingerprint, StoreError> {
     let digest = Fingerprint::of(bytes);
-    let query = sqlx::query(INSERT_PART).bind(digest.as_bytes().to_vec()).bind(bytes);
+    let query = query(INSERT_PART).bind(digest.as_bytes().to_vec()).bind(bytes);
     query.execute(tx.conn()).await.map_err(StoreError::query)?;
     Ok(digest)
 }
 
 /// The package that is out.
 pub async fn current(r: &mut impl Reader) -> Result<Option<Package>, StoreError> {
-    let row = sqlx::query(CURRENT).fetch_optional(r.conn()).await.map_err(StoreError::query)?;
+    let row = query(CURRENT).fetch_optional(r.conn()).await.map_err(StoreError::query)?;
     row.as_ref().map(read).transpose()
 }
 
@@ -91,7 +91,7 @@ pub async fn find(
     r: &mut impl Reader,
     version: PackageVersion,
 ) -> Result<Option<Package>, StoreError> {
-    let query = sqlx::query(BY_VERSION).bind(row::int(version.epoch));
+    let query = query(BY_VERSION).bind(row::int(version.epoch));
     let row = query.bind(row::int(version.version)).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
@@ -102,7 +102,7 @@ pub async fn by_digest(
     digest: &Fingerprint,
 ) -> Result<Option<Package>, StoreError> {
     let bytes = digest.as_bytes().to_vec();
-    let row = sqlx::query(BY_DIGEST).bind(bytes).fetch_optional(r.conn()).await;
+    let row = query(BY_DIGEST).bind(bytes).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -111,7 +111,7 @@ pub async fn part(
     r: &mut impl Reader,
     digest: &Fingerprint,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let query = sqlx::query_scalar(PART).bind(digest.as_bytes().to_vec());
+    let query = query_scalar(PART).bind(digest.as_bytes().to_vec());
     query.fetch_optional(r.conn()).await.map_err(StoreError::query)
 }
 

@@ -2,8 +2,8 @@
 
 use skink_model::{Ack, AuthorityId, BarrierProof, DistrustProof, EndpointName, PackageVersion};
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
@@ -48,7 +48,7 @@ const FORGET_DISTRUSTS: &str = "DELETE FROM distrust_proof WHERE endpoint = $1";
 /// Forgets what an endpoint proved: it is on another host now.
 pub(crate) async fn forget(tx: &mut Tx<'_>, endpoint: &EndpointName) -> Result<(), StoreError> {
     for statement in [FORGET_ACKS, FORGET_BARRIERS, FORGET_DISTRUSTS] {
-        let query = sqlx::query(statement).bind(endpoint.as_str());
+        let query = query(statement).bind(endpoint.as_str());
         query.execute(tx.conn()).await.map_err(StoreError::query)?;
     }
     Ok(())
@@ -56,7 +56,7 @@ pub(crate) async fn forget(tx: &mut Tx<'_>, endpoint: &EndpointName) -> Result<(
 
 /// Records that an endpoint runs a package. Says whether it is news.
 pub async fn ack(tx: &mut Tx<'_>, ack: &Ack) -> Result<bool, StoreError> {
-    let done = sqlx::query(INSERT_ACK)
+    let done = query(INSERT_ACK)
         .bind(ack.endpoint.as_str())
         .bind(row::int(ack.epoch))
         .bind(row::int(ack.version))
@@ -72,7 +72,7 @@ pub async fn ack(tx: &mut Tx<'_>, ack: &Ack) -> Result<bool, StoreError> {
 
 /// What every endpoint acknowledged last.
 pub async fn latest_acks(r: &mut impl Reader) -> Result<Vec<Ack>, StoreError> {
-    let rows = sqlx::query(LATEST_ACKS).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(LATEST_ACKS).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read_ack)
 }
 
@@ -81,13 +81,13 @@ pub async fn latest_ack(
     r: &mut impl Reader,
     endpoint: &EndpointName,
 ) -> Result<Option<Ack>, StoreError> {
-    let row = sqlx::query(LATEST_ACK).bind(endpoint.as_str()).fetch_optional(r.conn()).await;
+    let row = query(LATEST_ACK).bind(endpoint.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read_ack).transpose()
 }
 
 /// Who acknowledged one package.
 pub async fn acks_of(r: &mut impl Reader, package: PackageVersion) -> Result<Vec<Ack>, StoreError> {
-    let query = sqlx::query(ACKS_OF).bind(row::int(package.epoch)).bind(row::int(package.version));
+    let query = query(ACKS_OF).bind(row::int(package.epoch)).bind(row::int(package.version));
     let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read_ack)
 }
@@ -95,7 +95,7 @@ pub async fn acks_of(r: &mut impl Reader, package: PackageVersion) -> Result<Vec
 /// Records that an endpoint is past a generation; newer handshakes take the place of older ones.
 /// Says whether it is news.
 pub async fn barrier(tx: &mut Tx<'_>, proof: &BarrierProof) -> Result<bool, StoreError> {
-    let done = sqlx::query(UPSERT_BARRIER)
+    let done = query(UPSERT_BARRIER)
         .bind(proof.authority.as_str())
         .bind(proof.endpoint.as_str())
         .bind(row::int(proof.package.epoch))
@@ -116,7 +116,7 @@ pub async fn barrier_of(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<BarrierProof>, StoreError> {
-    let rows = sqlx::query(BARRIER).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(BARRIER).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_barrier)
 }
 
@@ -125,13 +125,13 @@ pub async fn barrier_of_endpoint(
     r: &mut impl Reader,
     endpoint: &EndpointName,
 ) -> Result<Vec<BarrierProof>, StoreError> {
-    let rows = sqlx::query(BARRIER_OF_ENDPOINT).bind(endpoint.as_str()).fetch_all(r.conn()).await;
+    let rows = query(BARRIER_OF_ENDPOINT).bind(endpoint.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_barrier)
 }
 
 /// Records that an endpoint refuses a generation. Says whether it is news.
 pub async fn distrust(tx: &mut Tx<'_>, proof: &DistrustProof) -> Result<bool, StoreError> {
-    let done = sqlx::query(UPSERT_DISTRUST)
+    let done = query(UPSERT_DISTRUST)
         .bind(proof.authority.as_str())
         .bind(proof.endpoint.as_str())
         .bind(row::int(proof.package.epoch))
@@ -152,7 +152,7 @@ pub async fn distrust_of(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<DistrustProof>, StoreError> {
-    let rows = sqlx::query(DISTRUST).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(DISTRUST).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_distrust)
 }
 
@@ -161,7 +161,7 @@ pub async fn distrust_of_endpoint(
     r: &mut impl Reader,
     endpoint: &EndpointName,
 ) -> Result<Vec<DistrustProof>, StoreError> {
-    let rows = sqlx::query(DISTRUST_OF_ENDPOINT).bind(endpoint.as_str()).fetch_all(r.conn()).await;
+    let rows = query(DISTRUST_OF_ENDPOINT).bind(endpoint.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_distrust)
 }
 

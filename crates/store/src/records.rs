@@ -4,8 +4,8 @@ use serde_json::json;
 use skink_model::{Evidence, IncidentId, Notice, Stamp, Time, Waiver};
 use skink_x509::Fingerprint;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
@@ -25,7 +25,7 @@ const EVIDENCE: &str = "SELECT * FROM evidence WHERE incident = $1 ORDER BY name
 
 /// Records an exception. A later one for the same step and subject takes its place.
 pub async fn waive(tx: &mut Tx<'_>, stamp: &Stamp, waiver: &Waiver) -> Result<(), StoreError> {
-    sqlx::query(WAIVE)
+    query(WAIVE)
         .bind(waiver.incident.as_str())
         .bind(waiver.step.as_str())
         .bind(waiver.subject.as_str())
@@ -48,13 +48,13 @@ pub async fn waivers(
     r: &mut impl Reader,
     incident: &IncidentId,
 ) -> Result<Vec<Waiver>, StoreError> {
-    let rows = sqlx::query(WAIVERS).bind(incident.as_str()).fetch_all(r.conn()).await;
+    let rows = query(WAIVERS).bind(incident.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_waiver)
 }
 
 /// Records that somebody has to be told. Says whether it is new.
 pub async fn plan_notice(tx: &mut Tx<'_>, notice: &Notice) -> Result<bool, StoreError> {
-    let done = sqlx::query(NOTIFY)
+    let done = query(NOTIFY)
         .bind(notice.incident.as_str())
         .bind(notice.key.as_str())
         .bind(notice.recipient.as_str())
@@ -72,7 +72,7 @@ pub async fn notice_sent(
     file: &str,
     digest: &Fingerprint,
 ) -> Result<(), StoreError> {
-    sqlx::query(SENT)
+    query(SENT)
         .bind(notice.incident.as_str())
         .bind(notice.key.as_str())
         .bind(notice.recipient.as_str())
@@ -90,7 +90,7 @@ pub async fn notices(
     r: &mut impl Reader,
     incident: &IncidentId,
 ) -> Result<Vec<Notice>, StoreError> {
-    let rows = sqlx::query(NOTICES).bind(incident.as_str()).fetch_all(r.conn()).await;
+    let rows = query(NOTICES).bind(incident.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_notice)
 }
 
@@ -100,7 +100,7 @@ pub async fn preserve(
     stamp: &Stamp,
     evidence: &Evidence,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(PRESERVE)
+    let done = query(PRESERVE)
         .bind(evidence.incident.as_str())
         .bind(evidence.name.as_str())
         .bind(evidence.file.as_str())
@@ -123,7 +123,7 @@ pub async fn evidence(
     r: &mut impl Reader,
     incident: &IncidentId,
 ) -> Result<Vec<Evidence>, StoreError> {
-    let rows = sqlx::query(EVIDENCE).bind(incident.as_str()).fetch_all(r.conn()).await;
+    let rows = query(EVIDENCE).bind(incident.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_evidence)
 }
 

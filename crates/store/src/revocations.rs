@@ -7,8 +7,8 @@ use skink_model::{
 use skink_x509::Serial;
 use skink_x509::crl::Reason;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit, journal};
 
@@ -122,7 +122,7 @@ pub async fn revoke(
     id: &CertificateId,
     grounds: &Grounds,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(REVOKE_ONE)
+    let done = query(REVOKE_ONE)
         .bind(id.as_str())
         .bind(grounds.revoked_at.as_millis())
         .bind(i64::from(grounds.reason.code()))
@@ -173,7 +173,7 @@ async fn insert(
     set: &RevocationSet,
     grounds: &Grounds,
 ) -> Result<u64, StoreError> {
-    let mut query = sqlx::query(sql)
+    let mut query = query(sql)
         .bind(set.authority.as_str())
         .bind(grounds.revoked_at.as_millis())
         .bind(i64::from(grounds.reason.code()))
@@ -191,7 +191,7 @@ async fn insert(
 
 /// How many [`revoke_set`] would revoke.
 pub async fn count_set(r: &mut impl Reader, set: &RevocationSet) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar(COUNT_SET)
+    let count: i64 = query_scalar(COUNT_SET)
         .bind(set.authority.as_str())
         .bind(set.profile.as_ref().map(|profile| profile.as_str().to_owned()))
         .bind(set.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()))
@@ -208,7 +208,7 @@ pub async fn of_certificate(
     r: &mut impl Reader,
     id: &CertificateId,
 ) -> Result<Option<Revocation>, StoreError> {
-    let row = sqlx::query(OF_CERTIFICATE).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let row = query(OF_CERTIFICATE).bind(id.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
@@ -229,7 +229,7 @@ pub async fn status(
     authority: &AuthorityId,
     serial: &Serial,
 ) -> Result<SerialStatus, StoreError> {
-    let query = sqlx::query(STATUS).bind(authority.as_str()).bind(row::serial_bytes(serial));
+    let query = query(STATUS).bind(authority.as_str()).bind(row::serial_bytes(serial));
     let row = query.fetch_optional(r.conn()).await.map_err(StoreError::query)?;
     let Some(row) = row else { return Ok(SerialStatus::NeverIssued) };
     Ok(read_option(&row)?.map_or(SerialStatus::Good, SerialStatus::Revoked))
@@ -245,7 +245,7 @@ pub async fn page(
     after: Option<&Serial>,
     limit: u32,
 ) -> Result<Vec<Revocation>, StoreError> {
-    let rows = sqlx::query(PAGE)
+    let rows = query(PAGE)
         .bind(authority.as_str())
         .bind(i64::from(partition))
         .bind(after.map(row::serial_bytes).unwrap_or_default())
@@ -274,7 +274,7 @@ pub async fn closing_page(
     after: Option<&Serial>,
     limit: u32,
 ) -> Result<Vec<ClosingEntry>, StoreError> {
-    let rows = sqlx::query(CLOSING_PAGE)
+    let rows = query(CLOSING_PAGE)
         .bind(authority.as_str())
         .bind(i64::from(partition))
         .bind(after.map(row::serial_bytes).unwrap_or_default())
@@ -289,7 +289,7 @@ pub async fn closing_page(
 
 /// How many serials of an authority are revoked.
 pub async fn count(r: &mut impl Reader, authority: &AuthorityId) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar(COUNT)
+    let count: i64 = query_scalar(COUNT)
         .bind(authority.as_str())
         .fetch_one(r.conn())
         .await
@@ -302,7 +302,7 @@ pub async fn partitions(
     r: &mut impl Reader,
     authority: &AuthorityId,
 ) -> Result<Vec<u32>, StoreError> {
-    let rows = sqlx::query(PARTITIONS).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(PARTITIONS).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, |row| row.number("crl_part"))
 }
 

@@ -7,18 +7,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use skink_model::{EventHash, Time};
 use skink_x509::{Fingerprint, KeyDigest, Serial};
-use sqlx::{Row, Type};
 
 use crate::StoreError;
-use crate::dialect::{Db, DbRow};
+use crate::sql::{DbRow, Field};
 
 /// Reads typed columns by name.
 pub(crate) trait Columns {
     /// Anything the driver reads by itself.
-    fn raw<'r, T: sqlx::Decode<'r, Db> + Type<Db>>(
-        &'r self,
-        column: &'static str,
-    ) -> Result<T, StoreError>;
+    fn raw<T: Field>(&self, column: &'static str) -> Result<T, StoreError>;
 
     fn string(&self, column: &'static str) -> Result<String, StoreError> {
         self.raw(column)
@@ -95,11 +91,8 @@ pub(crate) trait Columns {
 }
 
 impl Columns for DbRow {
-    fn raw<'r, T: sqlx::Decode<'r, Db> + Type<Db>>(
-        &'r self,
-        column: &'static str,
-    ) -> Result<T, StoreError> {
-        self.try_get(column).map_err(|error| corrupt(column, error))
+    fn raw<T: Field>(&self, column: &'static str) -> Result<T, StoreError> {
+        self.field(column).map_err(|error| corrupt(column, error))
     }
 }
 

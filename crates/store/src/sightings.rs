@@ -3,8 +3,8 @@
 use skink_model::{AgentName, AuthorityId, CrlRead, EndpointName, PeerSeen, Time};
 use skink_x509::Fingerprint;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
@@ -45,7 +45,7 @@ pub async fn peers(
     seen: &[PeerSeen],
 ) -> Result<(), StoreError> {
     for peer in seen {
-        sqlx::query(UPSERT_PEER)
+        query(UPSERT_PEER)
             .bind(endpoint.as_str())
             .bind(peer.fingerprint.as_bytes().to_vec())
             .bind(peer.authority.as_ref().map(|id| id.as_str().to_owned()))
@@ -54,7 +54,7 @@ pub async fn peers(
             .await
             .map_err(StoreError::query)?;
     }
-    let measured = sqlx::query(MEASURED).bind(endpoint.as_str()).bind(at.as_millis());
+    let measured = query(MEASURED).bind(endpoint.as_str()).bind(at.as_millis());
     measured.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
 }
 
@@ -64,7 +64,7 @@ pub async fn peers_of(
     authority: &AuthorityId,
     since: Time,
 ) -> Result<Vec<PeerSeen>, StoreError> {
-    let query = sqlx::query(OF_AUTHORITY).bind(authority.as_str()).bind(since.as_millis());
+    let query = query(OF_AUTHORITY).bind(authority.as_str()).bind(since.as_millis());
     let rows = query.fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, |row| {
         Ok(PeerSeen {
@@ -89,7 +89,7 @@ pub struct Quiet {
 
 /// For every endpoint: when it measured, and when it last accepted a certificate of `authority`.
 pub async fn quiet(r: &mut impl Reader, authority: &AuthorityId) -> Result<Vec<Quiet>, StoreError> {
-    let rows = sqlx::query(MEASUREMENTS).bind(authority.as_str()).fetch_all(r.conn()).await;
+    let rows = query(MEASUREMENTS).bind(authority.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, |row| {
         Ok(Quiet {
             endpoint: row.parsed("name")?,
@@ -101,7 +101,7 @@ pub async fn quiet(r: &mut impl Reader, authority: &AuthorityId) -> Result<Vec<Q
 
 /// Records a CRL that an agent read back.
 pub async fn crl(tx: &mut Tx<'_>, read: &CrlRead) -> Result<(), StoreError> {
-    sqlx::query(UPSERT_CRL)
+    query(UPSERT_CRL)
         .bind(read.agent.as_str())
         .bind(read.scope.as_str())
         .bind(row::int(read.number))
@@ -115,18 +115,15 @@ pub async fn crl(tx: &mut Tx<'_>, read: &CrlRead) -> Result<(), StoreError> {
 
 /// What each agent read last of a scope.
 pub async fn crl_readers(r: &mut impl Reader, scope: &str) -> Result<Vec<CrlRead>, StoreError> {
-    let rows = sqlx::query(READERS).bind(scope).fetch_all(r.conn()).await;
+    let rows = query(READERS).bind(scope).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_crl)
 }
 
 /// The highest number that anybody says to have read of a scope. It is an agent's word and no
 /// more: see [`root_lists`] for what is proven.
 pub async fn crl_floor(r: &mut impl Reader, scope: &str) -> Result<u64, StoreError> {
-    let number: Option<i64> = sqlx::query_scalar(FLOOR)
-        .bind(scope)
-        .fetch_one(r.conn())
-        .await
-        .map_err(StoreError::query)?;
+    let number: Option<i64> =
+        query_scalar(FLOOR).bind(scope).fetch_one(r.conn()).await.map_err(StoreError::query)?;
     u64::try_from(number.unwrap_or(0)).map_err(|error| row::corrupt("number", error))
 }
 
@@ -151,7 +148,7 @@ pub struct RootListSeen {
 
 /// Records a list of the root's that an agent showed. Says whether it is new.
 pub async fn root_list(tx: &mut Tx<'_>, seen: &RootListSeen) -> Result<bool, StoreError> {
-    let done = sqlx::query(INSERT_ROOT_LIST)
+    let done = query(INSERT_ROOT_LIST)
         .bind(seen.scope.as_str())
         .bind(row::int(seen.number))
         .bind(seen.this_update.as_millis())
@@ -168,7 +165,7 @@ pub async fn root_list(tx: &mut Tx<'_>, seen: &RootListSeen) -> Result<bool, Sto
 /// The newest list of each of the root's scopes that agents showed and this server did not know:
 /// floors, and what a restored server has forgotten.
 pub async fn root_lists(r: &mut impl Reader) -> Result<Vec<RootListSeen>, StoreError> {
-    let rows = sqlx::query(ROOT_LISTS).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ROOT_LISTS).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, |row| {
         Ok(RootListSeen {
             scope: row.string("scope")?,

@@ -4,18 +4,19 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Pool, Sqlite};
 
-use crate::dialect::Conn;
-use crate::{Store, StoreError, private};
+use crate::store::Pools;
+use crate::{Store, StoreError, copy, private};
 
 const COPY: &str = "VACUUM INTO $1";
 const REBUILD: &str = "VACUUM";
-const REDACTIONS: [&str; 4] = [FORGET_SHARES, FORGET_OPERATOR_TOKENS, FORGET_SECRETS, NOBODY_ACTS];
-const FORGET_SHARES: &str = "DELETE FROM kit_share";
-const FORGET_OPERATOR_TOKENS: &str = "UPDATE operator SET token_digest = NULL";
-const FORGET_SECRETS: &str = "UPDATE token SET secret_digest = zeroblob(32)";
-const NOBODY_ACTS: &str = "DELETE FROM lease";
+const REDACTIONS: [&str; 4] =
+    [FILE_FORGET_SHARES, FILE_FORGET_OPERATOR_TOKENS, FILE_FORGET_SECRETS, FILE_NOBODY_ACTS];
+const FILE_FORGET_SHARES: &str = "DELETE FROM kit_share";
+const FILE_FORGET_OPERATOR_TOKENS: &str = "UPDATE operator SET token_digest = NULL";
+const FILE_FORGET_SECRETS: &str = "UPDATE token SET secret_digest = zeroblob(32)";
+const FILE_NOBODY_ACTS: &str = "DELETE FROM lease";
 
 impl Store {
     /// Writes a consistent copy of the database to `to`, while the server goes on, without the
@@ -34,37 +35,45 @@ impl Store {
         remove(&part)
             .and_then(|()| private::create(&part))
             .map_err(|error| failed(Box::new(error)))?;
-        let copied = self.copy(&part).await;
+        let copied = self.write_copy(&part).await;
         if copied.is_err() {
             // The failure to copy is what the caller must hear of.
             let _ = remove(&part);
         }
-        copied.map_err(|error| match StoreError::query(error) {
+        copied.map_err(|error| match error {
             StoreError::Query(error) => failed(Box::new(error)),
             other => other,
         })?;
         settle(&part, to).map_err(|error| failed(Box::new(error)))
     }
 
-    async fn copy(&self, part: &Path) -> Result<(), sqlx::Error> {
-        let mut source = self.readers().acquire().await?;
-        sqlx::query(COPY).bind(part.to_string_lossy().into_owned()).execute(&mut *source).await?;
-        drop(source);
-        let options = SqliteConnectOptions::new()
-            .filename(part)
-            .journal_mode(SqliteJournalMode::Memory)
-            .pragma("secure_delete", "ON");
-        let mut copy = options.connect().await?;
-        redact(&mut copy).await?;
-        copy.close().await
+    async fn write_copy(&self, part: &Path) -> Result<(), StoreError> {
+        match self.pools() {
+            Pools::Sqlite { readers, .. } => {
+                vacuum(readers, part).await.map_err(StoreError::query)?;
+            }
+            Pools::Postgres { .. } => copy::into_file(self, part).await?,
+        }
+        redact(part).await.map_err(StoreError::query)
     }
 }
 
-async fn redact(copy: &mut Conn) -> Result<(), sqlx::Error> {
+async fn vacuum(readers: &Pool<Sqlite>, part: &Path) -> Result<(), sqlx::Error> {
+    let to = part.to_string_lossy().into_owned();
+    sqlx::query(COPY).bind(to).execute(&mut *readers.acquire().await?).await.map(drop)
+}
+
+async fn redact(part: &Path) -> Result<(), sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(part)
+        .journal_mode(SqliteJournalMode::Memory)
+        .pragma("secure_delete", "ON");
+    let mut copy = options.connect().await?;
     for statement in REDACTIONS {
-        sqlx::query(statement).execute(&mut *copy).await?;
+        sqlx::query(statement).execute(&mut copy).await?;
     }
-    sqlx::query(REBUILD).execute(copy).await.map(drop)
+    sqlx::query(REBUILD).execute(&mut copy).await?;
+    copy.close().await
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {

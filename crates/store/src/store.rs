@@ -1,20 +1,29 @@
 //! Opening a database and running transactions on it.
 
-use std::path::{Path, PathBuf};
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Connection as _, Pool, Sqlite};
+use sqlx::{Connection as _, Pool, Postgres, Sqlite};
 
-use crate::dialect::{self, BEGIN_READ, BEGIN_WRITE};
+use crate::dialect::{
+    self, Meaning, POSTGRES_READ, POSTGRES_WRITE, SQLITE_READ, SQLITE_WRITE, meaning,
+};
 use crate::lock::Lock;
-use crate::tx::{Snapshot, Tx, Work};
-use crate::{StoreError, private, schema};
+use crate::tx::{Begun, Snapshot, Tx, Work};
+use crate::{Place, StoreError, private, schema};
 
 const READERS: u32 = 4;
+/// Connections to a server that one program holds at most, for each of reading and writing.
+const CONNECTIONS: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const TRIES: u32 = 5;
+/// How often a transaction that met another one is run again. The wait grows to a second: a dozen
+/// servers at one row all get their turn.
+const RUNS: u32 = 20;
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,32 +33,54 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
-    writer: Pool<Sqlite>,
-    readers: Pool<Sqlite>,
+    place: Place,
+    pools: Pools,
     _lock: Option<Lock>,
 }
 
+#[derive(Debug)]
+pub(crate) enum Pools {
+    Sqlite { writer: Pool<Sqlite>, readers: Pool<Sqlite> },
+    Postgres { writers: Pool<Postgres>, readers: Pool<Postgres> },
+}
+
 impl Store {
-    /// Opens the database at `path` for the one server that may write to it, and migrates it. It is
-    /// made if it is missing.
+    /// Opens the database at `place` for a server, and migrates it.
+    pub async fn at(place: &Place) -> Result<Self, StoreError> {
+        match place {
+            Place::File(path) => Self::open(path).await,
+            Place::Server(options) => Self::connect(options).await,
+        }
+    }
+
+    /// Opens the file at `path` for the one server that may write to it, and migrates it. It is made
+    /// if it is missing.
     ///
     /// A database that another server has open, that a later program wrote, or that is not ours is
     /// refused, untouched.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = Lock::take(path)?;
+        let place = Place::File(path.to_owned());
         schema::check(path).await?;
-        private::create(path).map_err(|source| StoreError::Open {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        let options = dialect::options(path);
-        let writer = pool(path, options.clone(), 1).await?;
+        private::create(path).map_err(|source| place.cannot_open(source))?;
+        let options = dialect::file(path);
+        let writer = pool(&place, options.clone(), 1).await?;
         let mut conn = writer.acquire().await.map_err(StoreError::query)?;
-        schema::migrate(&mut conn, path).await?;
+        schema::migrate(&mut conn, &place).await?;
         drop(conn);
-        let readers = pool(path, options.read_only(true), READERS).await?;
-        Ok(Self::new(path, writer, readers, Some(lock)))
+        let readers = pool(&place, options.read_only(true), READERS).await?;
+        Ok(Self::new(place, Pools::Sqlite { writer, readers }, Some(lock)))
+    }
+
+    /// Opens a database on a PostgreSQL server, beside any number of other servers, and migrates it.
+    async fn connect(options: &PgConnectOptions) -> Result<Self, StoreError> {
+        let place = Place::Server(Box::new(options.clone()));
+        let writers = server_pool(options);
+        let mut conn = writers.acquire().await.map_err(|error| place.cannot_open(error))?;
+        schema::migrate_server(&mut conn, &place).await?;
+        drop(conn);
+        let readers = server_pool(options);
+        Ok(Self::new(place, Pools::Postgres { writers, readers }, None))
     }
 
     /// Opens the database at `path` for reading only, beside a running server or without one.
@@ -58,22 +89,37 @@ impl Store {
             return Err(StoreError::not_found("database", path.display()));
         }
         schema::check(path).await?;
+        let place = Place::File(path.to_owned());
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
             .busy_timeout(Duration::from_secs(5));
-        let readers = pool(path, options, READERS).await?;
-        Ok(Self::new(path, readers.clone(), readers, None))
+        let readers = pool(&place, options, READERS).await?;
+        Ok(Self::new(place, Pools::Sqlite { writer: readers.clone(), readers }, None))
     }
 
-    fn new(path: &Path, writer: Pool<Sqlite>, readers: Pool<Sqlite>, lock: Option<Lock>) -> Self {
-        let inner = Inner { path: path.to_owned(), writer, readers, _lock: lock };
-        Self { inner: Arc::new(inner) }
+    /// A file that nobody else knows of yet, without a lock beside it.
+    pub(crate) async fn new_file(path: &Path) -> Result<Self, StoreError> {
+        let place = Place::File(path.to_owned());
+        let writer = pool(&place, dialect::file(path), 1).await?;
+        let mut conn = writer.acquire().await.map_err(StoreError::query)?;
+        schema::migrate(&mut conn, &place).await?;
+        drop(conn);
+        Ok(Self::new(place, Pools::Sqlite { writer: writer.clone(), readers: writer }, None))
     }
 
-    /// Where the database lies.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    fn new(place: Place, pools: Pools, lock: Option<Lock>) -> Self {
+        Self { inner: Arc::new(Inner { place, pools, _lock: lock }) }
+    }
+
+    /// Where the database is.
+    pub fn place(&self) -> &Place {
+        &self.inner.place
+    }
+
+    /// Whether other servers may have the same database open.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.inner.pools, Pools::Postgres { .. })
     }
 
     /// Runs `work` in a write transaction and commits what it did if it returns `Ok`.
@@ -87,15 +133,29 @@ impl Store {
         F: for<'t> Fn(&'t mut Tx<'w>) -> Work<'t, T, E>,
     {
         let began = Instant::now();
-        let mut tx = self.begin(name).await?;
-        let result = match work(&mut tx).await {
-            Ok(value) => tx.commit().await.map(|()| value).map_err(E::from),
-            Err(error) => {
-                // The error that made us turn back matters more than one on the way.
-                if let Err(error) = tx.roll_back().await {
-                    tracing::warn!(tx.name = name, %error, "a transaction did not roll back");
+        let mut runs = 1;
+        let result = loop {
+            let mut tx = self.begin(name).await?;
+            let done = match work(&mut tx).await {
+                Ok(value) => tx.commit().await.map(|()| value).map_err(Failed::Commit),
+                Err(error) => {
+                    let again = tx.must_run_again();
+                    // The error that made us turn back matters more than one on the way.
+                    if let Err(error) = tx.roll_back().await {
+                        tracing::warn!(tx.name = name, %error, "a transaction did not roll back");
+                    }
+                    Err(Failed::Work(error, again))
                 }
-                Err(error)
+            };
+            match done {
+                Err(failed) if runs < RUNS && failed.may_run_again() => {
+                    count_retry(name);
+                    rest(runs).await;
+                    runs += 1;
+                }
+                Ok(value) => break Ok(value),
+                Err(Failed::Commit(error)) => break Err(E::from(StoreError::query(error))),
+                Err(Failed::Work(error, _)) => break Err(error),
             }
         };
         let outcome = if result.is_ok() { "committed" } else { "rolled back" };
@@ -107,32 +167,63 @@ impl Store {
     /// A consistent view for reading. Drop it soon: while it lives, the log cannot be folded back
     /// into the database.
     pub async fn read(&self) -> Result<Snapshot, StoreError> {
-        let begun = self.inner.readers.begin_with(BEGIN_READ).await;
-        begun.map(Snapshot::new).map_err(StoreError::query)
+        let mut tries = 0;
+        loop {
+            let begun = match self.pools() {
+                Pools::Sqlite { readers, .. } => {
+                    readers.begin_with(SQLITE_READ).await.map(Begun::Sqlite)
+                }
+                Pools::Postgres { readers, .. } => {
+                    readers.begin_with(POSTGRES_READ).await.map(|tx| Begun::Postgres(tx, false))
+                }
+            };
+            match begun {
+                Err(error) if tries < TRIES && meaning(&error) == Meaning::Away => {
+                    tries += 1;
+                    rest(tries).await;
+                }
+                done => return done.map(Snapshot::new).map_err(StoreError::query),
+            }
+        }
     }
 
     /// Waits for the running transactions and closes the database, so that nothing is left in the
     /// write-ahead log.
     pub async fn close(&self) {
-        self.inner.readers.close().await;
-        self.inner.writer.close().await;
+        match self.pools() {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres { writers, readers } => {
+                readers.close().await;
+                writers.close().await;
+            }
+        }
     }
 
-    pub(crate) fn readers(&self) -> &Pool<Sqlite> {
-        &self.inner.readers
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.inner.pools
     }
 
-    /// Takes the write lock; tries again while another process reads the log to its end.
+    /// Begins to write; tries again while another process reads a file's log to its end, or while the
+    /// server is on its way up. Nothing was done yet, so that trying again repeats nothing.
     async fn begin<'w>(&self, name: &'static str) -> Result<Tx<'w>, StoreError> {
         let mut tries = 0;
         loop {
-            let begun = self.inner.writer.begin_with(BEGIN_WRITE).await;
+            let begun = match self.pools() {
+                Pools::Sqlite { writer, .. } => {
+                    writer.begin_with(SQLITE_WRITE).await.map(Begun::Sqlite)
+                }
+                Pools::Postgres { writers, .. } => {
+                    writers.begin_with(POSTGRES_WRITE).await.map(|tx| Begun::Postgres(tx, false))
+                }
+            };
             match begun.map(Tx::new).map_err(StoreError::query) {
-                Err(error) if error.is_busy() && tries < TRIES => {
+                Err(error) if error.is_passing() && tries < TRIES => {
                     tries += 1;
-                    metrics::counter!("skink_transaction_retries_total", "name" => name)
-                        .increment(1);
-                    tokio::time::sleep(Duration::from_millis(20) * tries).await;
+                    count_retry(name);
+                    rest(tries).await;
                 }
                 done => return done,
             }
@@ -140,8 +231,38 @@ impl Store {
     }
 }
 
+/// How a transaction failed.
+enum Failed<E> {
+    /// At its end.
+    Commit(sqlx::Error),
+    /// On the way, and whether it was for another transaction.
+    Work(E, bool),
+}
+
+impl<E> Failed<E> {
+    /// Nothing of it was done, and nothing speaks against doing it now. A commit whose answer was lost
+    /// may have been done.
+    fn may_run_again(&self) -> bool {
+        match self {
+            Self::Commit(error) => meaning(error) == Meaning::Conflict,
+            Self::Work(_, again) => *again,
+        }
+    }
+}
+
+fn count_retry(name: &'static str) {
+    metrics::counter!("skink_transaction_retries_total", "name" => name).increment(1);
+}
+
+/// Longer each time, and not for everybody the same.
+async fn rest(tries: u32) {
+    let most = 8_u64 << tries.min(7);
+    let jitter = RandomState::new().hash_one(tries) % most;
+    tokio::time::sleep(Duration::from_millis(most / 2 + jitter / 2)).await;
+}
+
 async fn pool(
-    path: &Path,
+    place: &Place,
     options: SqliteConnectOptions,
     size: u32,
 ) -> Result<Pool<Sqlite>, StoreError> {
@@ -157,11 +278,19 @@ async fn pool(
         .connect_with(options)
         .await;
     pool.map_err(|error| match StoreError::query(error) {
-        StoreError::Query(source) => {
-            StoreError::Open { path: path.to_owned(), source: Box::new(source) }
-        }
+        StoreError::Query(source) => place.cannot_open(source),
         other => other,
     })
+}
+
+/// Connects when it is used: whether the server is there shows then, and again each time.
+fn server_pool(options: &PgConnectOptions) -> Pool<Postgres> {
+    let options = dialect::server(options.clone());
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(None)
+        .connect_lazy_with(options)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use serde_json::json;
 use skink_model::{AgentName, EndpointName, Stamp, Time, Token, TokenId};
 use skink_x509::Fingerprint;
 
-use crate::dialect::DbRow;
 use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, agents, audit, endpoints};
 
@@ -51,7 +51,7 @@ pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, new: &NewToken) -> Result<()
         let agent = endpoints::find(tx, name).await?.and_then(|known| known.agent);
         tended.extend(agent.map(|agent| (name.clone(), agent)));
     }
-    sqlx::query(INSERT)
+    query(INSERT)
         .bind(new.id.as_str())
         .bind(new.secret_digest.as_bytes().to_vec())
         .bind(new.agent.as_str())
@@ -86,7 +86,7 @@ pub async fn usable(
     now: Time,
 ) -> Result<Token, StoreError> {
     let token = find(r, id).await?.ok_or(Refusal::TokenUnknown)?;
-    let known: Vec<u8> = sqlx::query_scalar(SECRET)
+    let known: Vec<u8> = query_scalar(SECRET)
         .bind(id.as_str())
         .fetch_one(r.conn())
         .await
@@ -113,7 +113,7 @@ pub async fn hand_over(tx: &mut Tx<'_>, stamp: &Stamp, token: &Token) -> Result<
     if let Some(endpoint) = left_out(tx, &token.agent, &token.endpoints).await? {
         return Err(Refusal::TokenOutOfDate { endpoint }.into());
     }
-    let row = sqlx::query(TENDED).bind(token.id.as_str()).fetch_one(tx.conn()).await;
+    let row = query(TENDED).bind(token.id.as_str()).fetch_one(tx.conn()).await;
     let tended: Tended = row.map_err(StoreError::query)?.json("tended")?;
     for name in &token.endpoints {
         let known = endpoints::find(tx, name).await?;
@@ -136,7 +136,7 @@ pub async fn consume(
     id: &TokenId,
     secret_digest: &Fingerprint,
 ) -> Result<Token, StoreError> {
-    let done = sqlx::query(CONSUME)
+    let done = query(CONSUME)
         .bind(id.as_str())
         .bind(secret_digest.as_bytes().to_vec())
         .bind(stamp.at.as_millis())
@@ -154,13 +154,13 @@ pub async fn consume(
 
 /// The token of this id.
 pub async fn find(r: &mut impl Reader, id: &TokenId) -> Result<Option<Token>, StoreError> {
-    let row = sqlx::query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
+    let row = query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 
 /// Every token, newest first.
 pub async fn all(r: &mut impl Reader) -> Result<Vec<Token>, StoreError> {
-    let rows = sqlx::query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
+    let rows = query(ALL).fetch_all(r.conn()).await.map_err(StoreError::query)?;
     row::all(&rows, read)
 }
 

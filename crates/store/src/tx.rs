@@ -3,55 +3,85 @@
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use sqlx::Transaction;
+use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::StoreError;
-use crate::dialect::{Conn, Db};
+use crate::sql::Conn;
 
 /// What `run_tx` runs: `|tx| Box::pin(async move { … })`.
 pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
+
+/// A transaction of one of the databases.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// On a file.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On a server, and whether it was told that it must run again.
+    Postgres(Transaction<'static, Postgres>, bool),
+}
+
+impl Begun {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(tx) => Conn::Sqlite(tx),
+            Self::Postgres(tx, conflict) => Conn::Postgres(tx, conflict),
+        }
+    }
+}
 
 /// A write transaction. Nothing of it is seen, or kept, before `run_tx` has committed it.
 ///
 /// The lifetime is that of what the work of the transaction borrows from its surroundings.
 #[derive(Debug)]
 pub struct Tx<'w> {
-    inner: Transaction<'static, Db>,
+    begun: Begun,
     work: PhantomData<&'w ()>,
 }
 
 impl Tx<'_> {
-    pub(crate) const fn new(inner: Transaction<'static, Db>) -> Self {
-        Self { inner, work: PhantomData }
+    pub(crate) const fn new(begun: Begun) -> Self {
+        Self { begun, work: PhantomData }
     }
 
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.inner.commit().await.map_err(StoreError::query)
+    /// Whether a statement was refused because of another transaction.
+    pub(crate) const fn must_run_again(&self) -> bool {
+        matches!(self.begun, Begun::Postgres(_, true))
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self.begun {
+            Begun::Sqlite(tx) => tx.commit().await,
+            Begun::Postgres(tx, _) => tx.commit().await,
+        }
     }
 
     pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
-        self.inner.rollback().await.map_err(StoreError::query)
+        match self.begun {
+            Begun::Sqlite(tx) => tx.rollback().await,
+            Begun::Postgres(tx, _) => tx.rollback().await,
+        }
+        .map_err(StoreError::query)
     }
 }
 
 /// One consistent view of the database, for reading.
 #[derive(Debug)]
 pub struct Snapshot {
-    inner: Transaction<'static, Db>,
+    begun: Begun,
 }
 
 impl Snapshot {
-    pub(crate) const fn new(inner: Transaction<'static, Db>) -> Self {
-        Self { inner }
+    pub(crate) const fn new(begun: Begun) -> Self {
+        Self { begun }
     }
 }
 
 mod sealed {
-    use crate::dialect::Conn;
+    use crate::sql::Conn;
 
     pub trait Connected {
         #[doc(hidden)]
-        fn conn(&mut self) -> &mut Conn;
+        fn conn(&mut self) -> Conn<'_>;
     }
 }
 
@@ -61,14 +91,14 @@ pub(crate) use sealed::Connected;
 pub trait Reader: Connected + Send {}
 
 impl Connected for Tx<'_> {
-    fn conn(&mut self) -> &mut Conn {
-        &mut self.inner
+    fn conn(&mut self) -> Conn<'_> {
+        self.begun.conn()
     }
 }
 
 impl Connected for Snapshot {
-    fn conn(&mut self) -> &mut Conn {
-        &mut self.inner
+    fn conn(&mut self) -> Conn<'_> {
+        self.begun.conn()
     }
 }
 

@@ -43,6 +43,15 @@ impl Postgres {
             let mut command = as_nobody(&programs.join("postgres"));
             command.arg("-D").arg(&data).arg("-k").arg(&data).args(["-h", "127.0.0.1", "-p"]);
             command.arg(address.port().to_string());
+            // No test takes the power away; a killed server loses nothing without it.
+            command.args([
+                "-c",
+                "fsync=off",
+                "-c",
+                "max_connections=400",
+                "-c",
+                "max_wal_size=64MB",
+            ]);
             command
         });
         let postgres = Self { service, _home: home };

@@ -8,6 +8,7 @@ use skink_model::{
 };
 
 use super::{Ask, open};
+use crate::sql::query_scalar;
 use crate::tx::Connected;
 use crate::{StoreError, Tx, authorities, certificates, keys};
 
@@ -327,7 +328,7 @@ async fn used_before(tx: &mut Tx<'_>, ask: &Ask) -> Result<Result<(), AskRefusal
     if !once {
         return Ok(Ok(()));
     }
-    let used: i64 = sqlx::query_scalar(USED)
+    let used: i64 = query_scalar(USED)
         .bind(ask.purpose.as_str())
         .bind(ask.subject.as_str())
         .fetch_one(tx.conn())

@@ -6,6 +6,7 @@ use skink_model::{
 };
 
 use super::{active, of_issuer, require};
+use crate::sql::query;
 use crate::tx::Connected;
 use crate::{Refusal, StoreError, Tx, audit, journal};
 
@@ -29,7 +30,7 @@ pub async fn attach_certificate(
     if !authority.state.can_become(AuthorityState::Prepared) {
         return Err(refused(&authority, AuthorityState::Prepared));
     }
-    sqlx::query(SET_CERTIFICATE)
+    query(SET_CERTIFICATE)
         .bind(id.as_str())
         .bind(certificate.pem.as_str())
         .bind(certificate.fingerprint.as_bytes().to_vec())
@@ -61,7 +62,7 @@ pub async fn activate(
     transition(tx, stamp, id, AuthorityState::Active, incident, json!({})).await?;
     let generations = of_issuer(tx, &authority.issuer).await?;
     let first = generations.iter().all(|other| other.id == *id || other.activated_at.is_none());
-    let done = sqlx::query(SET_ACTIVE)
+    let done = query(SET_ACTIVE)
         .bind(id.as_str())
         .bind(stamp.at.as_millis())
         .bind(i64::from(first))
@@ -97,7 +98,7 @@ async fn flag(
     sql: &'static str,
     kind: &str,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(sql).bind(id.as_str()).execute(tx.conn()).await;
+    let done = query(sql).bind(id.as_str()).execute(tx.conn()).await;
     if done.map_err(StoreError::query)?.rows_affected() == 0 {
         return Ok(());
     }
@@ -149,7 +150,7 @@ async fn transition(
     if !authority.state.can_become(to) {
         return Err(refused(&authority, to));
     }
-    sqlx::query(SET_STATE)
+    query(SET_STATE)
         .bind(id.as_str())
         .bind(to.as_str())
         .bind(authority.state.as_str())

@@ -4,6 +4,7 @@ use serde_json::json;
 use skink_model::{Authority, AuthorityId, AuthorityState, IncidentId, IncidentState, Stamp, Time};
 
 use super::{life, require};
+use crate::sql::query;
 use crate::tx::Connected;
 use crate::{Refusal, StoreError, Tx, approvals, audit, incidents, journal};
 
@@ -11,7 +12,7 @@ use crate::{Refusal, StoreError, Tx, approvals, audit, incidents, journal};
 pub const TAINT_STEP: &str = "taint";
 
 const FREEZE: &str = "UPDATE authority SET frozen_at = $2, frozen_reason = $3, frozen_incident = $4
-    WHERE id = $1 AND (frozen_at IS NULL OR (frozen_incident IS NULL AND $4 IS NOT NULL))";
+    WHERE id = $1 AND (frozen_at IS NULL OR (frozen_incident IS NULL AND CAST($4 AS TEXT) IS NOT NULL))";
 const UNFREEZE: &str =
     "UPDATE authority SET frozen_at = NULL, frozen_reason = NULL, frozen_incident = NULL
     WHERE id = $1 AND frozen_at IS NOT NULL AND (frozen_incident IS NULL OR frozen_incident = $2)";
@@ -29,7 +30,7 @@ pub async fn freeze(
     incident: Option<&IncidentId>,
 ) -> Result<(), StoreError> {
     require(tx, id).await?;
-    let done = sqlx::query(FREEZE)
+    let done = query(FREEZE)
         .bind(id.as_str())
         .bind(stamp.at.as_millis())
         .bind(reason)
@@ -65,7 +66,7 @@ pub async fn unfreeze(
         let authority = id.clone();
         return Err(Refusal::FrozenByIncident { authority, incident: holder }.into());
     }
-    let query = sqlx::query(UNFREEZE).bind(id.as_str());
+    let query = query(UNFREEZE).bind(id.as_str());
     let query = query.bind(incident.map(|incident| incident.as_str().to_owned()));
     let done = query.execute(tx.conn()).await;
     if done.map_err(StoreError::query)?.rows_affected() == 0 {
@@ -142,7 +143,7 @@ async fn write(
     incident: &IncidentId,
     suspected_since: Option<Time>,
 ) -> Result<(), StoreError> {
-    sqlx::query(TAINT)
+    query(TAINT)
         .bind(authority.id.as_str())
         .bind(stamp.at.as_millis())
         .bind(incident.as_str())

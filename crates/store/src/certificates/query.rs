@@ -8,6 +8,7 @@ use skink_model::{
 
 use super::read;
 use crate::row::{self, Columns};
+use crate::sql::{query, query_scalar};
 use crate::{Reader, StoreError};
 
 const ALL: &str = "SELECT * FROM certificate WHERE id > $1 ORDER BY id LIMIT $2";
@@ -66,7 +67,7 @@ pub async fn list(
         (None, None, Some(_)) => OF_AUTHORITY,
         (None, None, None) => ALL,
     };
-    let mut query = sqlx::query(sql)
+    let mut query = query(sql)
         .bind(wanted.after.as_ref().map_or("", CertificateId::as_str).to_owned())
         .bind(i64::from(wanted.limit));
     if sql != ALL {
@@ -109,7 +110,7 @@ pub async fn expiring(
     to: Time,
     limit: u32,
 ) -> Result<Vec<CertificateRow>, StoreError> {
-    let rows = sqlx::query(EXPIRING)
+    let rows = query(EXPIRING)
         .bind(from.as_millis())
         .bind(to.as_millis())
         .bind(i64::from(limit))
@@ -125,7 +126,7 @@ pub async fn count_valid(
     authority: &AuthorityId,
     now: Time,
 ) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar(COUNT_VALID)
+    let count: i64 = query_scalar(COUNT_VALID)
         .bind(authority.as_str())
         .bind(now.as_millis())
         .fetch_one(r.conn())
@@ -158,7 +159,7 @@ pub async fn scope(
     authority: &AuthorityId,
     now: Time,
 ) -> Result<Vec<ScopeCount>, StoreError> {
-    let rows = sqlx::query(SCOPE)
+    let rows = query(SCOPE)
         .bind(authority.as_str())
         .bind(now.as_millis())
         .fetch_all(r.conn())

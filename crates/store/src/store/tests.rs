@@ -1,5 +1,5 @@
 use crate::tx::Connected as _;
-use crate::{Store, StoreError, packages, settings};
+use crate::{Store, StoreError, packages, settings, sql};
 
 /// Everywhere, without a file system to fill: the limit is the connection's own.
 #[tokio::test]
@@ -17,12 +17,10 @@ async fn the_writer_goes_on_after_sqlite_rolled_back_by_itself() {
     };
     let limit = store.run_tx("limit", |tx| {
         Box::pin(async move {
-            let (pages,): (i64,) = sqlx::query_as("PRAGMA page_count")
-                .fetch_one(tx.conn())
-                .await
-                .map_err(StoreError::query)?;
+            let pages = sql::query_scalar::<i64>("PRAGMA page_count").fetch_one(tx.conn()).await;
+            let pages = pages.map_err(StoreError::query)?;
             let pragma = format!("PRAGMA max_page_count = {}", pages + 64);
-            let done = sqlx::query(sqlx::AssertSqlSafe(pragma)).fetch_all(tx.conn()).await;
+            let done = sql::built(pragma).fetch_all(tx.conn()).await;
             done.map(drop).map_err(StoreError::query)
         })
     });

@@ -12,8 +12,9 @@ use skink_store::attempts::{Ask, AskRefusal, Outcome, Settlement};
 use skink_store::authorities::{self, NewAuthority, TAINT_STEP};
 use skink_store::certificates::{self, Issued};
 use skink_store::operators::{self, NewOperator};
-use skink_store::{Store, StoreError, Tx, approvals, attempts, incidents, issuers};
+use skink_store::{Place, Store, StoreError, Tx, approvals, attempts, incidents, issuers};
 use skink_x509::{Fingerprint, KeyAlgorithm, KeyDigest, Serial, SignatureAlgorithm};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 pub(crate) const NOW: Time = Time::from_secs(1_800_000_000);
@@ -27,7 +28,10 @@ impl Fixture {
     /// `workloads-g1` is active, alice and bob lead.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("skink.db")).await.unwrap();
+        let store = match std::env::var(SERVER) {
+            Ok(server) => Store::at(&new_schema(&server).await).await.unwrap(),
+            Err(_) => Store::open(&dir.path().join("skink.db")).await.unwrap(),
+        };
         let fixture = Self { store, dir };
         fixture.store.run_tx("seed", |tx| Box::pin(seed(tx))).await.unwrap();
         fixture
@@ -36,6 +40,36 @@ impl Fixture {
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().join("skink.db")
     }
+
+    /// Runs statements past the store, as somebody with the database in his hands would.
+    pub(crate) async fn by_hand(&self, sql: String) -> Result<(), sqlx::Error> {
+        let sql = AssertSqlSafe(sql);
+        match self.store.place() {
+            Place::File(path) => {
+                let url = format!("sqlite:{}", path.display());
+                let mut conn = SqliteConnection::connect(&url).await?;
+                sqlx::raw_sql(sql).execute(&mut conn).await.map(drop)
+            }
+            Place::Server(options) => {
+                let mut conn = PgConnection::connect_with(options).await?;
+                sqlx::raw_sql(sql).execute(&mut conn).await.map(drop)
+            }
+        }
+    }
+}
+
+/// Names the PostgreSQL database on which the tests run, each in a schema of its own: one costs a
+/// tenth of the files of a database.
+pub(crate) const SERVER: &str = "SKINK_STORE_TEST_POSTGRES";
+
+/// An empty schema on `server`.
+pub(crate) async fn new_schema(server: &str) -> Place {
+    let name = format!("skink_{}_{}", std::process::id(), unique());
+    let mut conn = PgConnection::connect(server).await.unwrap();
+    let create = AssertSqlSafe(format!("CREATE SCHEMA {name}"));
+    sqlx::raw_sql(create).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    format!("{server}?options=-c%20search_path%3D{name}").parse().unwrap()
 }
 
 async fn seed(tx: &mut Tx<'_>) -> Result<(), StoreError> {

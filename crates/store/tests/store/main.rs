@@ -11,6 +11,7 @@ mod incident;
 mod journal;
 mod ledger;
 mod opening;
+mod postgres;
 mod property;
 mod revocation;
 mod snapshot;

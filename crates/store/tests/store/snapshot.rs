@@ -50,7 +50,7 @@ fn holds(bytes: &[u8], needle: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn no_share_and_no_token_hash_is_in_any_byte_of_it() {
+async fn of_file_no_share_and_no_token_hash_is_in_any_byte_of_it() {
     let fixture = with_secrets().await;
     let to = fixture.dir.path().join("evidence.db");
     fixture.store.snapshot(&to).await.unwrap();
@@ -77,7 +77,7 @@ async fn no_share_and_no_token_hash_is_in_any_byte_of_it() {
 }
 
 #[tokio::test]
-async fn a_wiped_share_is_gone_from_the_file() {
+async fn of_file_a_wiped_share_is_gone_from_the_file() {
     let fixture = with_secrets().await;
     let wiped = fixture
         .store
@@ -90,7 +90,7 @@ async fn a_wiped_share_is_gone_from_the_file() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_the_owner_reads_the_database_and_its_copies() {
+async fn of_file_only_the_owner_reads_the_database_and_its_copies() {
     use std::os::unix::fs::PermissionsExt;
 
     let fixture = with_secrets().await;
@@ -100,4 +100,22 @@ async fn only_the_owner_reads_the_database_and_its_copies() {
         let mode = std::fs::metadata(fixture.dir.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+}
+
+/// Of a server as of a file, a copy is a file.
+#[tokio::test]
+async fn evidence_is_readable_and_knows_no_secret() {
+    let fixture = with_secrets().await;
+    let to = fixture.dir.path().join("evidence.db");
+    fixture.store.snapshot(&to).await.unwrap();
+    let bytes = std::fs::read(&to).unwrap();
+    assert!(holds(&bytes, b"workloads-g1"), "the test looks at the right bytes");
+    assert!(!holds(&bytes, SHARE.as_bytes()));
+    assert!(!holds(&bytes, Fingerprint::of(b"secret").as_bytes()));
+    let copy = Store::inspect(&to).await.unwrap();
+    let mut r = copy.read().await.unwrap();
+    let verified = journal::verify(&mut r).await.unwrap();
+    assert!(verified.is_whole());
+    let mut live = fixture.store.read().await.unwrap();
+    assert_eq!(verified.digest, journal::digest(&mut live).await.unwrap());
 }
