@@ -53,6 +53,8 @@ pub(crate) enum Trouble {
     Chain(String),
     #[error("a proof: {0}")]
     Proof(String),
+    #[error("a refusal and its control were not made in one second")]
+    TooSlow,
     #[error("there is nothing to probe with yet")]
     NoCanary,
 }
@@ -61,7 +63,7 @@ impl Trouble {
     pub(crate) fn count(&self, gauge: &Gauge) {
         match self {
             Self::Channel(error) => gauge.failed(error),
-            Self::NoCanary => {}
+            Self::NoCanary | Self::TooSlow => {}
             other => gauge.fault(skink_model::with_causes(other)),
         }
     }

@@ -24,6 +24,9 @@ use crate::duties::{HANDSHAKES, SPREAD_MS};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nskink\n";
 
+/// A refusal proves something beside an acceptance in the same second only.
+const SAME_SECOND: Duration = Duration::from_secs(1);
+
 /// The listener presents the certificate and takes the canary.
 pub(crate) async fn installed(
     spec: &EndpointSpec,
@@ -81,7 +84,11 @@ pub(crate) async fn refused(
     if !accepted.is_accepted() {
         return Err(unexpected("the control", &accepted));
     }
-    Ok((reason.to_owned(), refused_at, now()))
+    let control_at = now();
+    if control_at.since(refused_at) > SAME_SECOND {
+        return Err(Trouble::TooSlow);
+    }
+    Ok((reason.to_owned(), refused_at, control_at))
 }
 
 fn unexpected(what: &str, outcome: &Outcome) -> Trouble {

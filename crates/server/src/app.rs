@@ -20,6 +20,9 @@ use tokio::sync::Mutex;
 
 use crate::config::Settings;
 use crate::failure::{Failure, Result};
+use crate::fleet::records::Records;
+use crate::fleet::turnstile::Turnstile;
+use crate::fleet::waiting::Waiting;
 use crate::http::authorise::Person;
 use crate::http::tls::{self, TlsSource};
 use crate::incident::Board;
@@ -46,6 +49,7 @@ struct Inner {
     ledger: Arc<StoreLedger>,
     keys: Keys,
     writes: Writes,
+    records: Records,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     profiles: HashMap<ProfileName, Profile>,
@@ -53,6 +57,8 @@ struct Inner {
     ports: Option<Ports>,
     metrics: Option<PrometheusHandle>,
     news: News,
+    waiting: Waiting,
+    turnstile: Turnstile,
     board: Board,
     published: Published,
     remembered: Remembered,
@@ -92,6 +98,7 @@ impl App {
         let inner = Inner {
             locations,
             writes: Writes::new(store.clone()),
+            records: Records::new(store.clone()),
             signer,
             ledger,
             keys,
@@ -100,6 +107,8 @@ impl App {
             ports: ports.cloned(),
             metrics,
             news: News::default(),
+            waiting: Waiting::default(),
+            turnstile: Turnstile::default(),
             board: Board::default(),
             published: Published::default(),
             remembered: Remembered::default(),
@@ -167,6 +176,21 @@ impl App {
     /// Wakes whoever waits.
     pub fn news(&self) -> &News {
         &self.0.news
+    }
+
+    /// Agents that poll.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.0.waiting
+    }
+
+    /// Where news goes out in turn.
+    pub(crate) fn turnstile(&self) -> &Turnstile {
+        &self.0.turnstile
+    }
+
+    /// What agents report.
+    pub(crate) fn records(&self) -> &Records {
+        &self.0.records
     }
 
     /// What was measured last at gates that are shut.
@@ -245,6 +269,7 @@ impl App {
     pub(crate) async fn close(&self) {
         self.0.ledger.close().await;
         self.0.writes.close().await;
+        self.0.records.close().await;
         self.0.store.close().await;
     }
 

@@ -9,7 +9,7 @@ mod history;
 mod people;
 mod trust;
 
-use skink_store::Snapshot;
+use skink_store::{Glance, Snapshot};
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
@@ -22,6 +22,11 @@ pub(crate) use fleet::*;
 pub(crate) use history::*;
 pub(crate) use people::*;
 pub(crate) use trust::*;
+
+/// For one statement.
+async fn glance(app: &App) -> Result<Glance> {
+    app.store().glance().await.map_err(Failure::Store)
+}
 
 /// One consistent view.
 async fn view(app: &App) -> Result<Snapshot> {

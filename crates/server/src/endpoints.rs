@@ -48,7 +48,7 @@ pub(crate) async fn renew(app: &App, by: &Person, name: &EndpointName) -> Result
     let active = active.ok_or_else(|| Failure::conflict("the issuer has no active authority"))?;
     crate::db::order_renewal(app, name, &active.id).await?;
     tracing::info!(endpoint.name = %name, by = %by.name, "a renewal was ordered");
-    app.news().tell_agents();
+    app.waiting().ordered(&row.agent);
     described(app, &row).await
 }
 

@@ -13,12 +13,18 @@ use crate::failure::Result;
 use crate::http::listen::stopped;
 use crate::{crl, identity, incident, package, reconcile, responders};
 
+/// How often it is written down which agents were heard of.
+const HEARD: Duration = Duration::from_secs(5);
+/// How many of them in one transaction: others wait for it.
+const HEARD_AT_ONCE: usize = 500;
+
 /// How often the jobs look.
 const LOOK: Duration = Duration::from_secs(30);
 
 pub(crate) fn spawn(app: &App, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
     tasks.spawn(renewals(app.clone(), stop.clone()));
     tasks.spawn(reconcile::watch(app.clone(), stop.clone()));
+    tasks.spawn(heard(app.clone(), stop.clone()));
     incident::spawn(app, tasks, stop);
 }
 
@@ -42,6 +48,26 @@ async fn renewals(app: App, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// Polls are many: when agents were heard of is written down for many of them together.
+async fn heard(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        let stopping = tokio::select! {
+            () = tokio::time::sleep(HEARD) => false,
+            () = stopped(&mut stop) => true,
+        };
+        let heard = app.waiting().take_heard();
+        for some in heard.chunks(HEARD_AT_ONCE) {
+            if let Err(error) = crate::db::agents_heard(&app, some).await {
+                let error = with_causes(&error);
+                tracing::warn!(error, "it is not written down which agents were heard of");
+            }
+        }
+        if stopping {
+            return;
         }
     }
 }

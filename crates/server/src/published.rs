@@ -40,6 +40,11 @@ impl Published {
         self.read(|contents| contents.package.clone())
     }
 
+    /// Which package is out.
+    pub(crate) fn package_reference(&self) -> Option<PackageRef> {
+        self.read(|contents| contents.package.as_ref().map(|(reference, _)| reference.clone()))
+    }
+
     /// A part of the package that is out, or of one before it.
     pub(crate) fn part(&self, digest: &str) -> Option<Bytes> {
         self.read(|contents| contents.parts.get(digest).cloned())

@@ -11,6 +11,11 @@ use std::process::ExitCode;
 
 use skink_cli::{Cli, Command, Exit, Output};
 
+/// A server's thousands of connections come and go on many threads: the system's allocator keeps a
+/// multiple of what they need.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match skink_cli::parse() {
         Ok(cli) => cli,

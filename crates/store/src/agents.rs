@@ -1,11 +1,13 @@
 //! Agents, with the keys by which the server knows them: a chain alone lets nobody in.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use skink_model::{Agent, AgentKey, AgentName, Stamp, Time};
 use skink_x509::{Fingerprint, KeyDigest};
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query};
+use crate::sql::{DbRow, for_each, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
@@ -25,9 +27,10 @@ const KEY: &str = "SELECT k.* FROM agent_key k JOIN agent a ON a.name = k.agent
     AND NOT EXISTS (SELECT 1 FROM certificate c JOIN revocation r ON r.authority = c.authority
         AND r.crl_part = c.crl_part AND r.serial = c.serial WHERE c.fingerprint = k.fingerprint)";
 const KEYS_OF: &str = "SELECT * FROM agent_key WHERE agent = $1 ORDER BY added_at DESC";
-const SEEN: &str = "UPDATE agent SET last_seen = $2,
-    clock_offset_ms = coalesce($3, clock_offset_ms), version = coalesce($4, version)
-    WHERE name = $1";
+const HEARD: &str = "WITH heard (name, at, clock) AS (VALUES ($1, $2, $3))
+    UPDATE agent SET last_seen = heard.at,
+    clock_offset_ms = coalesce(heard.clock, clock_offset_ms) FROM heard
+    WHERE agent.name = heard.name AND (agent.last_seen IS NULL OR agent.last_seen <= heard.at)";
 const DISABLE: &str = "UPDATE agent SET disabled_at = $2 WHERE name = $1 AND disabled_at IS NULL";
 
 /// Enrols an agent with its first key, in the transaction that consumes its token.
@@ -90,21 +93,34 @@ pub async fn keys(r: &mut impl Reader, name: &AgentName) -> Result<Vec<AgentKey>
     row::all(&rows.map_err(StoreError::query)?, read_key)
 }
 
-/// The agent was heard of; what it did not say stays as it was.
-pub async fn seen(
-    tx: &mut Tx<'_>,
-    name: &AgentName,
-    at: Time,
-    clock_offset_ms: Option<i64>,
-    version: Option<&str>,
-) -> Result<(), StoreError> {
-    let done = query(SEEN)
-        .bind(name.as_str())
-        .bind(at.as_millis())
-        .bind(clock_offset_ms)
-        .bind(version)
-        .execute(tx.conn())
-        .await;
+/// An agent was heard of.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// Which.
+    pub agent: &'a AgentName,
+    /// When.
+    pub at: Time,
+    /// Its clock minus the server's, if it said so.
+    pub clock_offset_ms: Option<i64>,
+}
+
+/// Agents were heard of, in any order; what they did not say stays as it was.
+pub async fn heard(tx: &mut Tx<'_>, heard: &[Heard<'_>]) -> Result<(), StoreError> {
+    let mut latest: BTreeMap<&AgentName, Heard<'_>> = BTreeMap::new();
+    for one in heard {
+        let known = latest.entry(one.agent).or_insert(*one);
+        let clock = one.clock_offset_ms.or(known.clock_offset_ms);
+        *known = Heard { at: one.at.max(known.at), clock_offset_ms: clock, ..*one };
+    }
+    let row = |one: &Heard<'_>| {
+        vec![
+            one.agent.as_str().to_owned().into(),
+            one.at.as_millis().into(),
+            one.clock_offset_ms.into(),
+        ]
+    };
+    let rows = latest.values().map(row).collect();
+    let done = for_each(tx.conn(), HEARD, rows).await;
     done.map(drop).map_err(StoreError::query)
 }
 

@@ -1,5 +1,7 @@
 //! Endpoints: where certificates are used, what is installed there, and orders to renew.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use skink_model::{
     AgentName, AuthorityId, Endpoint, EndpointName, IncidentId, Installed, IssuerName, RenewOrder,
@@ -7,7 +9,7 @@ use skink_model::{
 };
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query, query_scalar};
+use crate::sql::{DbRow, for_each, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit, proofs, settings};
 
@@ -18,11 +20,16 @@ const BY_NAME: &str = "SELECT * FROM endpoint WHERE name = $1";
 const OF_AGENT: &str = "SELECT * FROM endpoint WHERE agent = $1 ORDER BY name";
 const OF_ISSUER: &str = "SELECT * FROM endpoint WHERE issuer = $1 ORDER BY name";
 const ALL: &str = "SELECT * FROM endpoint ORDER BY name";
-const SET_INSTALLED: &str = "UPDATE endpoint
-    SET installed = $2, installed_id = $3, installed_by = $4, proven_at = $5, rolled_back = $6,
-        error = NULL
-    WHERE name = $1 AND (proven_at IS NULL OR proven_at <= $5)";
-const SET_ERROR: &str = "UPDATE endpoint SET error = $2 WHERE name = $1";
+const SET_INSTALLED: &str = "WITH said (name, installed, id, authority, at, back) AS
+        (VALUES ($1, $2, $3, $4, $5, $6))
+    UPDATE endpoint
+    SET installed = said.installed, installed_id = said.id, installed_by = said.authority,
+        proven_at = said.at, rolled_back = said.back, error = NULL
+    FROM said
+    WHERE endpoint.name = said.name
+      AND (endpoint.proven_at IS NULL OR endpoint.proven_at <= said.at)";
+const SET_ERRORS: &str = "WITH said (name, error) AS (VALUES ($1, $2))
+    UPDATE endpoint SET error = said.error FROM said WHERE endpoint.name = said.name";
 const HAND_OVER: &str = "UPDATE endpoint SET agent = $2, installed = NULL, installed_id = NULL,
         installed_by = NULL, proven_at = NULL, rolled_back = NULL, error = NULL,
         peers_measured_at = NULL
@@ -95,31 +102,44 @@ async fn insert(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), sqlx::Error>
         .map(drop)
 }
 
-/// The endpoint presents this certificate now: a handshake showed it. Older news changes nothing.
+/// Endpoints present these certificates now: handshakes showed them. Older news changes nothing.
 pub async fn set_installed(
     tx: &mut Tx<'_>,
-    name: &EndpointName,
-    installed: &Installed,
+    said: &[(&EndpointName, &Installed)],
 ) -> Result<(), StoreError> {
-    let done = query(SET_INSTALLED)
-        .bind(name.as_str())
-        .bind(installed.fingerprint.as_bytes().to_vec())
-        .bind(installed.certificate.as_ref().map(|id| id.as_str().to_owned()))
-        .bind(installed.authority.as_ref().map(|id| id.as_str().to_owned()))
-        .bind(installed.proven_at.as_millis())
-        .bind(row::bit(installed.rolled_back))
-        .execute(tx.conn())
-        .await;
+    let mut latest: BTreeMap<&EndpointName, &Installed> = BTreeMap::new();
+    for &(name, installed) in said {
+        let known = latest.entry(name).or_insert(installed);
+        if known.proven_at <= installed.proven_at {
+            *known = installed;
+        }
+    }
+    let row = |(name, installed): (&EndpointName, &Installed)| {
+        vec![
+            name.as_str().to_owned().into(),
+            installed.fingerprint.as_bytes().to_vec().into(),
+            installed.certificate.as_ref().map(|id| id.as_str().to_owned()).into(),
+            installed.authority.as_ref().map(|id| id.as_str().to_owned()).into(),
+            installed.proven_at.as_millis().into(),
+            row::bit(installed.rolled_back).into(),
+        ]
+    };
+    let rows = latest.into_iter().map(row).collect();
+    let done = for_each(tx.conn(), SET_INSTALLED, rows).await;
     done.map(drop).map_err(StoreError::query)
 }
 
-/// What the endpoint's agent could not do; `None` when it can again.
-pub async fn set_error(
+/// What agents could not do for their endpoints, the latest word last; `None` when they can again.
+pub async fn set_errors(
     tx: &mut Tx<'_>,
-    name: &EndpointName,
-    error: Option<&str>,
+    said: &[(&EndpointName, Option<&str>)],
 ) -> Result<(), StoreError> {
-    let done = query(SET_ERROR).bind(name.as_str()).bind(error).execute(tx.conn()).await;
+    let latest: BTreeMap<&EndpointName, Option<&str>> = said.iter().copied().collect();
+    let rows = latest.into_iter();
+    let rows = rows.map(|(name, error)| {
+        vec![name.as_str().to_owned().into(), error.map(ToOwned::to_owned).into()]
+    });
+    let done = for_each(tx.conn(), SET_ERRORS, rows.collect()).await;
     done.map(drop).map_err(StoreError::query)
 }
 

@@ -84,4 +84,4 @@ mod tx;
 pub use error::{Refusal, StoreError};
 pub use place::{BadPlace, Place};
 pub use store::Store;
-pub use tx::{Reader, Snapshot, Tx, Work};
+pub use tx::{Glance, Reader, Snapshot, Tx, Work};

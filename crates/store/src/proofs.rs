@@ -1,9 +1,11 @@
 //! What endpoints prove: which package they run, that they are past a generation, that they refuse one.
 
+use std::collections::BTreeMap;
+
 use skink_model::{Ack, AuthorityId, BarrierProof, DistrustProof, EndpointName, PackageVersion};
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query};
+use crate::sql::{DbRow, for_each, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
@@ -54,20 +56,22 @@ pub(crate) async fn forget(tx: &mut Tx<'_>, endpoint: &EndpointName) -> Result<(
     Ok(())
 }
 
-/// Records that an endpoint runs a package. Says whether it is news.
-pub async fn ack(tx: &mut Tx<'_>, ack: &Ack) -> Result<bool, StoreError> {
-    let done = query(INSERT_ACK)
-        .bind(ack.endpoint.as_str())
-        .bind(row::int(ack.epoch))
-        .bind(row::int(ack.version))
-        .bind(ack.digest.as_bytes().to_vec())
-        .bind(ack.agent.as_str())
-        .bind(ack.nonce.as_str())
-        .bind(ack.signature.as_slice())
-        .bind(ack.at.as_millis())
-        .execute(tx.conn())
-        .await;
-    done.map(|done| done.rows_affected() == 1).map_err(StoreError::query)
+/// Records that endpoints run packages. Says how much of it is news.
+pub async fn acks(tx: &mut Tx<'_>, acks: &[&Ack]) -> Result<u64, StoreError> {
+    let row = |ack: &&Ack| {
+        vec![
+            ack.endpoint.as_str().to_owned().into(),
+            row::int(ack.epoch).into(),
+            row::int(ack.version).into(),
+            ack.digest.as_bytes().to_vec().into(),
+            ack.agent.as_str().to_owned().into(),
+            ack.nonce.clone().into(),
+            ack.signature.clone().into(),
+            ack.at.as_millis().into(),
+        ]
+    };
+    let rows = acks.iter().map(row).collect();
+    for_each(tx.conn(), INSERT_ACK, rows).await.map_err(StoreError::query)
 }
 
 /// What every endpoint acknowledged last.
@@ -92,23 +96,33 @@ pub async fn acks_of(r: &mut impl Reader, package: PackageVersion) -> Result<Vec
     row::all(&rows, read_ack)
 }
 
-/// Records that an endpoint is past a generation; newer handshakes take the place of older ones.
-/// Says whether it is news.
-pub async fn barrier(tx: &mut Tx<'_>, proof: &BarrierProof) -> Result<bool, StoreError> {
-    let done = query(UPSERT_BARRIER)
-        .bind(proof.authority.as_str())
-        .bind(proof.endpoint.as_str())
-        .bind(row::int(proof.package.epoch))
-        .bind(row::int(proof.package.version))
-        .bind(proof.digest.as_bytes().to_vec())
-        .bind(i64::from(proof.handshakes))
-        .bind(proof.first.as_millis())
-        .bind(proof.last.as_millis())
-        .bind(proof.clock_offset_ms)
-        .bind(proof.at.as_millis())
-        .execute(tx.conn())
-        .await;
-    done.map(|done| done.rows_affected() == 1).map_err(StoreError::query)
+/// Records that endpoints are past generations; newer handshakes take the place of older ones. Says
+/// how much of it is news.
+pub async fn barriers(tx: &mut Tx<'_>, proofs: &[&BarrierProof]) -> Result<u64, StoreError> {
+    let mut latest: BTreeMap<(&AuthorityId, &EndpointName), &BarrierProof> = BTreeMap::new();
+    for &proof in proofs {
+        let known = latest.entry((&proof.authority, &proof.endpoint)).or_insert(proof);
+        if known.last < proof.last {
+            *known = proof;
+        }
+    }
+    let row = |proof: &BarrierProof| {
+        vec![
+            proof.authority.as_str().to_owned().into(),
+            proof.endpoint.as_str().to_owned().into(),
+            row::int(proof.package.epoch).into(),
+            row::int(proof.package.version).into(),
+            proof.digest.as_bytes().to_vec().into(),
+            i64::from(proof.handshakes).into(),
+            proof.first.as_millis().into(),
+            proof.last.as_millis().into(),
+            proof.clock_offset_ms.into(),
+            proof.at.as_millis().into(),
+        ]
+    };
+    let rows = latest.into_values().map(row).collect();
+    let done = for_each(tx.conn(), UPSERT_BARRIER, rows).await;
+    done.map_err(StoreError::query)
 }
 
 /// Who is past a generation.
@@ -129,22 +143,32 @@ pub async fn barrier_of_endpoint(
     row::all(&rows.map_err(StoreError::query)?, read_barrier)
 }
 
-/// Records that an endpoint refuses a generation. Says whether it is news.
-pub async fn distrust(tx: &mut Tx<'_>, proof: &DistrustProof) -> Result<bool, StoreError> {
-    let done = query(UPSERT_DISTRUST)
-        .bind(proof.authority.as_str())
-        .bind(proof.endpoint.as_str())
-        .bind(row::int(proof.package.epoch))
-        .bind(row::int(proof.package.version))
-        .bind(proof.digest.as_bytes().to_vec())
-        .bind(proof.refusal.as_str())
-        .bind(proof.refused_at.as_millis())
-        .bind(proof.control_authority.as_str())
-        .bind(proof.control_at.as_millis())
-        .bind(proof.at.as_millis())
-        .execute(tx.conn())
-        .await;
-    done.map(|done| done.rows_affected() == 1).map_err(StoreError::query)
+/// Records that endpoints refuse generations. Says how much of it is news.
+pub async fn distrusts(tx: &mut Tx<'_>, proofs: &[&DistrustProof]) -> Result<u64, StoreError> {
+    let mut latest: BTreeMap<(&AuthorityId, &EndpointName), &DistrustProof> = BTreeMap::new();
+    for &proof in proofs {
+        let known = latest.entry((&proof.authority, &proof.endpoint)).or_insert(proof);
+        if known.refused_at < proof.refused_at {
+            *known = proof;
+        }
+    }
+    let row = |proof: &DistrustProof| {
+        vec![
+            proof.authority.as_str().to_owned().into(),
+            proof.endpoint.as_str().to_owned().into(),
+            row::int(proof.package.epoch).into(),
+            row::int(proof.package.version).into(),
+            proof.digest.as_bytes().to_vec().into(),
+            proof.refusal.clone().into(),
+            proof.refused_at.as_millis().into(),
+            proof.control_authority.as_str().to_owned().into(),
+            proof.control_at.as_millis().into(),
+            proof.at.as_millis().into(),
+        ]
+    };
+    let rows = latest.into_values().map(row).collect();
+    let done = for_each(tx.conn(), UPSERT_DISTRUST, rows).await;
+    done.map_err(StoreError::query)
 }
 
 /// Who refuses a generation.

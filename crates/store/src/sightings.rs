@@ -1,10 +1,12 @@
 //! What the fleet sees: whose certificates its endpoints accept, and which CRLs its agents read.
 
+use std::collections::BTreeMap;
+
 use skink_model::{AgentName, AuthorityId, CrlRead, EndpointName, PeerSeen, Time};
 use skink_x509::Fingerprint;
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query, query_scalar};
+use crate::sql::{DbRow, for_each, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
@@ -13,8 +15,10 @@ const UPSERT_PEER: &str = "INSERT INTO peer_seen (endpoint, fingerprint, authori
     VALUES ($1, $2, coalesce((SELECT authority FROM certificate WHERE fingerprint = $2), $3), $4)
     ON CONFLICT (endpoint, fingerprint) DO UPDATE SET last_seen = excluded.last_seen
     WHERE excluded.last_seen > peer_seen.last_seen";
-const MEASURED: &str = "UPDATE endpoint SET peers_measured_at = $2
-    WHERE name = $1 AND (peers_measured_at IS NULL OR peers_measured_at < $2)";
+const SET_MEASURED: &str = "WITH said (name, at) AS (VALUES ($1, $2))
+    UPDATE endpoint SET peers_measured_at = said.at FROM said
+    WHERE endpoint.name = said.name
+      AND (endpoint.peers_measured_at IS NULL OR endpoint.peers_measured_at < said.at)";
 const OF_AUTHORITY: &str = "SELECT * FROM peer_seen WHERE authority = $1 AND last_seen >= $2
     ORDER BY last_seen DESC, endpoint, fingerprint";
 const MEASUREMENTS: &str = "SELECT e.name, e.peers_measured_at,
@@ -54,8 +58,20 @@ pub async fn peers(
             .await
             .map_err(StoreError::query)?;
     }
-    let measured = query(MEASURED).bind(endpoint.as_str()).bind(at.as_millis());
-    measured.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
+    measured(tx, &[(endpoint, at)]).await
+}
+
+/// Records that endpoints measured whom they accept.
+pub async fn measured(tx: &mut Tx<'_>, said: &[(&EndpointName, Time)]) -> Result<(), StoreError> {
+    let mut latest: BTreeMap<&EndpointName, Time> = BTreeMap::new();
+    for &(name, at) in said {
+        let known = latest.entry(name).or_insert(at);
+        *known = at.max(*known);
+    }
+    let rows = latest.into_iter();
+    let rows = rows.map(|(name, at)| vec![name.as_str().to_owned().into(), at.as_millis().into()]);
+    let done = for_each(tx.conn(), SET_MEASURED, rows.collect()).await;
+    done.map(drop).map_err(StoreError::query)
 }
 
 /// Peers with a certificate of `authority` that were seen since `since`, latest first.
@@ -99,18 +115,27 @@ pub async fn quiet(r: &mut impl Reader, authority: &AuthorityId) -> Result<Vec<Q
     })
 }
 
-/// Records a CRL that an agent read back.
-pub async fn crl(tx: &mut Tx<'_>, read: &CrlRead) -> Result<(), StoreError> {
-    query(UPSERT_CRL)
-        .bind(read.agent.as_str())
-        .bind(read.scope.as_str())
-        .bind(row::int(read.number))
-        .bind(read.digest.as_bytes().to_vec())
-        .bind(read.at.as_millis())
-        .execute(tx.conn())
-        .await
-        .map(drop)
-        .map_err(StoreError::query)
+/// Records CRLs that agents read back.
+pub async fn crls(tx: &mut Tx<'_>, reads: &[&CrlRead]) -> Result<(), StoreError> {
+    let mut latest: BTreeMap<(&AgentName, &str), &CrlRead> = BTreeMap::new();
+    for &read in reads {
+        let known = latest.entry((&read.agent, read.scope.as_str())).or_insert(read);
+        if known.at <= read.at {
+            *known = read;
+        }
+    }
+    let row = |read: &CrlRead| {
+        vec![
+            read.agent.as_str().to_owned().into(),
+            read.scope.clone().into(),
+            row::int(read.number).into(),
+            read.digest.as_bytes().to_vec().into(),
+            read.at.as_millis().into(),
+        ]
+    };
+    let rows = latest.into_values().map(row).collect();
+    let done = for_each(tx.conn(), UPSERT_CRL, rows).await;
+    done.map(drop).map_err(StoreError::query)
 }
 
 /// What each agent read last of a scope.

@@ -329,6 +329,22 @@ pub(crate) async fn insert_many(
     Ok(written)
 }
 
+/// Runs a statement with one row of values, `… VALUES ($1, $2) …`, for many rows. Returns how many
+/// rows were written.
+pub(crate) async fn for_each(
+    conn: Conn<'_>,
+    statement: &'static str,
+    rows: Vec<Vec<Value<'_>>>,
+) -> Result<u64, sqlx::Error> {
+    let parts = statement.split_once("VALUES (");
+    let Some((head, (row, tail))) =
+        parts.and_then(|(head, rest)| Some((head, rest.split_once(')')?)))
+    else {
+        return Err(sqlx::Error::Protocol(format!("no row of values in {statement}")));
+    };
+    insert_many(conn, head.trim_end(), row.matches('$').count(), tail, rows).await
+}
+
 fn many(head: &str, columns: usize, rows: usize, tail: &str) -> String {
     use std::fmt::Write as _;
     let mut sql = format!("{head} VALUES ");

@@ -13,7 +13,7 @@ use crate::dialect::{
     self, Meaning, POSTGRES_READ, POSTGRES_WRITE, SQLITE_READ, SQLITE_WRITE, meaning,
 };
 use crate::lock::Lock;
-use crate::tx::{Begun, Snapshot, Tx, Work};
+use crate::tx::{Begun, Glance, Held, Snapshot, Tx, Work};
 use crate::{Place, StoreError, private, schema};
 
 const READERS: u32 = 4;
@@ -183,6 +183,26 @@ impl Store {
                     rest(tries).await;
                 }
                 done => return done.map(Snapshot::new).map_err(StoreError::query),
+            }
+        }
+    }
+
+    /// A look without a transaction: each statement sees what was committed when it ran.
+    pub async fn glance(&self) -> Result<Glance, StoreError> {
+        let mut tries = 0;
+        loop {
+            let held = match self.pools() {
+                Pools::Sqlite { readers, .. } => readers.acquire().await.map(Held::Sqlite),
+                Pools::Postgres { readers, .. } => {
+                    readers.acquire().await.map(|conn| Held::Postgres(conn, false))
+                }
+            };
+            match held {
+                Err(error) if tries < TRIES && meaning(&error) == Meaning::Away => {
+                    tries += 1;
+                    rest(tries).await;
+                }
+                done => return done.map(Glance::new).map_err(StoreError::query),
             }
         }
     }

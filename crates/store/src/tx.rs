@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::pin::Pin;
 
+use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::StoreError;
@@ -76,6 +77,28 @@ impl Snapshot {
     }
 }
 
+/// The database as each statement finds it, for reading: cheaper than a [`Snapshot`] where there is
+/// one statement.
+#[derive(Debug)]
+pub struct Glance {
+    held: Held,
+}
+
+/// A connection without a transaction.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// To a file.
+    Sqlite(PoolConnection<Sqlite>),
+    /// To a server.
+    Postgres(PoolConnection<Postgres>, bool),
+}
+
+impl Glance {
+    pub(crate) const fn new(held: Held) -> Self {
+        Self { held }
+    }
+}
+
 mod sealed {
     use crate::sql::Conn;
 
@@ -102,5 +125,15 @@ impl Connected for Snapshot {
     }
 }
 
+impl Connected for Glance {
+    fn conn(&mut self) -> Conn<'_> {
+        match &mut self.held {
+            Held::Sqlite(conn) => Conn::Sqlite(conn),
+            Held::Postgres(conn, conflict) => Conn::Postgres(conn, conflict),
+        }
+    }
+}
+
 impl Reader for Tx<'_> {}
+impl Reader for Glance {}
 impl Reader for Snapshot {}

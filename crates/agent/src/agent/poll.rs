@@ -13,6 +13,9 @@ use crate::channel::ChannelError;
 use crate::enroll::{FetchError, fetch_package};
 use crate::state::aside;
 
+/// The longest that an agent stays away when the server tells it when to come again.
+const AWAY_MOST: Duration = Duration::from_mins(15);
+
 /// How often a server is shown that it has forgotten a package.
 const SHOW_AGAIN: Duration = Duration::from_mins(1);
 
@@ -27,7 +30,7 @@ impl Shared {
                     self.note_orders(&answer);
                     self.show_what_is_forgotten(&answer, &mut shown);
                     refused = self.follow(&answer).await;
-                    let wait = Duration::from_millis(answer.retry_after_ms.min(60_000));
+                    let wait = Duration::from_millis(answer.retry_after_ms).min(AWAY_MOST);
                     // A package that is refused stays the newest: that is no reason to spin.
                     let wait = if refused.is_some() { wait.max(self.backoff(6)) } else { wait };
                     if !wait.is_zero() {

@@ -9,7 +9,7 @@ use skink_store::authorities::NewAuthority;
 use skink_store::{authorities as table, issuers as issuer_table, keys as key_table};
 use skink_x509::{Certificate, KeyAlgorithm};
 
-use super::view;
+use super::{glance, view};
 use crate::app::App;
 use crate::failure::{Failure, Result};
 
@@ -18,7 +18,7 @@ pub(crate) async fn issuers(app: &App) -> Result<Vec<Issuer>> {
 }
 
 pub(crate) async fn issuer(app: &App, name: &IssuerName) -> Result<Issuer> {
-    let found = issuer_table::find(&mut view(app).await?, name).await?;
+    let found = issuer_table::find(&mut glance(app).await?, name).await?;
     found.ok_or_else(|| Failure::not_found("issuer", name))
 }
 
@@ -35,12 +35,12 @@ pub(crate) async fn authorities(app: &App) -> Result<Vec<Authority>> {
 }
 
 pub(crate) async fn authority(app: &App, id: &AuthorityId) -> Result<Authority> {
-    let found = table::find(&mut view(app).await?, id).await?;
+    let found = table::find(&mut glance(app).await?, id).await?;
     found.ok_or_else(|| Failure::not_found("authority", id))
 }
 
 pub(crate) async fn active_authority(app: &App, issuer: &IssuerName) -> Result<Option<Authority>> {
-    Ok(table::active(&mut view(app).await?, issuer).await?)
+    Ok(table::active(&mut glance(app).await?, issuer).await?)
 }
 
 pub(crate) async fn next_generation(app: &App, issuer: &IssuerName) -> Result<u32> {

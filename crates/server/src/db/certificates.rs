@@ -10,7 +10,7 @@ use skink_store::{attempts, crls, keys};
 use skink_x509::crl::Reason;
 use skink_x509::{Fingerprint, KeyDigest, Serial};
 
-use super::view;
+use super::{glance, view};
 use crate::app::App;
 use crate::crl::own_scope;
 use crate::failure::{Failure, Result};
@@ -48,16 +48,16 @@ pub(crate) async fn certificates_valid(app: &App, now: Time) -> Result<u64> {
 }
 
 pub(crate) async fn certificate(app: &App, id: &CertificateId) -> Result<CertificateRow> {
-    let found = table::find(&mut view(app).await?, id).await?;
+    let found = table::find(&mut glance(app).await?, id).await?;
     found.ok_or_else(|| Failure::not_found("certificate", id))
 }
 
 pub(crate) async fn certificates_of_key(app: &App, key: &KeyDigest) -> Result<Vec<CertificateRow>> {
-    Ok(table::by_key(&mut view(app).await?, key).await?)
+    Ok(table::by_key(&mut glance(app).await?, key).await?)
 }
 
 pub(crate) async fn certificate_der(app: &App, id: &CertificateId) -> Result<Option<Vec<u8>>> {
-    Ok(table::der(&mut view(app).await?, id).await?)
+    Ok(table::der(&mut glance(app).await?, id).await?)
 }
 
 pub(crate) async fn certificates(
@@ -80,7 +80,7 @@ pub(crate) async fn certificate_by_fingerprint(
     app: &App,
     fingerprint: &Fingerprint,
 ) -> Result<Option<CertificateRow>> {
-    Ok(table::by_fingerprint(&mut view(app).await?, fingerprint).await?)
+    Ok(table::by_fingerprint(&mut glance(app).await?, fingerprint).await?)
 }
 
 pub(crate) async fn revocation(app: &App, id: &CertificateId) -> Result<Option<Revocation>> {

@@ -8,7 +8,7 @@ use skink_store::{revocations, sightings};
 use skink_x509::crl::{Reason, RevokedEntry};
 use skink_x509::{Fingerprint, Serial};
 
-use super::view;
+use super::{glance, view};
 use crate::app::App;
 use crate::crl::Listing;
 use crate::failure::{Failure, Result};
@@ -45,7 +45,7 @@ pub(crate) async fn knows_crl(
     number: u64,
     digest: &Fingerprint,
 ) -> Result<bool> {
-    let row = table::find(&mut view(app).await?, scope, number).await?;
+    let row = table::find(&mut glance(app).await?, scope, number).await?;
     Ok(row.and_then(|row| row.signed).is_some_and(|facts| facts.digest == *digest))
 }
 

@@ -1,21 +1,23 @@
 //! Tokens, agents and endpoints, and what they proved.
 
 use skink_model::{
-    Ack, Agent, AgentKey, AgentName, AuthorityId, Endpoint, EndpointName, Installed, RenewOrder,
-    Stamp, Time, Token, TokenId,
+    Ack, Agent, AgentKey, AgentName, AuthorityId, BarrierProof, CrlRead, DistrustProof, Endpoint,
+    EndpointName, Installed, PeerSeen, RenewOrder, Stamp, Time, Token, TokenId,
 };
+use skink_store::agents::Heard;
 use skink_store::endpoints::OrderedBy;
+use skink_store::sightings::RootListSeen;
 use skink_store::tokens::NewToken;
 use skink_store::{
-    Reader, Refusal, StoreError, agents, certificates, endpoints as table, proofs, sightings,
-    tokens as token_table,
+    Reader, Refusal, Store, StoreError, agents, certificates, endpoints as table, proofs,
+    sightings, tokens as token_table,
 };
 use skink_x509::{Fingerprint, KeyDigest};
 
-use super::view;
+use super::{glance, view};
 use crate::app::App;
 use crate::failure::{Failure, Result};
-use crate::fleet::report::Findings;
+use crate::fleet::records::Record;
 
 /// What is known of an endpoint beside its row.
 pub(crate) struct EndpointFacts {
@@ -110,19 +112,25 @@ pub(crate) async fn agent_by_certificate(
     fingerprint: &Fingerprint,
     key: &KeyDigest,
 ) -> Result<Option<AgentName>> {
-    let found = agents::authenticate(&mut view(app).await?, fingerprint, key, app.now()).await?;
+    let found = agents::authenticate(&mut glance(app).await?, fingerprint, key, app.now()).await?;
     Ok(found.map(|key| key.agent))
 }
 
 pub(crate) async fn agent_keys(app: &App, agent: &AgentName) -> Result<Vec<AgentKey>> {
-    Ok(agents::keys(&mut view(app).await?, agent).await?)
+    Ok(agents::keys(&mut glance(app).await?, agent).await?)
 }
 
-pub(crate) async fn agent_seen(app: &App, agent: &AgentName) -> Result<()> {
-    let now = app.now();
+/// Writes down when agents were heard of.
+pub(crate) async fn agents_heard(app: &App, heard: &[(AgentName, Time)]) -> Result<()> {
     app.store()
-        .run_tx("agent_seen", move |tx| {
-            Box::pin(async move { Ok(agents::seen(tx, agent, now, None, None).await?) })
+        .run_tx("agents_heard", move |tx| {
+            Box::pin(async move {
+                let heard: Vec<Heard<'_>> = heard
+                    .iter()
+                    .map(|(agent, at)| Heard { agent, at: *at, clock_offset_ms: None })
+                    .collect();
+                Ok(agents::heard(tx, &heard).await?)
+            })
         })
         .await
 }
@@ -135,11 +143,11 @@ pub(crate) async fn endpoints(app: &App, after: Option<&str>, limit: u32) -> Res
 }
 
 pub(crate) async fn endpoints_of(app: &App, agent: &AgentName) -> Result<Vec<Endpoint>> {
-    Ok(table::of_agent(&mut view(app).await?, agent).await?)
+    Ok(table::of_agent(&mut glance(app).await?, agent).await?)
 }
 
 pub(crate) async fn endpoint(app: &App, name: &EndpointName) -> Result<Endpoint> {
-    let found = table::find(&mut view(app).await?, name).await?;
+    let found = table::find(&mut glance(app).await?, name).await?;
     found.ok_or_else(|| Failure::not_found("endpoint", name))
 }
 
@@ -223,40 +231,70 @@ pub(crate) async fn order_renewal(
         .await
 }
 
-/// A report, in one transaction.
-pub(crate) async fn record(app: &App, agent: &AgentName, findings: &Findings) -> Result<()> {
-    let now = app.now();
-    app.store()
+/// Reports, in one transaction and with few statements, however many they are.
+pub(crate) async fn record(store: &Store, records: &[Record]) -> Result<()> {
+    let all = &All::of(records);
+    store
         .run_tx("report", move |tx| {
             Box::pin(async move {
-                let offset = Some(findings.clock_offset_ms);
-                agents::seen(tx, agent, now, offset, None).await?;
-                for (endpoint, error) in &findings.errors {
-                    table::set_error(tx, endpoint, error.as_deref()).await?;
+                agents::heard(tx, &all.heard).await?;
+                table::set_errors(tx, &all.errors).await?;
+                table::set_installed(tx, &all.installed).await?;
+                proofs::acks(tx, &all.acks).await?;
+                proofs::barriers(tx, &all.barriers).await?;
+                proofs::distrusts(tx, &all.distrusts).await?;
+                for (endpoint, at, seen) in &all.peers {
+                    sightings::peers(tx, endpoint, *at, seen).await?;
                 }
-                for (endpoint, installed) in &findings.installed {
-                    table::set_installed(tx, endpoint, installed).await?;
-                }
-                for ack in &findings.acks {
-                    proofs::ack(tx, ack).await?;
-                }
-                for proof in &findings.barriers {
-                    proofs::barrier(tx, proof).await?;
-                }
-                for proof in &findings.distrusts {
-                    proofs::distrust(tx, proof).await?;
-                }
-                for (endpoint, seen) in &findings.peers {
-                    sightings::peers(tx, endpoint, now, seen).await?;
-                }
-                for read in &findings.crls {
-                    sightings::crl(tx, read).await?;
-                }
-                for seen in &findings.root_lists {
+                sightings::measured(tx, &all.measured).await?;
+                sightings::crls(tx, &all.crls).await?;
+                for seen in &all.root_lists {
                     sightings::root_list(tx, seen).await?;
                 }
                 Ok(())
             })
         })
         .await
+}
+
+/// What several reports say, by kind.
+#[derive(Default)]
+struct All<'a> {
+    heard: Vec<Heard<'a>>,
+    errors: Vec<(&'a EndpointName, Option<&'a str>)>,
+    installed: Vec<(&'a EndpointName, &'a Installed)>,
+    acks: Vec<&'a Ack>,
+    barriers: Vec<&'a BarrierProof>,
+    distrusts: Vec<&'a DistrustProof>,
+    /// Endpoints that have peers to tell of; most have none.
+    peers: Vec<(&'a EndpointName, Time, &'a [PeerSeen])>,
+    measured: Vec<(&'a EndpointName, Time)>,
+    crls: Vec<&'a CrlRead>,
+    root_lists: Vec<&'a RootListSeen>,
+}
+
+impl<'a> All<'a> {
+    fn of(records: &'a [Record]) -> Self {
+        let mut all = Self::default();
+        for Record { agent, at, findings } in records {
+            let clock_offset_ms = Some(findings.clock_offset_ms);
+            all.heard.push(Heard { agent, at: *at, clock_offset_ms });
+            let errors = findings.errors.iter();
+            all.errors.extend(errors.map(|(name, error)| (name, error.as_deref())));
+            all.installed.extend(findings.installed.iter().map(|(name, one)| (name, one)));
+            all.acks.extend(&findings.acks);
+            all.barriers.extend(&findings.barriers);
+            all.distrusts.extend(&findings.distrusts);
+            for (endpoint, seen) in &findings.peers {
+                if seen.is_empty() {
+                    all.measured.push((endpoint, *at));
+                } else {
+                    all.peers.push((endpoint, *at, seen));
+                }
+            }
+            all.crls.extend(&findings.crls);
+            all.root_lists.extend(&findings.root_lists);
+        }
+        all
+    }
 }

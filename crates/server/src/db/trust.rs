@@ -4,12 +4,12 @@ use skink_model::{Package, PackageVersion, Stamp};
 use skink_store::{endpoints, packages as table, proofs, settings};
 use skink_x509::Fingerprint;
 
-use super::view;
+use super::{glance, view};
 use crate::app::App;
 use crate::failure::{Failure, Result};
 
 pub(crate) async fn latest_package(app: &App) -> Result<Option<Package>> {
-    Ok(table::current(&mut view(app).await?).await?)
+    Ok(table::current(&mut glance(app).await?).await?)
 }
 
 pub(crate) async fn part(app: &App, digest: &str) -> Result<Vec<u8>> {

@@ -58,6 +58,8 @@ pub(crate) async fn enroll(app: &App, request: EnrollRequest) -> Result<Enrolled
     };
     crate::db::enroll(app, &secret, &row, &key, &by).await?;
     let endpoints = crate::db::endpoints_of(app, &agent).await?;
+    // Its endpoints may have orders from before.
+    app.waiting().ordered([&agent]);
     tracing::info!(agent.name = %agent, "an agent enrolled");
     Ok(Enrolled {
         agent: agent.to_string(),

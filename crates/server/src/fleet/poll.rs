@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use skink_api::agent::{PollAnswer, PollQuery, RenewNow};
+use skink_api::agent::{PackageRef, PollAnswer, PollQuery, RenewNow};
+use skink_model::RenewOrder;
 
 use crate::app::App;
 use crate::db;
@@ -16,38 +17,72 @@ const WAIT_MAX: Duration = Duration::from_mins(1);
 const AHEAD_RETRY_MS: u64 = 5_000;
 
 /// Answers at once when there is news for the agent, else when some comes or the wait is over.
+///
+/// News that everybody waits for goes out in turn. An agent that does not wait is told when to come
+/// again.
 pub(crate) async fn poll(app: &App, agent: &CallingAgent, query: &PollQuery) -> Result<PollAnswer> {
-    db::agent_seen(app, &agent.0).await?;
+    app.waiting().heard(&agent.0, app.now());
     let mut news = app.news().for_agents();
+    // Heard from here on: what is ordered while we look wakes us.
+    let call = app.waiting().call(&agent.0);
     let wait = Duration::from_millis(query.wait_ms).min(WAIT_MAX);
     let until = tokio::time::Instant::now() + wait;
+    let mut waited = false;
     loop {
         news.borrow_and_update();
-        let mut answer = look(app, agent).await?;
-        let (out, held) =
-            ((answer.package.epoch, answer.package.version), (query.epoch, query.version));
-        if held > out {
-            // Who really holds it shows it in a report; a number is nothing to wake others for.
-            answer.retry_after_ms = AHEAD_RETRY_MS;
-        }
-        if held != out || answer.order > query.order || app.is_stopping() {
+        let (out, orders) = look(app, agent).await?;
+        let (version, held) = ((out.epoch, out.version), (query.epoch, query.version));
+        let order = orders.iter().map(|order| order.number).max().unwrap_or(0);
+        let is_news = held != version || order > query.order;
+        if is_news || app.is_stopping() || wait.is_zero() {
+            if waited && !app.is_stopping() {
+                app.turnstile().pass().await;
+            }
+            let mut answer = answer(app, agent, out, &orders);
+            answer.retry_after_ms = if held > version {
+                // Who really holds it shows it in a report; a number is nothing to wake others for.
+                AHEAD_RETRY_MS
+            } else if wait.is_zero() && !is_news {
+                next_visit_ms(app)
+            } else {
+                0
+            };
             return Ok(answer);
         }
+        waited = true;
         tokio::select! {
-            changed = news.changed() => if changed.is_err() { return Ok(answer) },
-            () = tokio::time::sleep_until(until) => {
-                let mut answer = answer;
-                answer.server_time_ms = app.now().as_millis();
-                return Ok(answer);
+            changed = news.changed() => {
+                if changed.is_err() {
+                    return Ok(answer(app, agent, out, &orders));
+                }
             }
+            () = call.ordered() => {}
+            () = tokio::time::sleep_until(until) => return Ok(answer(app, agent, out, &orders)),
         }
     }
 }
 
-async fn look(app: &App, agent: &CallingAgent) -> Result<PollAnswer> {
-    let (package, _) =
-        app.published().package().ok_or_else(|| Failure::not_found("trust package", "yet"))?;
+/// The package that is out, and the agent's open orders: from memory where it has none.
+async fn look(app: &App, agent: &CallingAgent) -> Result<(PackageRef, Vec<RenewOrder>)> {
+    let out = app.published().package_reference();
+    let out = out.ok_or_else(|| Failure::not_found("trust package", "yet"))?;
+    if app.waiting().is_settled(&agent.0) {
+        return Ok((out, Vec::new()));
+    }
+    let given = app.waiting().orders();
     let orders = db::renew_orders(app, &agent.0).await?;
+    if orders.is_empty() {
+        app.waiting().settle(&agent.0, given);
+    }
+    Ok((out, orders))
+}
+
+fn answer(
+    app: &App,
+    agent: &CallingAgent,
+    package: PackageRef,
+    orders: &[RenewOrder],
+) -> PollAnswer {
     let order = orders.iter().map(|order| order.number).max().unwrap_or(0);
     let renew = orders
         .iter()
@@ -60,12 +95,18 @@ async fn look(app: &App, agent: &CallingAgent) -> Result<PollAnswer> {
         })
         .collect();
     let now = app.now();
-    Ok(PollAnswer {
+    PollAnswer {
         package,
         renew,
         order,
         nonce: app.nonces().make(&agent.0, now),
         server_time_ms: now.as_millis(),
         retry_after_ms: 0,
-    })
+    }
+}
+
+fn next_visit_ms(app: &App) -> u64 {
+    let random = u32::from_be_bytes(app.random());
+    let next = app.turnstile().next_visit(app.waiting().agents(), random);
+    u64::try_from(next.as_millis()).unwrap_or(u64::MAX)
 }

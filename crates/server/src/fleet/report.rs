@@ -13,6 +13,7 @@ use skink_store::sightings::RootListSeen;
 use skink_x509::crl::{Crl, CrlNumber};
 use skink_x509::{Certificate, Fingerprint, PublicKey};
 
+use super::records::Record;
 use crate::app::App;
 use crate::crl;
 use crate::failure::{Failure, Result};
@@ -52,7 +53,8 @@ pub(crate) async fn take(app: &App, agent: &CallingAgent, report: Report) -> Res
         findings.root_lists.extend(root_list(app, &found, read.der.as_deref()).await?);
         findings.crls.push(found);
     }
-    crate::db::record(app, &agent.0, &findings).await?;
+    let record = Record { agent: agent.0.clone(), at: app.now(), findings };
+    app.records().record(record).await?;
     if let Some(held) = &report.held
         && let Err(error) = package::overtake(app, &agent.0, held).await
     {
@@ -225,7 +227,9 @@ const ROOT_LIST_MAX: usize = 64 << 10;
 /// floor: a stolen host would keep every recovery kit shut with it.
 async fn root_list(app: &App, read: &CrlRead, der: Option<&str>) -> Result<Option<RootListSeen>> {
     let Some(der) = der.filter(|der| der.len() <= ROOT_LIST_MAX) else { return Ok(None) };
+    let published = || app.published().crl(&crl::path(&read.scope));
     if !read.scope.starts_with(crl::OF_ROOT)
+        || published().is_some_and(|list| Fingerprint::of(&list) == read.digest)
         || crate::db::knows_crl(app, &read.scope, read.number, &read.digest).await?
     {
         return Ok(None);

@@ -7,11 +7,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use skink_api::{Access, Code, Problem, Role, Route};
+use skink_api::{Access, Code, Listener, Operation, Problem, Role, Route};
 use skink_model::{AgentName, Operator, OperatorName, Stamp, Time};
 use skink_x509::{Fingerprint, KeyDigest};
 
-use super::listen::Peer;
+use super::listen::{self, Peer};
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::words::Wire as _;
@@ -55,6 +55,10 @@ pub(crate) async fn authorise(
     next: Next,
 ) -> Response {
     let began = Instant::now();
+    // Polls wait, and are no work.
+    let _under_way = (gate.route.listener == Listener::Agent
+        && gate.route.operation != Operation::Poll)
+        .then(|| gate.app.turnstile().begin());
     let response = match admit(&gate, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
@@ -144,12 +148,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn peer_key(request: &Request) -> Result<Option<(Fingerprint, KeyDigest)>> {
-    let peer = request.extensions().get::<Peer>();
-    let Some(first) = peer.and_then(|peer| peer.certificates.first()) else { return Ok(None) };
-    let certificate = skink_x509::Certificate::from_der(first).map_err(|_| {
-        Problem::new(Code::Unauthenticated, "the client certificate is not understood")
-    })?;
-    Ok(Some((certificate.fingerprint(), certificate.public_key().digest())))
+    match request.extensions().get::<Peer>().and_then(|peer| peer.shown) {
+        None => Ok(None),
+        Some(listen::Shown::Certificate(fingerprint, key)) => Ok(Some((fingerprint, key))),
+        Some(listen::Shown::Garbled) => {
+            let detail = "the client certificate is not understood";
+            Err(Problem::new(Code::Unauthenticated, detail).into())
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Person {

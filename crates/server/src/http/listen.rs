@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
+use skink_x509::{Certificate, Fingerprint, KeyDigest};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -32,8 +32,27 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(crate) struct Peer {
     /// Where it connects from.
     pub(crate) address: SocketAddr,
-    /// The chain it showed, end entity first; possession of the first key is proven.
-    pub(crate) certificates: Arc<[CertificateDer<'static>]>,
+    /// The certificate that it showed, if it did; possession of its key is proven.
+    pub(crate) shown: Option<Shown>,
+}
+
+/// What a peer showed in its handshake. Who says so is asked anew at each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown {
+    /// A certificate, by its fingerprint and its key.
+    Certificate(Fingerprint, KeyDigest),
+    /// Something that is not understood.
+    Garbled,
+}
+
+impl Shown {
+    fn by(chain: &[CertificateDer<'_>]) -> Option<Self> {
+        let first = chain.first()?;
+        Some(match Certificate::from_der(first) {
+            Ok(one) => Self::Certificate(one.fingerprint(), one.public_key().digest()),
+            Err(_) => Self::Garbled,
+        })
+    }
 }
 
 /// Serves `router` until `stop` turns true, then lets open requests finish.
@@ -84,14 +103,13 @@ async fn connection(
 ) {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return speak(stream, Peer { address, certificates: Arc::new([]) }, router, stop).await;
+        return speak(stream, Peer { address, shown: None }, router, stop).await;
     };
     let acceptor = TlsAcceptor::from(tls.current());
     match timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
-            let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-            let certificates = certificates.iter().map(|c| c.clone().into_owned()).collect();
-            speak(stream, Peer { address, certificates }, router, stop).await;
+            let shown = Shown::by(stream.get_ref().1.peer_certificates().unwrap_or_default());
+            speak(stream, Peer { address, shown }, router, stop).await;
         }
         Ok(Err(error)) => {
             tracing::info!(peer.address = %address, %error, "a TLS handshake failed");

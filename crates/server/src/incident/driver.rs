@@ -24,6 +24,10 @@ use crate::http::listen::stopped;
 /// time, and a gate need not be measured at each of them.
 const BREATH: Duration = Duration::from_millis(20);
 
+/// Gates of a large fleet take long to measure: a driver does something else for so many times as
+/// long.
+const SHARE: u32 = 3;
+
 /// How long a driver rests after its database failed it.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -104,12 +108,15 @@ struct Driver<'a> {
     /// The incident as it was read last.
     known: Option<Chronicle>,
     looked_at: Instant,
+    /// The least time from one look to the next.
+    breath: Duration,
 }
 
 /// An effect at work.
 struct Begun {
     /// The count of the news that it began by.
     count: u64,
+    at: Instant,
     task: task::Id,
 }
 
@@ -125,6 +132,7 @@ impl<'a> Driver<'a> {
             wake: Instant::now(),
             known: None,
             looked_at: Instant::now(),
+            breath: BREATH,
         }
     }
 
@@ -168,7 +176,7 @@ impl<'a> Driver<'a> {
         }
         let (app, state) = (self.app.clone(), chronicle.state.clone());
         let task = self.at_work.spawn(async move { execute(&app, &state, effect).await }).id();
-        self.begun.insert(key, Begun { count, task });
+        self.begun.insert(key, Begun { count, at: Instant::now(), task });
         Ok(())
     }
 
@@ -189,7 +197,7 @@ impl<'a> Driver<'a> {
                     None
                 }
             },
-            () = news_with_a_breath(&mut self.news, self.looked_at + BREATH) => None,
+            () = news_with_a_breath(&mut self.news, self.looked_at + self.breath) => None,
             () = tokio::time::sleep_until(self.wake) => None,
         }
     }
@@ -197,8 +205,11 @@ impl<'a> Driver<'a> {
     async fn settled(&mut self, observation: Option<Observation>) {
         let Some(observation) = observation else { return };
         let key = key_of(&observation);
-        let count = self.begun.remove(&key).map_or(0, |begun| begun.count);
+        let begun = self.begun.remove(&key);
+        let count = begun.as_ref().map_or(0, |begun| begun.count);
         if let Observation::Measured { effect, measurement } = &observation {
+            let took = begun.map_or(Duration::ZERO, |begun| begun.at.elapsed());
+            self.breath = (took * SHARE).clamp(BREATH, tick(self.app).max(BREATH));
             self.shut.insert(key, (count, Instant::now()));
             if let Some(gate) = effect.gate() {
                 self.app.board().put(self.id, gate, measurement.clone());

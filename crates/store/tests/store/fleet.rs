@@ -155,8 +155,8 @@ async fn installed_news_never_goes_backwards() {
     let told = fixture.store.run_tx("report", |tx| {
         let (name, new, old) = (&name, &new, &old);
         Box::pin(async move {
-            endpoints::set_installed(tx, name, new).await?;
-            endpoints::set_installed(tx, name, old).await
+            endpoints::set_installed(tx, &[(name, new), (name, old)]).await?;
+            endpoints::set_installed(tx, &[(name, old)]).await
         })
     });
     told.await.unwrap();
@@ -279,14 +279,14 @@ async fn proofs_are_news_once_and_newer_ones_take_their_place() {
         let (first, second, ack) = (&first, &second, &ack);
         Box::pin(async move {
             Ok::<_, StoreError>([
-                proofs::ack(tx, ack).await?,
-                proofs::ack(tx, ack).await?,
-                proofs::barrier(tx, second).await?,
-                proofs::barrier(tx, first).await?,
+                proofs::acks(tx, &[ack, ack]).await?,
+                proofs::acks(tx, &[ack]).await?,
+                proofs::barriers(tx, &[second, first]).await?,
+                proofs::barriers(tx, &[first]).await?,
             ])
         })
     });
-    assert_eq!(news.await.unwrap(), [true, false, true, false]);
+    assert_eq!(news.await.unwrap(), [1, 0, 1, 0]);
     let mut r = fixture.store.read().await.unwrap();
     assert_eq!(proofs::barrier_of(&mut r, &g1()).await.unwrap(), [second]);
     assert_eq!(proofs::latest_ack(&mut r, &endpoint).await.unwrap(), Some(ack.clone()));

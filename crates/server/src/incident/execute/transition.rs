@@ -1,7 +1,9 @@
 //! Step 6: packages, orders to renew.
 
+use std::collections::BTreeSet;
+
 use skink_incident::{EffectKey, Outcome, Stage, StepName};
-use skink_model::{Criticality, Endpoint, EndpointName, RenewOrder};
+use skink_model::{AgentName, Criticality, Endpoint, EndpointName, RenewOrder};
 use skink_store::endpoints::OrderedBy;
 use skink_store::{authorities, endpoints};
 
@@ -51,12 +53,13 @@ pub(super) async fn reissue(
     let before = ordered_before(scene, wave);
     if ordered.len() > before {
         let endpoints = u64::try_from(ordered.len() - before).unwrap_or(u64::MAX);
-        scene.app.news().tell_agents();
+        scene.app.waiting().ordered_some();
         return Ok(Came::Done(Outcome::Wave { endpoints }, String::new()));
     }
     let mut next = waiting(scene, &ordered).await?;
     next.truncate(take.and_then(|take| usize::try_from(take).ok()).unwrap_or(usize::MAX));
-    let names: Vec<EndpointName> = next.into_iter().map(|endpoint| endpoint.name).collect();
+    let (names, agents): (Vec<EndpointName>, Vec<Option<AgentName>>) =
+        next.into_iter().map(|endpoint| (endpoint.name, endpoint.agent)).unzip();
     let (names, at) = (names.as_slice(), scene.app.now());
     let (id, successor) = (&effect.global(scene.incident()), scene.successor()?);
     let by = OrderedBy::Effect { incident: scene.incident(), id };
@@ -70,7 +73,7 @@ pub(super) async fn reissue(
             })
         })
         .await?;
-    scene.app.news().tell_agents();
+    scene.app.waiting().ordered(agents.iter().flatten());
     Ok(Came::Done(Outcome::Wave { endpoints }, String::new()))
 }
 
@@ -104,12 +107,12 @@ async fn waiting(scene: Scene<'_>, ordered: &[RenewOrder]) -> Result<Vec<Endpoin
     let (old, successor) = (scene.authority(), scene.successor()?);
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
     let mut fleet = endpoints::of_issuer(&mut snapshot, &issuer).await?;
+    let told: BTreeSet<&EndpointName> = ordered.iter().map(|order| &order.endpoint).collect();
     let installed =
         |endpoint: &Endpoint| endpoint.installed.as_ref().and_then(|one| one.authority.clone());
     fleet.retain(|endpoint| {
-        let told = ordered.iter().any(|order| order.endpoint == endpoint.name);
         let concerned = installed(endpoint).is_none_or(|by| by == *old || by == *successor);
-        endpoint.agent.is_some() && !told && concerned
+        endpoint.agent.is_some() && !told.contains(&endpoint.name) && concerned
     });
     fleet.sort_by_key(|endpoint| {
         let moved = installed(endpoint).as_ref() != Some(old);
@@ -145,6 +148,7 @@ pub(super) async fn roll_back(
             })
         })
         .await?;
-    scene.app.news().tell_agents();
+    let tended = crate::db::endpoint(scene.app, endpoint).await?;
+    scene.app.waiting().ordered(&tended.agent);
     Ok(Came::plain())
 }
