@@ -1,6 +1,7 @@
-//! The project's own chores: `cargo xtask test`, `check-deps`, `crash`, `fleet` and `fuzz`.
+//! The project's own chores: `cargo xtask test`, `bench`, `check-deps`, `crash`, `fleet` and `fuzz`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
+mod bench;
 mod check_deps;
 mod docs;
 mod drills;
@@ -27,6 +28,8 @@ struct Cli {
 enum Chore {
     /// Install what the tests need, then run every check and every test.
     Test(test::Options),
+    /// Measure the product beside its peers.
+    Bench(bench::Options),
     /// Hold the walls between the crates, the sizes of files and functions, and the documents' links.
     CheckDeps,
     /// Hold the times that the product promises, on a machine that does nothing else
@@ -42,6 +45,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
+        Chore::Bench(options) => bench::run(&options),
         Chore::CheckDeps => check_deps::run(),
         Chore::DrillTimes => drills::times(),
         Chore::Crash(options) => drills::crash(&options),

@@ -41,6 +41,9 @@ const SERVERS: [(&str, &[&str]); 3] = [
     ("moto_server", &["moto[server]==5.2.5"]),
 ];
 
+/// The server that ours is measured against.
+const PEER: &str = "bao";
+
 /// What tests use as clients out of Python, and what they check them by.
 const LIBRARIES: [&str; 6] = [
     "azure-core==1.41.0",
@@ -104,6 +107,17 @@ impl Tools {
         Ok(tools)
     }
 
+    /// The same for the peers of the benchmarks.
+    pub(crate) fn install_for_benchmarks() -> Result<Self> {
+        let (tools, python, _) = Self::virtual_environment()?;
+        for (program, packages) in SERVERS {
+            if program == PEER && !python.join("bin").join(program).exists() {
+                pip(&python, packages)?;
+            }
+        }
+        Ok(tools)
+    }
+
     fn virtual_environment() -> Result<(Self, PathBuf, PathBuf)> {
         let folder = shell::target_dir().join("tools");
         let python = folder.join("python");
@@ -117,6 +131,11 @@ impl Tools {
     /// A cargo command that finds the installed tools, as do the programs that it starts.
     pub(crate) fn cargo<const N: usize>(&self, args: [&str; N]) -> Command {
         self.with_path(shell::cargo(args))
+    }
+
+    /// A program that finds the installed tools.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        self.with_path(Command::new(program))
     }
 
     fn with_path(&self, mut command: Command) -> Command {

@@ -94,7 +94,7 @@ const RESERVED: [Reserved; 5] = [
 ];
 
 /// `from` must not reach `to`, directly or through others.
-const NEVER: [(&str, &[&str], &str); 16] = [
+const NEVER: [(&str, &[&str], &str); 17] = [
     ("skink-x509", &["skink-"], "it is the bottom"),
     ("skink-path", &["skink-model", "skink-trust", "skink-api"], "it knows certificates only"),
     ("skink-chain", &["skink-model", "skink-trust", "skink-api"], "it works without a server"),
@@ -117,6 +117,7 @@ const NEVER: [(&str, &[&str], &str); 16] = [
         &["skink-server", "skink-store", "skink-incident"],
         "it measures what the API and the wire show",
     ),
+    ("skink-bench", &["skink-server"], "it measures the program that is released"),
     ("skink-agent", &["skink-server", "skink-store"], "it runs on other hosts"),
     ("skink-cli", &["skink-server", "skink-store"], "it is a client of the API"),
     ("skink-server", &["skink-reencrypt"], "it has nothing to do with other people's databases"),

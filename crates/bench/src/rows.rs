@@ -1,0 +1,30 @@
+//! The rows, one module each.
+
+use std::path::Path;
+
+use crate::Options;
+use crate::error::BenchError;
+use crate::row::Row;
+
+mod crypto;
+mod issue;
+
+/// The names of rows.
+const KNOWN: [&str; 2] = ["issue", "crypto"];
+
+/// Refuses names of rows that there are not.
+pub(crate) fn known(names: &[String]) -> Result<(), BenchError> {
+    match names.iter().find(|name| !KNOWN.contains(&name.as_str())) {
+        Some(name) => Err(BenchError::NoRow { name: name.clone(), known: KNOWN.join(", ") }),
+        None => Ok(()),
+    }
+}
+
+/// Everything that is wanted.
+pub(crate) async fn all(options: &Options, dir: &Path) -> Result<Vec<Row>, BenchError> {
+    let mut rows = Vec::new();
+    if options.wants("issue") || options.wants("crypto") {
+        rows.extend(issue::measure(options, dir).await?);
+    }
+    Ok(rows)
+}
