@@ -12,7 +12,7 @@ use skink_authority::{
     Locations, Profile, ProfileConfig, Responder, SigningAuthority, SigningIdentity,
     default_profiles,
 };
-use skink_model::{Authority, AuthorityId, Clock, IssuerName, ProfileName, Rng, Time};
+use skink_model::{Authority, AuthorityId, Clock, Issuer, IssuerName, ProfileName, Rng, Time};
 use skink_signer::{KeyUri, Ledger, Signer};
 use skink_store::Store;
 use skink_x509::{Certificate, Fingerprint, KeyDigest, PublicKey};
@@ -26,6 +26,7 @@ use crate::fleet::waiting::Waiting;
 use crate::http::authorise::Person;
 use crate::http::tls::{self, TlsSource};
 use crate::incident::Board;
+use crate::kept::Kept;
 use crate::keys::Keys;
 use crate::ledger::{StoreLedger, Writes};
 use crate::news::News;
@@ -71,6 +72,10 @@ struct Inner {
     /// When agents last made it publish.
     publishing: Mutex<Option<Instant>>,
     making_responders: Mutex<()>,
+    kept_authorities: Kept<AuthorityId, Authority>,
+    kept_active: Kept<IssuerName, Option<Authority>>,
+    kept_issuers: Kept<IssuerName, Issuer>,
+    kept_people: Kept<[u8; 32], Option<Person>>,
     /// One for each first byte of a key's digest.
     asking: [Mutex<()>; 256],
     listing: Mutex<()>,
@@ -119,6 +124,10 @@ impl App {
             server_keys: RwLock::default(),
             publishing: Mutex::default(),
             making_responders: Mutex::default(),
+            kept_authorities: Kept::default(),
+            kept_active: Kept::default(),
+            kept_issuers: Kept::default(),
+            kept_people: Kept::default(),
             asking: std::array::from_fn(|_| Mutex::default()),
             listing: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -307,12 +316,20 @@ impl App {
 
     /// An authority's row.
     pub async fn authority(&self, id: &AuthorityId) -> Result<Authority> {
-        crate::db::authority(self, id).await
+        let read = async || crate::db::authority(self, id).await;
+        self.0.kept_authorities.or_read(&self.0.store, id, read).await
+    }
+
+    /// An issuer's row.
+    pub(crate) async fn issuer(&self, name: &IssuerName) -> Result<Issuer> {
+        let read = async || crate::db::issuer(self, name).await;
+        self.0.kept_issuers.or_read(&self.0.store, name, read).await
     }
 
     /// The generation of an issuer that issues, if one does.
     pub async fn active_authority(&self, issuer: &IssuerName) -> Result<Option<Authority>> {
-        crate::db::active_authority(self, issuer).await
+        let read = async || crate::db::active_authority(self, issuer).await;
+        self.0.kept_active.or_read(&self.0.store, issuer, read).await
     }
 
     /// An authority's certificate and key, joined.
@@ -410,8 +427,9 @@ impl App {
     }
 
     pub(crate) async fn operator_by_token(&self, token: &str) -> Result<Option<Person>> {
-        let found = crate::db::operator_by_token(self, &secrets::hash(token)).await?;
-        Ok(found.map(Person::of))
+        let hash = secrets::hash(token);
+        let read = async || Ok(crate::db::operator_by_token(self, &hash).await?.map(Person::of));
+        self.0.kept_people.or_read(&self.0.store, &hash, read).await
     }
 
     pub(crate) async fn operator_by_key(&self, key: &KeyDigest) -> Result<Option<Person>> {

@@ -25,7 +25,7 @@ pub(crate) async fn issue(
         let row = crate::db::endpoint(app, name).await?;
         issue::only_names(&applicant, &row.names, name.as_str())?;
     }
-    let issuer = crate::db::issuer(app, &parsed(&request.issuer)?).await?;
+    let issuer = app.issuer(&parsed(&request.issuer)?).await?;
     let profile = parsed(&request.profile)?;
     if !issuer.profiles.contains(&profile) {
         let detail = format!("{} serves no profile {profile}", issuer.name);

@@ -105,7 +105,9 @@ async fn ask(
     }
     let batch = &asks;
     let answers: Result<Vec<_>, StoreError> = store
-        .run_tx("ask", move |tx| Box::pin(async move { attempts::ask(tx, now, batch).await }))
+        .run_ledger_tx("ask", move |tx| {
+            Box::pin(async move { attempts::ask(tx, now, batch).await })
+        })
         .await;
     let answers = answers.map_err(unavailable)?;
     let asked = asks.iter().zip(requests).zip(answers);
@@ -163,7 +165,9 @@ async fn settle(
     }
     let batch = &batch;
     store
-        .run_tx("settle", move |tx| Box::pin(async move { attempts::settle(tx, now, batch).await }))
+        .run_ledger_tx("settle", move |tx| {
+            Box::pin(async move { attempts::settle(tx, now, batch).await })
+        })
         .await
 }
 
@@ -227,26 +231,16 @@ where
 
 async fn record(store: &Store, batch: &[(CertificateRow, Stamp)]) -> Result<(), StoreError> {
     store
-        .run_tx("intend", move |tx| {
-            Box::pin(async move {
-                for (row, by) in batch {
-                    certificates::record(tx, by, std::slice::from_ref(row)).await?;
-                }
-                Ok(())
-            })
+        .run_ledger_tx("intend", move |tx| {
+            Box::pin(async move { certificates::record_many(tx, batch).await })
         })
         .await
 }
 
 async fn release(store: &Store, batch: &[(certificates::Issued, Stamp)]) -> Result<(), StoreError> {
     store
-        .run_tx("deliver", move |tx| {
-            Box::pin(async move {
-                for (issued, by) in batch {
-                    certificates::release(tx, by, std::slice::from_ref(issued)).await?;
-                }
-                Ok(())
-            })
+        .run_ledger_tx("deliver", move |tx| {
+            Box::pin(async move { certificates::release_many(tx, batch).await })
         })
         .await
 }

@@ -24,6 +24,7 @@ mod init;
 mod issue;
 mod jobs;
 mod journal;
+mod kept;
 mod keys;
 mod ledger;
 mod logging;

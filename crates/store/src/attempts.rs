@@ -1,5 +1,7 @@
 //! The ledger of signatures: every attempt is on the disk before its provider is called.
 
+use std::collections::HashSet;
+
 use skink_model::{
     Attempt, AttemptCounts, AttemptId, AttemptPurpose, AttemptState, AuthorityId, CertificateId,
     IncidentId, Time,
@@ -7,7 +9,7 @@ use skink_model::{
 use skink_x509::SignatureAlgorithm;
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query, query_scalar};
+use crate::sql::{DbRow, Value, fetch_rows, for_each, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx};
 
@@ -17,9 +19,12 @@ pub use rules::AskRefusal;
 
 const INSERT: &str = "INSERT INTO attempt
     (id, authority, signer_key, purpose, subject, algorithm, incident, state, asked_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', $8)";
-const SETTLE: &str = "UPDATE attempt SET state = $2, settled_at = $3, code = $4,
-    request_id = $5 WHERE id = $1 AND state = 'asked'";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const SETTLE: &str = "UPDATE attempt SET state = news.column2, settled_at = news.column3,
+    code = news.column4, request_id = news.column5
+    FROM (VALUES ($1, $2, CAST($3 AS BIGINT), $4, $5)) AS news
+    WHERE attempt.id = news.column1 AND attempt.state = 'asked'
+    RETURNING attempt.id";
 const SETTLE_CERTIFICATE: &str = "UPDATE certificate SET state = $2
     WHERE id = (SELECT subject FROM attempt WHERE id = $1) AND state = 'linted'";
 // Signed but not stored before the crash: nobody was given it, nobody will be.
@@ -34,6 +39,8 @@ const SWEEP: &str = "UPDATE attempt SET state = 'unknown', settled_at = $1, code
 const BY_ID: &str = "SELECT * FROM attempt WHERE id = $1";
 const OF_CERTIFICATE: &str = "SELECT * FROM attempt
     WHERE purpose IN ('certificate', 'closing_set') AND subject = $1";
+const SIGNED_AMONG: &str = "SELECT subject FROM attempt
+    WHERE purpose IN ('certificate', 'closing_set') AND state = 'signed' AND subject IN ($1)";
 const OPEN: &str = "SELECT * FROM attempt WHERE authority = $1 AND state = 'asked' ORDER BY id";
 const AFTER: &str = "SELECT * FROM attempt WHERE authority = $1 AND id > $2 ORDER BY id LIMIT $3";
 const BY_REQUEST: &str = "SELECT count(*) FROM attempt WHERE signer_key = $1 AND request_id = $2";
@@ -74,31 +81,40 @@ pub async fn ask(
     batch: &[Ask],
 ) -> Result<Vec<Result<(), AskRefusal>>, StoreError> {
     let mut answers = Vec::with_capacity(batch.len());
-    let mut seen = rules::Seen::default();
+    let mut seen = rules::Seen::of(tx, batch).await?;
+    let mut allowed = Vec::with_capacity(batch.len());
     for ask in batch {
+        if ask.purpose == AttemptPurpose::ClosingSet {
+            // Its rules look at what is in flight.
+            insert(tx, at, std::mem::take(&mut allowed)).await?;
+        }
         let answer = rules::check(tx, &mut seen, ask).await?;
         if answer.is_ok() {
-            insert(tx, at, ask).await?;
+            allowed.push(ask);
         }
         answers.push(answer);
     }
+    insert(tx, at, allowed).await?;
     Ok(answers)
 }
 
-async fn insert(tx: &mut Tx<'_>, at: Time, ask: &Ask) -> Result<(), StoreError> {
-    query(INSERT)
-        .bind(ask.id.as_str())
-        .bind(ask.authority.as_str())
-        .bind(ask.key.as_str())
-        .bind(ask.purpose.as_str())
-        .bind(ask.subject.as_str())
-        .bind(ask.algorithm.as_str())
-        .bind(ask.incident.as_ref().map(|id| id.as_str().to_owned()))
-        .bind(at.as_millis())
-        .execute(tx.conn())
-        .await
-        .map_err(|error| StoreError::insert("attempt", &ask.id, error))?;
-    Ok(())
+async fn insert(tx: &mut Tx<'_>, at: Time, asks: Vec<&Ask>) -> Result<(), StoreError> {
+    let Some(first) = asks.first().map(|ask| ask.id.clone()) else { return Ok(()) };
+    let rows = asks.into_iter().map(|ask| {
+        vec![
+            Value::from(ask.id.as_str()),
+            ask.authority.as_str().into(),
+            ask.key.as_str().into(),
+            ask.purpose.as_str().into(),
+            ask.subject.as_str().into(),
+            ask.algorithm.as_str().into(),
+            ask.incident.as_ref().map(IncidentId::as_str).into(),
+            AttemptState::Asked.as_str().into(),
+            at.as_millis().into(),
+        ]
+    });
+    let done = for_each(tx.conn(), INSERT, rows.collect()).await;
+    done.map(drop).map_err(|error| StoreError::insert("attempt", &first, error))
 }
 
 /// What came of an attempt.
@@ -138,27 +154,40 @@ impl Outcome {
 /// Records what came of attempts. One that is not open, because a restart has swept it, is refused,
 /// and with it the whole batch.
 pub async fn settle(tx: &mut Tx<'_>, at: Time, batch: &[Settlement]) -> Result<(), StoreError> {
+    let news = batch.iter().map(|settlement| {
+        vec![
+            Value::from(settlement.attempt.as_str()),
+            settlement.outcome.state().as_str().into(),
+            at.as_millis().into(),
+            settlement.code.as_deref().into(),
+            settlement.request_id.as_deref().into(),
+        ]
+    });
+    let news: Vec<_> = news.collect();
+    let rows = fetch_rows(tx.conn(), SETTLE, &news).await.map_err(StoreError::query)?;
+    let settled = rows.iter().map(|row| row.string("id")).collect::<Result<HashSet<_>, _>>()?;
     for settlement in batch {
         let id = settlement.attempt.as_str();
-        let state = settlement.outcome.state().as_str();
-        let done = query(SETTLE)
-            .bind(id)
-            .bind(state)
-            .bind(at.as_millis())
-            .bind(settlement.code.as_deref())
-            .bind(settlement.request_id.as_deref())
-            .execute(tx.conn())
-            .await
-            .map_err(StoreError::query)?;
-        if done.rows_affected() == 0 {
+        if !settled.contains(id) {
             return Err(Refusal::AttemptNotOpen(settlement.attempt.clone()).into());
         }
         if settlement.outcome != Outcome::Signed {
+            let state = settlement.outcome.state().as_str();
             let update = query(SETTLE_CERTIFICATE).bind(id).bind(state);
             update.execute(tx.conn()).await.map_err(StoreError::query)?;
         }
     }
     Ok(())
+}
+
+/// Those of these certificates that were signed.
+pub(crate) async fn signed_among(
+    r: &mut impl Reader,
+    ids: impl Iterator<Item = &CertificateId>,
+) -> Result<HashSet<String>, StoreError> {
+    let ids: Vec<_> = ids.map(|id| vec![Value::from(id.as_str())]).collect();
+    let rows = fetch_rows(r.conn(), SIGNED_AMONG, &ids).await.map_err(StoreError::query)?;
+    rows.iter().map(|row| row.string("subject")).collect()
 }
 
 /// What [`sweep_unknown`] found.

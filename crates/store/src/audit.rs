@@ -1,10 +1,10 @@
 //! Who did what: rows written in the transaction that they describe.
 
-use serde_json::Value;
+use serde_json::Value as Json;
 use skink_model::{AuditRow, Stamp};
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query};
+use crate::sql::{DbRow, Value, for_each, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
@@ -24,7 +24,7 @@ pub async fn record(
     stamp: &Stamp,
     action: &str,
     subject: &str,
-    detail: &Value,
+    detail: &Json,
 ) -> Result<(), StoreError> {
     query(INSERT)
         .bind(stamp.at.as_millis())
@@ -36,6 +36,25 @@ pub async fn record(
         .await
         .map_err(StoreError::query)?;
     Ok(())
+}
+
+/// The same of many subjects: who and when, to what, and what there is to tell.
+pub(crate) async fn record_many(
+    tx: &mut Tx<'_>,
+    action: &str,
+    rows: impl Iterator<Item = (&Stamp, &str, Json)>,
+) -> Result<(), StoreError> {
+    let rows = rows.map(|(stamp, subject, detail)| {
+        vec![
+            Value::from(stamp.at.as_millis()),
+            stamp.actor.to_string().into(),
+            action.into(),
+            subject.into(),
+            detail.to_string().into(),
+        ]
+    });
+    let done = for_each(tx.conn(), INSERT, rows.collect()).await;
+    done.map(drop).map_err(StoreError::query)
 }
 
 /// Rows after number `after`, oldest first.

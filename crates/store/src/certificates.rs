@@ -1,14 +1,16 @@
 //! Certificates: intended, linted, issued; found by id, serial, fingerprint, endpoint or prefix.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use skink_model::{
-    AttemptState, AuthorityId, CertificateId, CertificateKind, CertificateRow, CertificateState,
+    AgentName, AuthorityId, CertificateId, CertificateKind, CertificateRow, CertificateState,
     EndpointName, Stamp, Time,
 };
 use skink_x509::{Fingerprint, KeyDigest, Serial};
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query, query_scalar};
+use crate::sql::{Conn, DbRow, Value, fetch_rows, for_each, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, attempts, audit, keys};
 
@@ -22,13 +24,21 @@ const INSERT: &str = "INSERT INTO certificate
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 const SET_LINTED: &str =
     "UPDATE certificate SET state = 'linted' WHERE id = $1 AND state = 'intended'";
-const SET_ISSUED: &str = "UPDATE certificate SET state = 'issued', issued_at = $2, fingerprint = $3
-    WHERE id = $1 AND state = 'linted'";
-const SET_REPLACED: &str = "UPDATE certificate SET replaced_by = $1
-    WHERE id = (SELECT replaces FROM certificate WHERE id = $1)";
+const FILE_SET_ISSUED: &str = "UPDATE certificate
+    SET state = 'issued', issued_at = news.column2, fingerprint = news.column3
+    FROM (VALUES ($1, $2, $3)) AS news
+    WHERE certificate.id = news.column1 AND certificate.state = 'linted'
+    RETURNING certificate.id, certificate.replaces";
+const SERVER_SET_ISSUED: &str = "UPDATE certificate
+    SET state = 'issued', issued_at = news.column2, fingerprint = news.column3
+    FROM (VALUES ($1, CAST($2 AS BIGINT), CAST($3 AS BYTEA))) AS news
+    WHERE certificate.id = news.column1 AND certificate.state = 'linted'
+    RETURNING certificate.id, certificate.replaces";
+const SET_REPLACED: &str = "UPDATE certificate SET replaced_by = $1 WHERE id = $2";
 const INSERT_DER: &str = "INSERT INTO certificate_der (id, der) VALUES ($1, $2)";
 const DER: &str = "SELECT der FROM certificate_der WHERE id = $1";
 const BY_ID: &str = "SELECT * FROM certificate WHERE id = $1";
+const AMONG: &str = "SELECT * FROM certificate WHERE id IN ($1)";
 const BY_SERIAL: &str = "SELECT * FROM certificate WHERE authority = $1 AND serial = $2";
 const BY_FINGERPRINT: &str = "SELECT * FROM certificate WHERE fingerprint = $1";
 const BY_KEY: &str = "SELECT * FROM certificate WHERE key_digest = $1 ORDER BY id";
@@ -46,48 +56,59 @@ pub async fn record(
     stamp: &Stamp,
     certificates: &[CertificateRow],
 ) -> Result<(), StoreError> {
-    for certificate in certificates {
-        if let Some(blocked) = keys::blocked(tx, &certificate.key_digest).await? {
-            let (digest, reason) = (blocked.digest, blocked.reason);
-            return Err(Refusal::KeyBlocked { digest, reason }.into());
-        }
-        insert(tx, stamp, certificate).await?;
-    }
-    Ok(())
+    let each = certificates.iter().map(|certificate| (certificate, stamp.at));
+    record_each(tx, each.collect()).await
 }
 
-async fn insert(
+/// The same with a stamp for each: all of them, or none.
+pub async fn record_many(
     tx: &mut Tx<'_>,
-    stamp: &Stamp,
-    certificate: &CertificateRow,
+    certificates: &[(CertificateRow, Stamp)],
 ) -> Result<(), StoreError> {
+    let each = certificates.iter().map(|(certificate, stamp)| (certificate, stamp.at));
+    record_each(tx, each.collect()).await
+}
+
+async fn record_each(
+    tx: &mut Tx<'_>,
+    certificates: Vec<(&CertificateRow, Time)>,
+) -> Result<(), StoreError> {
+    let Some((first, _)) = certificates.first() else { return Ok(()) };
+    let digests = certificates.iter().map(|(certificate, _)| &certificate.key_digest);
+    if let Some(blocked) = keys::blocked_among(tx, digests).await?.into_iter().next() {
+        let (digest, reason) = (blocked.digest, blocked.reason);
+        return Err(Refusal::KeyBlocked { digest, reason }.into());
+    }
+    let rows = certificates.iter().map(|(certificate, at)| values(certificate, *at)).collect();
+    let done = for_each(tx.conn(), INSERT, rows).await;
+    done.map(drop).map_err(|error| StoreError::insert("certificate", &first.id, error))
+}
+
+fn values(certificate: &CertificateRow, at: Time) -> Vec<Value<'_>> {
     let state = match certificate.state {
         CertificateState::Linted => CertificateState::Linted,
         _ => CertificateState::Intended,
     };
-    query(INSERT)
-        .bind(certificate.id.as_str())
-        .bind(certificate.authority.as_str())
-        .bind(row::serial_bytes(&certificate.serial))
-        .bind(certificate.kind.as_str())
-        .bind(state.as_str())
-        .bind(certificate.profile.as_str())
-        .bind(certificate.name.as_str())
-        .bind(row::json(&certificate.names))
-        .bind(certificate.key_digest.as_bytes().to_vec())
-        .bind(i64::from(certificate.partition))
-        .bind(certificate.not_before.as_millis())
-        .bind(certificate.not_after.as_millis())
-        .bind(certificate.channel.as_str())
-        .bind(certificate.requested_by.as_str())
-        .bind(certificate.endpoint.as_ref().map(|name| name.as_str().to_owned()))
-        .bind(certificate.agent.as_ref().map(|name| name.as_str().to_owned()))
-        .bind(certificate.replaces.as_ref().map(|id| id.as_str().to_owned()))
-        .bind(stamp.at.as_millis())
-        .execute(tx.conn())
-        .await
-        .map_err(|error| StoreError::insert("certificate", &certificate.id, error))?;
-    Ok(())
+    vec![
+        certificate.id.as_str().into(),
+        certificate.authority.as_str().into(),
+        row::serial_bytes(&certificate.serial).into(),
+        certificate.kind.as_str().into(),
+        state.as_str().into(),
+        certificate.profile.as_str().into(),
+        certificate.name.as_str().into(),
+        row::json(&certificate.names).into(),
+        certificate.key_digest.as_bytes().to_vec().into(),
+        i64::from(certificate.partition).into(),
+        certificate.not_before.as_millis().into(),
+        certificate.not_after.as_millis().into(),
+        certificate.channel.as_str().into(),
+        certificate.requested_by.as_str().into(),
+        certificate.endpoint.as_ref().map(EndpointName::as_str).into(),
+        certificate.agent.as_ref().map(AgentName::as_str).into(),
+        certificate.replaces.as_ref().map(CertificateId::as_str).into(),
+        at.as_millis().into(),
+    ]
 }
 
 /// The lints have passed: the certificates may be asked for.
@@ -115,35 +136,61 @@ pub struct Issued {
 /// Each must have an attempt that was settled as signed. One that crashed in between has become
 /// unknown and is refused: its serial is in the final CRL, and nobody was given it.
 pub async fn release(tx: &mut Tx<'_>, stamp: &Stamp, issued: &[Issued]) -> Result<(), StoreError> {
-    for certificate in issued {
-        release_one(tx, stamp, certificate).await?;
-    }
-    Ok(())
+    release_each(tx, issued.iter().map(|certificate| (certificate, stamp)).collect()).await
 }
 
-async fn release_one(tx: &mut Tx<'_>, stamp: &Stamp, issued: &Issued) -> Result<(), StoreError> {
-    let id = &issued.id;
-    let signed = attempts::of_certificate(tx, id).await?;
-    if signed.is_none_or(|attempt| attempt.state != AttemptState::Signed) {
-        return Err(Refusal::NotSigned(id.clone()).into());
+/// The same with a stamp for each: all of them, or none.
+pub async fn release_many(tx: &mut Tx<'_>, issued: &[(Issued, Stamp)]) -> Result<(), StoreError> {
+    release_each(tx, issued.iter().map(|(certificate, stamp)| (certificate, stamp)).collect()).await
+}
+
+async fn release_each(tx: &mut Tx<'_>, issued: Vec<(&Issued, &Stamp)>) -> Result<(), StoreError> {
+    let signed = attempts::signed_among(tx, issued.iter().map(|(one, _)| &one.id)).await?;
+    if let Some((one, _)) = issued.iter().find(|(one, _)| !signed.contains(one.id.as_str())) {
+        return Err(Refusal::NotSigned(one.id.clone()).into());
     }
-    let fingerprint = Fingerprint::of(&issued.der);
-    let done = query(SET_ISSUED)
-        .bind(id.as_str())
-        .bind(stamp.at.as_millis())
-        .bind(fingerprint.as_bytes().to_vec())
-        .execute(tx.conn())
-        .await
-        .map_err(StoreError::query)?;
-    if done.rows_affected() == 0 {
-        return Err(Refusal::NotSigned(id.clone()).into());
+    let prints: Vec<_> = issued.iter().map(|(one, _)| Fingerprint::of(&one.der)).collect();
+    let news = issued.iter().zip(&prints).map(|((one, stamp), print)| {
+        let at = stamp.at.as_millis();
+        vec![Value::from(one.id.as_str()), at.into(), print.as_bytes().to_vec().into()]
+    });
+    let news: Vec<_> = news.collect();
+    let set_issued = match tx.conn() {
+        Conn::Sqlite(_) => FILE_SET_ISSUED,
+        Conn::Postgres(..) => SERVER_SET_ISSUED,
+    };
+    let done = fetch_rows(tx.conn(), set_issued, &news).await;
+    let mut replaces = HashMap::new();
+    for row in done.map_err(StoreError::query)? {
+        replaces.insert(row.string("id")?, row.raw::<Option<String>>("replaces")?);
     }
-    let der = query(INSERT_DER).bind(id.as_str()).bind(issued.der.as_slice());
-    der.execute(tx.conn()).await.map_err(StoreError::query)?;
-    let replaced = query(SET_REPLACED).bind(id.as_str()).execute(tx.conn()).await;
-    replaced.map_err(StoreError::query)?;
-    let detail = json!({"fingerprint": fingerprint.to_string()});
-    audit::record(tx, stamp, "certificate.issue", id.as_str(), &detail).await
+    if let Some((one, _)) = issued.iter().find(|(one, _)| !replaces.contains_key(one.id.as_str())) {
+        return Err(Refusal::NotSigned(one.id.clone()).into());
+    }
+    let ders =
+        issued.iter().map(|(one, _)| vec![one.id.as_str().into(), one.der.as_slice().into()]);
+    let done = for_each(tx.conn(), INSERT_DER, ders.collect()).await;
+    done.map_err(StoreError::query)?;
+    for (id, before) in &replaces {
+        if let Some(before) = before {
+            let update = query(SET_REPLACED).bind(id).bind(before);
+            update.execute(tx.conn()).await.map_err(StoreError::query)?;
+        }
+    }
+    let told = issued.iter().zip(&prints).map(|((one, stamp), print)| {
+        (*stamp, one.id.as_str(), json!({"fingerprint": print.to_string()}))
+    });
+    audit::record_many(tx, "certificate.issue", told).await
+}
+
+/// Those of these ids that are there.
+pub(crate) async fn among(
+    r: &mut impl Reader,
+    ids: impl Iterator<Item = &str>,
+) -> Result<Vec<CertificateRow>, StoreError> {
+    let ids: Vec<_> = ids.map(|id| vec![Value::from(id)]).collect();
+    let rows = fetch_rows(r.conn(), AMONG, &ids).await;
+    row::all(&rows.map_err(StoreError::query)?, read)
 }
 
 /// The certificate of this id.

@@ -5,7 +5,7 @@ use skink_model::{AuthorityId, BlockedKey, KeyState, SigningKey, Stamp};
 use skink_x509::KeyDigest;
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query};
+use crate::sql::{DbRow, Value, fetch_rows, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit};
 
@@ -21,6 +21,7 @@ const SET_STATE: &str =
 const BLOCK: &str = "INSERT INTO blocked_key (digest, reason, incident, at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (digest) DO NOTHING";
 const IS_BLOCKED: &str = "SELECT * FROM blocked_key WHERE digest = $1";
+const AMONG_BLOCKED: &str = "SELECT * FROM blocked_key WHERE digest IN ($1)";
 const ALL_BLOCKED: &str = "SELECT * FROM blocked_key ORDER BY at, digest";
 
 /// Records a key. An authority's own is recorded with the authority.
@@ -115,6 +116,16 @@ pub async fn blocked(
     let bytes = digest.as_bytes().to_vec();
     let row = query(IS_BLOCKED).bind(bytes).fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read_blocked).transpose()
+}
+
+/// Which of these keys are blocked.
+pub(crate) async fn blocked_among(
+    r: &mut impl Reader,
+    digests: impl Iterator<Item = &KeyDigest>,
+) -> Result<Vec<BlockedKey>, StoreError> {
+    let digests: Vec<_> = digests.map(|one| vec![Value::from(one.as_bytes().to_vec())]).collect();
+    let rows = fetch_rows(r.conn(), AMONG_BLOCKED, &digests).await;
+    row::all(&rows.map_err(StoreError::query)?, read_blocked)
 }
 
 /// Every blocked key, oldest first.

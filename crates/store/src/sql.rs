@@ -300,7 +300,7 @@ impl<'v, T: Field> Scalar<'v, T> {
 const VALUES_MAX: usize = 16_000;
 /// How many rows one statement of [`insert_many`] has: few sizes, so that few statements are
 /// prepared.
-const SIZES: [usize; 5] = [512, 128, 32, 8, 1];
+const SIZES: [usize; 9] = [512, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// Inserts rows of `columns` values each with few statements.
 ///
@@ -345,6 +345,68 @@ pub(crate) async fn for_each(
     insert_many(conn, head.trim_end(), row.matches('$').count(), tail, rows).await
 }
 
+/// Runs a statement that is written for one row once for each few hundred `rows`, and gives back what
+/// it answers: `… IN ($1)` becomes a longer list, `VALUES ($1, $2)` more rows.
+///
+/// The last row is repeated up to one of few sizes, so that few statements are prepared: that must
+/// change nothing in what the statement does.
+pub(crate) async fn fetch_rows(
+    mut conn: Conn<'_>,
+    sql: &'static str,
+    rows: &[Vec<Value<'_>>],
+) -> Result<Vec<DbRow>, sqlx::Error> {
+    let columns = rows.first().map_or(1, Vec::len);
+    let mut found = Vec::new();
+    for part in rows.chunks(SIZES[0].min(VALUES_MAX / columns)) {
+        let enough = SIZES.iter().rev().find(|size| **size >= part.len());
+        let size = enough.copied().unwrap_or(part.len());
+        let Some(last) = part.last() else { continue };
+        let padding = std::iter::repeat_n(last, size - part.len());
+        let values = part.iter().chain(padding).flatten().cloned().collect();
+        let query = Query { text: Text::Built(repeated(sql, columns, size)), values };
+        found.extend(query.fetch_all(conn.again()).await?);
+    }
+    Ok(found)
+}
+
+/// The statement for so many rows.
+fn repeated(sql: &str, columns: usize, rows: usize) -> String {
+    use std::fmt::Write as _;
+    if let Some((head, tail)) = sql.split_once("IN ($1)") {
+        let mut list = format!("{head}IN ($1");
+        for number in 2..=rows {
+            // Writing to a String does not fail.
+            let _ = write!(list, ", ${number}");
+        }
+        return list + ")" + tail;
+    }
+    let Some((head, rest)) = sql.split_once("VALUES (") else { return sql.to_owned() };
+    // To the parenthesis that closes the row; a cast has parentheses of its own.
+    let mut depth = 1_u32;
+    let end = rest.find(|c| {
+        depth = match c {
+            '(' => depth + 1,
+            ')' => depth - 1,
+            _ => depth,
+        };
+        depth == 0
+    });
+    let (row, tail) = rest.split_at(end.unwrap_or(rest.len()));
+    let mut text = format!("{head}VALUES (");
+    for number in 0..rows {
+        if number > 0 {
+            text.push_str("), (");
+        }
+        let mut pieces = row.split('$');
+        text.push_str(pieces.next().unwrap_or_default());
+        for (column, piece) in pieces.enumerate() {
+            let after = piece.trim_start_matches(|c: char| c.is_ascii_digit());
+            let _ = write!(text, "${}{after}", number * columns + column + 1);
+        }
+    }
+    text + tail
+}
+
 fn many(head: &str, columns: usize, rows: usize, tail: &str) -> String {
     use std::fmt::Write as _;
     let mut sql = format!("{head} VALUES ");
@@ -360,4 +422,21 @@ fn many(head: &str, columns: usize, rows: usize, tail: &str) -> String {
     sql.push(' ');
     sql.push_str(tail);
     sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_for_one_row_is_repeated_for_many() {
+        assert_eq!(
+            repeated("SELECT 1 WHERE a IN ($1) AND b", 1, 3),
+            "SELECT 1 WHERE a IN ($1, $2, $3) AND b"
+        );
+        assert_eq!(
+            repeated("UPDATE t SET a = 1 FROM (VALUES ($1, CAST($2 AS BYTEA))) AS n", 2, 2),
+            "UPDATE t SET a = 1 FROM (VALUES ($1, CAST($2 AS BYTEA)), ($3, CAST($4 AS BYTEA))) AS n"
+        );
+    }
 }

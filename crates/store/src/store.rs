@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -35,6 +36,8 @@ pub struct Store {
 struct Inner {
     place: Place,
     pools: Pools,
+    /// How often something else than the ledger of signatures was written.
+    edition: AtomicU64,
     _lock: Option<Lock>,
 }
 
@@ -109,7 +112,8 @@ impl Store {
     }
 
     fn new(place: Place, pools: Pools, lock: Option<Lock>) -> Self {
-        Self { inner: Arc::new(Inner { place, pools, _lock: lock }) }
+        let edition = AtomicU64::new(0);
+        Self { inner: Arc::new(Inner { place, pools, edition, _lock: lock }) }
     }
 
     /// Where the database is.
@@ -122,12 +126,39 @@ impl Store {
         matches!(self.inner.pools, Pools::Postgres { .. })
     }
 
+    /// Stays the same as long as nothing was written but by [`Self::run_ledger_tx`]: what was read
+    /// since it was asked for is still so, if it is no certificate and no attempt. None where other
+    /// servers write, too.
+    pub fn edition(&self) -> Option<u64> {
+        (!self.is_shared()).then(|| self.inner.edition.load(Ordering::SeqCst))
+    }
+
+    /// Like [`Self::run_tx`], for work that writes certificates, attempts and what is told of them,
+    /// and nothing else.
+    pub async fn run_ledger_tx<'w, T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: for<'t> Fn(&'t mut Tx<'w>) -> Work<'t, T, E>,
+    {
+        self.run(name, work).await
+    }
+
     /// Runs `work` in a write transaction and commits what it did if it returns `Ok`.
     ///
     /// `work` may run more than once if the database asks for it: it must have no effect but on
     /// `Tx`. `name` names the transaction in metrics and logs. Once this returns `Ok`, what was
     /// done survives a crash at any instant.
     pub async fn run_tx<'w, T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: for<'t> Fn(&'t mut Tx<'w>) -> Work<'t, T, E>,
+    {
+        // Also if it fails or is given up: nobody can say then what came of it.
+        let _changed = Changed(&self.inner.edition);
+        self.run(name, work).await
+    }
+
+    async fn run<'w, T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
     where
         E: From<StoreError>,
         F: for<'t> Fn(&'t mut Tx<'w>) -> Work<'t, T, E>,
@@ -248,6 +279,15 @@ impl Store {
                 done => return done,
             }
         }
+    }
+}
+
+/// There is a new edition when this is dropped.
+struct Changed<'e>(&'e AtomicU64);
+
+impl Drop for Changed<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -1,18 +1,21 @@
 //! What may be signed, by whom, in which state of life.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use skink_model::{
-    Attempt, AttemptPurpose, AttemptState, Authority, AuthorityId, AuthorityState, CertificateId,
-    CertificateKind, CertificateRow, CertificateState, IncidentId, KeyState, KeyUse, SigningKey,
+    Attempt, AttemptPurpose, AttemptState, Authority, AuthorityId, AuthorityState, CertificateKind,
+    CertificateRow, CertificateState, IncidentId, KeyState, KeyUse, SigningKey,
 };
+use skink_x509::KeyDigest;
 
 use super::{Ask, open};
-use crate::sql::query_scalar;
+use crate::row::Columns as _;
+use crate::sql::{Value, fetch_rows};
 use crate::tx::Connected;
 use crate::{StoreError, Tx, authorities, certificates, keys};
 
-const USED: &str = "SELECT count(*) FROM attempt WHERE purpose = $1 AND subject = $2";
+const USED: &str = "SELECT purpose, subject FROM attempt
+    WHERE purpose IN ('certificate', 'crl', 'closing_set') AND subject IN ($1)";
 
 /// Why no signature is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,14 +124,46 @@ fn as_seen(authority: Authority) -> Authority {
     }
 }
 
-/// Authorities and keys that a batch was checked with: they do not change within its transaction.
+/// What a batch is checked with: it does not change within its transaction, or by the batch alone.
 #[derive(Default)]
 pub(super) struct Seen {
     authorities: HashMap<AuthorityId, Option<Authority>>,
     keys: HashMap<String, Option<SigningKey>>,
+    certificates: HashMap<String, CertificateRow>,
+    blocked: HashMap<KeyDigest, String>,
+    /// What was asked for before, in this batch or long ago, of what may be asked for once.
+    used: HashSet<(AttemptPurpose, String)>,
+}
+
+const fn once(purpose: AttemptPurpose) -> bool {
+    matches!(
+        purpose,
+        AttemptPurpose::Certificate | AttemptPurpose::Crl | AttemptPurpose::ClosingSet
+    )
 }
 
 impl Seen {
+    /// Everything about the subjects of a batch.
+    pub(super) async fn of(tx: &mut Tx<'_>, batch: &[Ask]) -> Result<Self, StoreError> {
+        let certified = batch.iter().filter(|ask| {
+            matches!(ask.purpose, AttemptPurpose::Certificate | AttemptPurpose::ClosingSet)
+        });
+        let found = certificates::among(tx, certified.map(|ask| ask.subject.as_str())).await?;
+        let blocked = keys::blocked_among(tx, found.iter().map(|row| &row.key_digest)).await?;
+        let subjects = batch.iter().filter(|ask| once(ask.purpose));
+        let subjects: Vec<_> =
+            subjects.map(|ask| vec![Value::from(ask.subject.as_str())]).collect();
+        let rows = fetch_rows(tx.conn(), USED, &subjects).await;
+        let used = rows.map_err(StoreError::query)?;
+        let used = used.iter().map(|row| Ok((row.parsed("purpose")?, row.string("subject")?)));
+        Ok(Self {
+            certificates: found.into_iter().map(|row| (row.id.to_string(), row)).collect(),
+            blocked: blocked.into_iter().map(|key| (key.digest, key.reason)).collect(),
+            used: used.collect::<Result<_, StoreError>>()?,
+            ..Self::default()
+        })
+    }
+
     async fn authority(
         &mut self,
         tx: &mut Tx<'_>,
@@ -157,9 +192,10 @@ pub(super) async fn check(
     ask: &Ask,
 ) -> Result<Result<(), AskRefusal>, StoreError> {
     let key = seen.key(tx, &ask.key).await?.cloned();
-    let Some(authority) = seen.authority(tx, &ask.authority).await? else {
+    let Some(authority) = seen.authority(tx, &ask.authority).await?.cloned() else {
         return Ok(Err(AskRefusal::NoAuthority { authority: ask.authority.clone() }));
     };
+    let authority = &authority;
     let own = authority.key.uri.as_deref() == Some(ask.key.as_str());
     if let Err(refusal) = life(ask, authority, own).and_then(|()| key_fits(ask, key.as_ref())) {
         return Ok(Err(refusal));
@@ -171,10 +207,10 @@ pub(super) async fn check(
             return Ok(Err(AskRefusal::InFlight { authority, count: in_flight }));
         }
     }
-    if let Some(refusal) = certificate(tx, ask, authority).await? {
+    if let Some(refusal) = certificate(seen, ask, authority) {
         return Ok(Err(refusal));
     }
-    used_before(tx, ask).await
+    Ok(used_before(seen, ask))
 }
 
 /// The authority's state against the purpose.
@@ -270,29 +306,21 @@ async fn in_flight(tx: &mut Tx<'_>, authority: &AuthorityId) -> Result<usize, St
 }
 
 /// The intention behind a certificate's signature, which a closing set's responder has, too.
-async fn certificate(
-    tx: &mut Tx<'_>,
-    ask: &Ask,
-    authority: &Authority,
-) -> Result<Option<AskRefusal>, StoreError> {
+fn certificate(seen: &Seen, ask: &Ask, authority: &Authority) -> Option<AskRefusal> {
     let needed = match ask.purpose {
         AttemptPurpose::Certificate => true,
         AttemptPurpose::ClosingSet => false,
-        _ => return Ok(None),
+        _ => return None,
     };
-    let row = match ask.subject.parse::<CertificateId>() {
-        Ok(id) => certificates::find(tx, &id).await?,
-        Err(_) => None,
+    let row = seen.certificates.get(&ask.subject).filter(|row| row.authority == authority.id);
+    let Some(row) = row else {
+        return needed.then(|| not_ready(ask, "there is no intention on record"));
     };
-    let Some(row) = row.filter(|row| row.authority == authority.id) else {
-        return Ok(needed.then(|| not_ready(ask, "there is no intention on record")));
-    };
-    if let Some(refusal) = intention(ask, &row, authority) {
-        return Ok(Some(refusal));
+    if let Some(refusal) = intention(ask, row, authority) {
+        return Some(refusal);
     }
-    let blocked = keys::blocked(tx, &row.key_digest).await?;
-    Ok(blocked
-        .map(|key| AskRefusal::KeyBlocked { subject: ask.subject.clone(), reason: key.reason }))
+    let reason = seen.blocked.get(&row.key_digest)?.clone();
+    Some(AskRefusal::KeyBlocked { subject: ask.subject.clone(), reason })
 }
 
 fn intention(ask: &Ask, row: &CertificateRow, authority: &Authority) -> Option<AskRefusal> {
@@ -320,20 +348,10 @@ fn not_ready(ask: &Ask, state: &'static str) -> AskRefusal {
 }
 
 /// The unique index would refuse it, too, but with the whole batch.
-async fn used_before(tx: &mut Tx<'_>, ask: &Ask) -> Result<Result<(), AskRefusal>, StoreError> {
-    let once = matches!(
-        ask.purpose,
-        AttemptPurpose::Certificate | AttemptPurpose::Crl | AttemptPurpose::ClosingSet
-    );
-    if !once {
-        return Ok(Ok(()));
-    }
-    let used: i64 = query_scalar(USED)
-        .bind(ask.purpose.as_str())
-        .bind(ask.subject.as_str())
-        .fetch_one(tx.conn())
-        .await
-        .map_err(StoreError::query)?;
+fn used_before(seen: &mut Seen, ask: &Ask) -> Result<(), AskRefusal> {
     let subject = ask.subject.clone();
-    Ok(if used == 0 { Ok(()) } else { Err(AskRefusal::AskedBefore { subject }) })
+    if once(ask.purpose) && !seen.used.insert((ask.purpose, subject.clone())) {
+        return Err(AskRefusal::AskedBefore { subject });
+    }
+    Ok(())
 }
