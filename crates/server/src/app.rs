@@ -28,7 +28,7 @@ use crate::http::tls::{self, TlsSource};
 use crate::incident::Board;
 use crate::kept::Kept;
 use crate::keys::Keys;
-use crate::ledger::{StoreLedger, Writes};
+use crate::ledger::StoreLedger;
 use crate::news::News;
 use crate::ocsp::Remembered;
 use crate::published::Published;
@@ -49,7 +49,6 @@ struct Inner {
     signer: Signer,
     ledger: Arc<StoreLedger>,
     keys: Keys,
-    writes: Writes,
     records: Records,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -102,7 +101,6 @@ impl App {
             Nonces::new(secrets::kept_key(&settings.nonce_key(), rng.as_ref())?.as_slice());
         let inner = Inner {
             locations,
-            writes: Writes::new(store.clone()),
             records: Records::new(store.clone()),
             signer,
             ledger,
@@ -223,8 +221,8 @@ impl App {
         self.0.rng.as_ref()
     }
 
-    pub(crate) fn writes(&self) -> &Writes {
-        &self.0.writes
+    pub(crate) fn writes(&self) -> &StoreLedger {
+        &self.0.ledger
     }
 
     pub(crate) fn published(&self) -> &Published {
@@ -277,7 +275,6 @@ impl App {
 
     pub(crate) async fn close(&self) {
         self.0.ledger.close().await;
-        self.0.writes.close().await;
         self.0.records.close().await;
         self.0.store.close().await;
     }

@@ -57,7 +57,19 @@ impl<K: Clone + Eq + Hash, V: Clone> Kept<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use skink_store::StoreError;
+
     use super::*;
+
+    async fn write_something(store: &Store) {
+        let done = store.run_tx("other", |_| Box::pin(async { Ok::<_, StoreError>(()) }));
+        done.await.unwrap();
+    }
+
+    async fn write_the_ledger(store: &Store) {
+        let done = store.run_ledger_tx("ledger", |_| Box::pin(async { Ok::<_, StoreError>(()) }));
+        done.await.unwrap();
+    }
 
     #[tokio::test]
     async fn an_answer_is_kept_until_something_else_than_the_ledger_is_written() {
@@ -67,13 +79,9 @@ mod tests {
         let ask =
             async |value: u32| kept.or_read(&store, &"key", async || Ok(value)).await.unwrap();
         assert_eq!((ask(1).await, ask(2).await), (1, 1));
-        let nothing =
-            |_: &mut skink_store::Tx<'_>| -> skink_store::Work<'_, (), skink_store::StoreError> {
-                Box::pin(async { Ok(()) })
-            };
-        store.run_ledger_tx("ledger", nothing).await.unwrap();
+        write_the_ledger(&store).await;
         assert_eq!(ask(3).await, 1);
-        store.run_tx("other", nothing).await.unwrap();
+        write_something(&store).await;
         assert_eq!((ask(4).await, ask(5).await), (4, 4));
         store.close().await;
     }
@@ -83,12 +91,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("skink.db")).await.unwrap();
         let kept = Kept::default();
-        let nothing =
-            |_: &mut skink_store::Tx<'_>| -> skink_store::Work<'_, (), skink_store::StoreError> {
-                Box::pin(async { Ok(()) })
-            };
         let before = kept.or_read(&store, &"key", async || {
-            store.run_tx("other", nothing).await.unwrap();
+            write_something(&store).await;
             Ok(1)
         });
         assert_eq!(before.await.unwrap(), 1);

@@ -1,11 +1,11 @@
-//! The ledger of signatures over the database. What many ask at the same time becomes one
-//! transaction.
+//! The ledger of signatures over the database, and the certificates on their way through it. What
+//! many have to write at the same time becomes one transaction, at whichever stage each of them is.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use skink_authority::Issued;
-use skink_model::{CertificateRow, Clock, Stamp};
+use skink_model::{CertificateRow, Clock, Stamp, Time};
 use skink_signer::{
     Ask, AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket, new_attempt,
 };
@@ -18,61 +18,218 @@ use crate::failure::{Failure, Result};
 /// Implements the signer's ledger by the table of attempts.
 #[derive(Debug)]
 pub(crate) struct StoreLedger {
-    asks: Batcher<Vec<SignatureRequest>, Result<Vec<Ask>, LedgerError>>,
-    settlements: Batcher<Vec<Settlement>, Result<(), LedgerError>>,
+    writing: Batcher<Question, Answer>,
+}
+
+/// What is to be written.
+#[derive(Debug)]
+enum Question {
+    /// A certificate to be.
+    Intend(Box<CertificateRow>, Stamp),
+    /// Signatures to be.
+    Ask(Vec<attempts::Ask>),
+    /// What came of signatures.
+    Settle(Vec<attempts::Settlement>),
+    /// A certificate.
+    Deliver(certificates::Issued, Stamp),
+}
+
+/// What came of writing it.
+#[derive(Debug)]
+enum Answer {
+    Written(Result<(), StoreError>),
+    Asked(Result<Vec<Result<(), AskRefusal>>, Arc<StoreError>>),
+}
+
+impl Answer {
+    fn written(self) -> Result<(), StoreError> {
+        match self {
+            Self::Written(done) => done,
+            Self::Asked(_) => Ok(()),
+        }
+    }
 }
 
 impl StoreLedger {
     pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        let (own_store, own_clock) = (store.clone(), Arc::clone(&clock));
-        let asks = Batcher::new(move |batch: Vec<Vec<SignatureRequest>>| {
-            let (store, now) = (own_store.clone(), own_clock.now());
-            async move {
-                let sizes: Vec<usize> = batch.iter().map(Vec::len).collect();
-                match ask(&store, now, batch.into_iter().flatten().collect()).await {
-                    Ok(answers) => {
-                        let mut answers = answers.into_iter();
-                        sizes
-                            .iter()
-                            .map(|size| Ok(answers.by_ref().take(*size).collect()))
-                            .collect()
-                    }
-                    Err(error) => shared(error, sizes.len()),
-                }
-            }
-        });
-        let settlements = Batcher::new(move |batch: Vec<Vec<Settlement>>| {
+        let writing = Batcher::new(move |batch: Vec<Question>| {
             let (store, now) = (store.clone(), clock.now());
-            async move {
-                let all: Vec<Settlement> = batch.iter().flatten().cloned().collect();
-                if settle(&store, now, &all).await.is_ok() {
-                    return batch.iter().map(|_| Ok(())).collect();
-                }
-                // One that is refused takes nobody else with it.
-                let mut results = Vec::with_capacity(batch.len());
-                for one in &batch {
-                    results.push(settle(&store, now, one).await.map_err(unavailable));
-                }
-                results
-            }
+            async move { Parts::of(batch).write(&store, now).await }
         });
-        Self { asks, settlements }
+        Self { writing }
     }
 
     pub(crate) async fn close(&self) {
-        self.asks.close().await;
-        self.settlements.close().await;
+        self.writing.close().await;
+    }
+
+    /// Records a certificate to be; its key must not be blocked.
+    pub(crate) async fn intend(&self, row: CertificateRow, by: Stamp) -> Result<()> {
+        let answer = self.writing.ask(Question::Intend(Box::new(row), by)).await;
+        answer.map_err(|_| Failure::Stopping)?.written().map_err(Failure::Store)
+    }
+
+    /// Stores a signed certificate: from now on it may be given out.
+    pub(crate) async fn deliver(&self, issued: Issued, by: Stamp) -> Result<()> {
+        let issued = certificates::Issued { id: issued.id, der: issued.certificate.der().to_vec() };
+        let answer = self.writing.ask(Question::Deliver(issued, by)).await;
+        answer.map_err(|_| Failure::Stopping)?.written().map_err(Failure::Store)
     }
 }
 
 #[async_trait]
 impl Ledger for StoreLedger {
     async fn ask(&self, requests: Vec<SignatureRequest>) -> Result<Vec<Ask>, LedgerError> {
-        self.asks.ask(requests).await.map_err(unavailable)?
+        let mut asks = Vec::with_capacity(requests.len());
+        for request in &requests {
+            asks.push(attempts::Ask {
+                id: new_attempt()?,
+                authority: request.authority.clone(),
+                key: request.key.to_string(),
+                purpose: request.purpose,
+                subject: request.subject.clone(),
+                algorithm: request.algorithm,
+                incident: request.incident.clone(),
+            });
+        }
+        let ids: Vec<_> = asks.iter().map(|ask| ask.id.clone()).collect();
+        let answers = match self.writing.ask(Question::Ask(asks)).await.map_err(unavailable)? {
+            Answer::Asked(answers) => answers.map_err(unavailable)?,
+            Answer::Written(done) => return done.map(|()| Vec::new()).map_err(unavailable),
+        };
+        let asked = ids.into_iter().zip(requests).zip(answers);
+        Ok(asked
+            .map(|((id, request), answer)| {
+                answer.map(|()| Ticket::issue(id, request)).map_err(refusal)
+            })
+            .collect())
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), LedgerError> {
-        self.settlements.ask(settlements).await.map_err(unavailable)?
+        let settlements = settlements.into_iter().map(settlement).collect();
+        let answer = self.writing.ask(Question::Settle(settlements)).await.map_err(unavailable)?;
+        answer.written().map_err(unavailable)
+    }
+}
+
+fn settlement(one: Settlement) -> attempts::Settlement {
+    attempts::Settlement {
+        attempt: one.attempt,
+        outcome: match one.outcome {
+            Outcome::Signed => attempts::Outcome::Signed,
+            Outcome::Failed { .. } => attempts::Outcome::Failed,
+            Outcome::Unknown { .. } => attempts::Outcome::Unknown,
+        },
+        code: one.outcome.code().map(ToOwned::to_owned),
+        request_id: one.request_id.as_ref().map(ToString::to_string),
+    }
+}
+
+/// What a batch is about, as it goes into the database.
+#[derive(Debug, Default)]
+struct Parts {
+    /// In the order of the questions: what each was, and how many rows of its kind are its own.
+    order: Vec<(Kind, usize)>,
+    intentions: Vec<(CertificateRow, Stamp)>,
+    asks: Vec<attempts::Ask>,
+    settlements: Vec<attempts::Settlement>,
+    deliveries: Vec<(certificates::Issued, Stamp)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Intend,
+    Ask,
+    Settle,
+    Deliver,
+}
+
+impl Parts {
+    fn of(batch: Vec<Question>) -> Self {
+        let mut parts = Self::default();
+        for question in batch {
+            parts.order.push(match question {
+                Question::Intend(row, by) => {
+                    parts.intentions.push((*row, by));
+                    (Kind::Intend, 1)
+                }
+                Question::Ask(asks) => {
+                    let size = asks.len();
+                    parts.asks.extend(asks);
+                    (Kind::Ask, size)
+                }
+                Question::Settle(settlements) => {
+                    let size = settlements.len();
+                    parts.settlements.extend(settlements);
+                    (Kind::Settle, size)
+                }
+                Question::Deliver(issued, by) => {
+                    parts.deliveries.push((issued, by));
+                    (Kind::Deliver, 1)
+                }
+            });
+        }
+        parts
+    }
+
+    /// All in one transaction; if something in it is refused, each kind in one of its own, and of a
+    /// kind that is refused each by itself: nobody takes anybody else with him.
+    async fn write(self, store: &Store, now: Time) -> Vec<Answer> {
+        if let Ok(asked) = self.together(store, now).await {
+            let mut asked = asked.into_iter();
+            let answers = self.order.iter().map(|(kind, size)| match kind {
+                Kind::Ask => Answer::Asked(Ok(asked.by_ref().take(*size).collect())),
+                _ => Answer::Written(Ok(())),
+            });
+            return answers.collect();
+        }
+        let mut intended =
+            each_or_all(&self.intentions, |part| record(store, part)).await.into_iter();
+        let asked = ask(store, now, &self.asks).await;
+        let mut asked = asked.map(Vec::into_iter).map_err(Arc::new);
+        let mut settled = self.settled(store, now).await.into_iter();
+        let mut delivered =
+            each_or_all(&self.deliveries, |part| release(store, part)).await.into_iter();
+        let answers = self.order.iter().map(|(kind, size)| match kind {
+            Kind::Ask => Answer::Asked(match &mut asked {
+                Ok(answers) => Ok(answers.by_ref().take(*size).collect()),
+                Err(error) => Err(Arc::clone(error)),
+            }),
+            Kind::Intend => Answer::Written(intended.next().unwrap_or(Ok(()))),
+            Kind::Settle => Answer::Written(settled.next().unwrap_or(Ok(()))),
+            Kind::Deliver => Answer::Written(delivered.next().unwrap_or(Ok(()))),
+        });
+        answers.collect()
+    }
+
+    async fn together(
+        &self,
+        store: &Store,
+        now: Time,
+    ) -> Result<Vec<Result<(), AskRefusal>>, StoreError> {
+        store
+            .run_ledger_tx("ledger", move |tx| {
+                Box::pin(async move {
+                    certificates::record_many(tx, &self.intentions).await?;
+                    let asked = attempts::ask(tx, now, &self.asks).await?;
+                    attempts::settle(tx, now, &self.settlements).await?;
+                    certificates::release_many(tx, &self.deliveries).await?;
+                    Ok(asked)
+                })
+            })
+            .await
+    }
+
+    /// The settlements of each who asked, by themselves.
+    async fn settled(&self, store: &Store, now: Time) -> Vec<Result<(), StoreError>> {
+        let mut rest = &self.settlements[..];
+        let mut results = Vec::new();
+        for (_, size) in self.order.iter().filter(|(kind, _)| *kind == Kind::Settle) {
+            let (own, others) = rest.split_at(*size);
+            results.push(settle(store, now, own).await);
+            rest = others;
+        }
+        results
     }
 }
 
@@ -80,42 +237,16 @@ fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> LedgerE
     LedgerError::Unavailable(Box::new(error))
 }
 
-/// One failure, told to everybody in the batch.
-fn shared<T>(error: LedgerError, times: usize) -> Vec<Result<T, LedgerError>> {
-    let shared: Arc<dyn std::error::Error + Send + Sync> = Arc::new(error);
-    (0..times).map(|_| Err(LedgerError::Unavailable(Box::new(Arc::clone(&shared))))).collect()
-}
-
 async fn ask(
     store: &Store,
-    now: skink_model::Time,
-    requests: Vec<SignatureRequest>,
-) -> Result<Vec<Ask>, LedgerError> {
-    let mut asks = Vec::with_capacity(requests.len());
-    for request in &requests {
-        asks.push(attempts::Ask {
-            id: new_attempt()?,
-            authority: request.authority.clone(),
-            key: request.key.to_string(),
-            purpose: request.purpose,
-            subject: request.subject.clone(),
-            algorithm: request.algorithm,
-            incident: request.incident.clone(),
-        });
-    }
-    let batch = &asks;
-    let answers: Result<Vec<_>, StoreError> = store
+    now: Time,
+    batch: &[attempts::Ask],
+) -> Result<Vec<Result<(), AskRefusal>>, StoreError> {
+    store
         .run_ledger_tx("ask", move |tx| {
             Box::pin(async move { attempts::ask(tx, now, batch).await })
         })
-        .await;
-    let answers = answers.map_err(unavailable)?;
-    let asked = asks.iter().zip(requests).zip(answers);
-    Ok(asked
-        .map(|((ask, request), answer)| {
-            answer.map(|()| Ticket::issue(ask.id.clone(), request)).map_err(refusal)
-        })
-        .collect())
+        .await
 }
 
 fn refusal(refusal: AskRefusal) -> AskError {
@@ -147,68 +278,14 @@ fn refusal(refusal: AskRefusal) -> AskError {
 
 async fn settle(
     store: &Store,
-    now: skink_model::Time,
-    settlements: &[Settlement],
+    now: Time,
+    batch: &[attempts::Settlement],
 ) -> Result<(), StoreError> {
-    let mut batch = Vec::with_capacity(settlements.len());
-    for one in settlements {
-        batch.push(attempts::Settlement {
-            attempt: one.attempt.clone(),
-            outcome: match one.outcome {
-                Outcome::Signed => attempts::Outcome::Signed,
-                Outcome::Failed { .. } => attempts::Outcome::Failed,
-                Outcome::Unknown { .. } => attempts::Outcome::Unknown,
-            },
-            code: one.outcome.code().map(ToOwned::to_owned),
-            request_id: one.request_id.as_ref().map(ToString::to_string),
-        });
-    }
-    let batch = &batch;
     store
         .run_ledger_tx("settle", move |tx| {
             Box::pin(async move { attempts::settle(tx, now, batch).await })
         })
         .await
-}
-
-/// Certificates on their way in and out of the ledger, many in one transaction.
-#[derive(Debug)]
-pub(crate) struct Writes {
-    intentions: Batcher<(CertificateRow, Stamp), Result<(), StoreError>>,
-    deliveries: Batcher<(certificates::Issued, Stamp), Result<(), StoreError>>,
-}
-
-impl Writes {
-    pub(crate) fn new(store: Store) -> Self {
-        let own = store.clone();
-        let intentions = Batcher::new(move |batch: Vec<(CertificateRow, Stamp)>| {
-            let store = own.clone();
-            async move { each_or_all(&batch, |part| record(&store, part)).await }
-        });
-        let deliveries = Batcher::new(move |batch: Vec<(certificates::Issued, Stamp)>| {
-            let store = store.clone();
-            async move { each_or_all(&batch, |part| release(&store, part)).await }
-        });
-        Self { intentions, deliveries }
-    }
-
-    pub(crate) async fn close(&self) {
-        self.intentions.close().await;
-        self.deliveries.close().await;
-    }
-
-    /// Records a certificate to be; its key must not be blocked.
-    pub(crate) async fn intend(&self, row: CertificateRow, by: Stamp) -> Result<()> {
-        let answer = self.intentions.ask((row, by)).await;
-        answer.map_err(|_| Failure::Stopping)?.map_err(Failure::Store)
-    }
-
-    /// Stores a signed certificate: from now on it may be given out.
-    pub(crate) async fn deliver(&self, issued: Issued, by: Stamp) -> Result<()> {
-        let issued = certificates::Issued { id: issued.id, der: issued.certificate.der().to_vec() };
-        let answer = self.deliveries.ask((issued, by)).await;
-        answer.map_err(|_| Failure::Stopping)?.map_err(Failure::Store)
-    }
 }
 
 /// All in one transaction; one that is refused takes nobody else with it.
