@@ -36,7 +36,8 @@ pub(crate) async fn poll(app: &App, agent: &CallingAgent, query: &PollQuery) -> 
         let is_news = held != version || order > query.order;
         if is_news || app.is_stopping() || wait.is_zero() {
             if waited && !app.is_stopping() {
-                app.turnstile().pass().await;
+                // Who would be held longer than he asked for takes us for gone, and comes again.
+                let _ = tokio::time::timeout_at(until, app.turnstile().pass()).await;
             }
             let mut answer = answer(app, agent, out, &orders);
             answer.retry_after_ms = if held > version {
