@@ -33,7 +33,7 @@ use crate::news::News;
 use crate::ocsp::Remembered;
 use crate::published::Published;
 use crate::secrets::Nonces;
-use crate::{crl, identity, package, secrets};
+use crate::{crl, identity, package, replicas, secrets};
 
 /// The issuer of the server's and the agents' TLS identities.
 pub(crate) const CONTROL: &str = "control";
@@ -90,7 +90,7 @@ impl App {
         metrics: Option<PrometheusHandle>,
         ports: Option<&Ports>,
     ) -> Result<Self> {
-        let store = Store::open(&settings.database()).await.map_err(Failure::Store)?;
+        let store = Store::at(settings.place()).await.map_err(Failure::Store)?;
         let keys = Keys::open(&settings)?;
         let ledger = Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock)));
         let attempts: Arc<dyn Ledger> = Arc::<StoreLedger>::clone(&ledger);
@@ -135,7 +135,12 @@ impl App {
             rng,
         };
         let app = Self(Arc::new(inner));
-        let unknown = crate::db::sweep(&app).await?;
+        let unknown = if app.store().is_shared() {
+            replicas::appear(&app).await?;
+            crate::db::sweep_gone(&app).await?
+        } else {
+            crate::db::sweep(&app).await?
+        };
         if unknown > 0 {
             tracing::warn!(attempts = unknown, "signatures that a crash cut off are unknown");
         }
@@ -144,6 +149,12 @@ impl App {
 
     /// Fills the answers of the public listener from the database.
     pub(crate) async fn load(&self) -> Result<()> {
+        self.load_certificates().await?;
+        crl::load(self).await?;
+        package::load(self).await
+    }
+
+    pub(crate) async fn load_certificates(&self) -> Result<()> {
         for authority in crate::db::authorities(self).await? {
             if let Some(certificate) = &authority.certificate {
                 let parsed = Certificate::from_pem(&certificate.pem).map_err(Failure::Stored)?;
@@ -151,8 +162,7 @@ impl App {
                 self.0.published.put_certificate(authority.id.to_string(), der);
             }
         }
-        crl::load(self).await?;
-        package::load(self).await
+        Ok(())
     }
 
     /// The configuration.
@@ -276,6 +286,7 @@ impl App {
     pub(crate) async fn close(&self) {
         self.0.ledger.close().await;
         self.0.records.close().await;
+        replicas::leave(self).await;
         self.0.store.close().await;
     }
 
@@ -399,6 +410,11 @@ impl App {
     /// The responder has a new certificate: look again.
     pub(crate) fn forget_responder(&self, id: &AuthorityId) {
         self.0.responders.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Another server may have certified responders anew.
+    pub(crate) fn forget_responders(&self) {
+        self.0.responders.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Digests of the keys that the server's control certificate may have.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use skink_authority::ProfileConfig;
 use skink_signer::{KeyUri, Quotas};
+use skink_store::Place;
 
 mod rules;
 
@@ -41,6 +42,9 @@ pub struct Config {
     /// The regulations that apply: `gdpr`, `nis2`, …
     #[serde(default)]
     pub regulations: Vec<String>,
+    /// Where what the server knows is kept.
+    #[serde(default, skip_serializing_if = "Database::is_file")]
+    pub database: Database,
     /// Keys that are not in files of the server's.
     #[serde(default)]
     pub keys: KeyPlaces,
@@ -65,6 +69,23 @@ impl Default for Listen {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self { api: local(7443), agent: local(7444), public: local(7480) }
+    }
+}
+
+/// Where what the server knows is kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `postgres://USER@HOST:PORT/DATABASE`, which any number of servers may share; without it, a
+    /// file in the server's folder. No password: that comes from the environment, as for
+    /// PostgreSQL's own tools (`PGPASSWORD`, `PGPASSFILE`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl Database {
+    fn is_file(&self) -> bool {
+        self.url.is_none()
     }
 }
 
@@ -182,6 +203,7 @@ impl Default for IncidentTimings {
 pub struct Settings {
     dir: PathBuf,
     config: Config,
+    place: Place,
 }
 
 /// Why the configuration is not taken.
@@ -230,7 +252,11 @@ impl Settings {
     /// Checks a configuration.
     pub fn new(dir: &Path, config: Config) -> Result<Self, ConfigError> {
         rules::check(&config)?;
-        Ok(Self { dir: dir.to_owned(), config })
+        let place = match &config.database.url {
+            None => Place::File(dir.join("skink.db")),
+            Some(url) => rules::server(url)?,
+        };
+        Ok(Self { dir: dir.to_owned(), config, place })
     }
 
     /// The data directory.
@@ -341,8 +367,8 @@ impl Settings {
     }
 
     /// The database.
-    pub fn database(&self) -> PathBuf {
-        self.dir.join("skink.db")
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The software provider's keys.

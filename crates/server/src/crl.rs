@@ -1,5 +1,6 @@
 //! Revocation lists: number reserved, entries streamed from the cursor, signed, stored, served.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use skink_api::{Code, Problem};
@@ -109,7 +110,8 @@ pub(crate) async fn publish(app: &App, authority: &AuthorityId, by: Stamp) -> Re
 pub(crate) async fn release(app: &App, row: &CrlRow, by: Stamp) -> Result<()> {
     let der = crate::db::crl_der(app, &row.scope, row.number).await?;
     crate::db::publish_crl(app, &row.scope, row.number, &by).await?;
-    app.published().put_crl(path(&row.scope), der);
+    app.published().put_crl(path(&row.scope), row.number, der);
+    app.news().tell_published();
     metrics::counter!(crate::metrics::CRLS_PUBLISHED).increment(1);
     tracing::info!(
         crl.scope = row.scope,
@@ -205,9 +207,17 @@ async fn chunk(
 
 /// Puts the lists that the database has into the answers.
 pub(crate) async fn load(app: &App) -> Result<()> {
+    load_new(app, &mut HashMap::new()).await
+}
+
+/// The same of those whose number is not in `known` yet, by scope.
+pub(crate) async fn load_new(app: &App, known: &mut HashMap<String, u64>) -> Result<()> {
     for row in crate::db::current_crls(app).await? {
-        let der = crate::db::crl_der(app, &row.scope, row.number).await?;
-        app.published().put_crl(path(&row.scope), der);
+        if known.get(&row.scope) != Some(&row.number) {
+            let der = crate::db::crl_der(app, &row.scope, row.number).await?;
+            app.published().put_crl(path(&row.scope), row.number, der);
+            known.insert(row.scope, row.number);
+        }
     }
     Ok(())
 }

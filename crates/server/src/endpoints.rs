@@ -49,6 +49,7 @@ pub(crate) async fn renew(app: &App, by: &Person, name: &EndpointName) -> Result
     crate::db::order_renewal(app, name, &active.id).await?;
     tracing::info!(endpoint.name = %name, by = %by.name, "a renewal was ordered");
     app.waiting().ordered(&row.agent);
+    app.news().tell_orders();
     described(app, &row).await
 }
 

@@ -86,6 +86,9 @@ pub enum InitError {
     /// Something is there already.
     #[error("{0} is not empty: give an empty or a new directory")]
     NotEmpty(PathBuf),
+    /// The database has a hierarchy in it.
+    #[error("the database {0} has a hierarchy already: give it an empty one")]
+    Used(String),
     /// The configuration is not taken.
     #[error("the configuration is not taken")]
     Config(#[source] ConfigError),
@@ -135,6 +138,11 @@ pub async fn init(
     let enabling_credential = options.root_dir.join("enabling.key");
     write(&enabling_credential, enabling.as_bytes())?;
     let app = App::open(settings, Arc::clone(&clock), rng, None, None).await?;
+    if !crate::db::authorities(&app).await?.is_empty() {
+        let place = app.store().place().to_string();
+        app.close().await;
+        return Err(InitError::Used(place));
+    }
     let by = Stamp { actor: skink_model::Actor::Console, at: clock.now() };
     record_root(&app, root.info(), &by).await?;
     let kits = hold_ceremony(&app, &mut root, &options, &by).await?;

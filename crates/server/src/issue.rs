@@ -1,6 +1,8 @@
 //! *Issue*: request → authenticated channel → validated profile → intended row → linted with a
 //! throwaway key → ticket → signed by the provider, verified → settled → stored → answered.
 
+use std::time::Duration;
+
 use skink_api::{Code, Problem};
 use skink_authority::{Applicant, Issued, Issuing, Linted, Refusal, Refused, Row};
 use skink_model::{
@@ -9,13 +11,14 @@ use skink_model::{
 };
 use skink_signer::{AttemptPurpose, ToSign};
 use skink_store::revocations::SerialStatus;
+use skink_store::{Refusal as StoreRefusal, StoreError};
 use skink_x509::{Certificate, Csr, GeneralName, Serial};
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
 
 /// What is asked for, by whom, after the channel has said who that is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) issuer: IssuerName,
     /// A certain generation instead of the active one.
@@ -81,13 +84,22 @@ pub(crate) fn name_text(name: &GeneralName) -> String {
 
 /// Issues one certificate.
 pub(crate) async fn issue(app: &App, order: Order) -> Result<Delivery> {
+    go(app, order, false).await
+}
+
+/// `once` leaves it to the database whether the same certificate is on its way elsewhere.
+async fn go(app: &App, order: Order, once: bool) -> Result<Delivery> {
     let authority = authority_for(app, &order).await?;
     let (mut row, linted) = intend(app, &order, &authority)?;
     if let Some(endpoint) = order.endpoint.as_ref().filter(|_| order.kind == CertificateKind::Leaf)
     {
         row.replaces = crate::db::newest_leaf(app, endpoint).await?.map(|before| before.id);
     }
-    app.writes().intend(row, order.by.clone()).await?;
+    if once {
+        app.writes().intend_once(row, order.by.clone()).await?;
+    } else {
+        app.writes().intend(row, order.by.clone()).await?;
+    }
     let issued = sign(app, linted, order.closing).await?;
     app.writes().deliver(issued.clone(), order.by).await?;
     metrics::counter!(crate::metrics::CERTIFICATES_ISSUED, "authority" => issued.authority.to_string())
@@ -108,11 +120,24 @@ pub(crate) async fn issue(app: &App, order: Order) -> Result<Delivery> {
 /// at the same time or after an answer was lost, all get the same.
 pub(crate) async fn issue_once(app: &App, order: Order) -> Result<Delivery> {
     let _one_at_a_time = app.asking(&order.applicant.public_key.digest()).lock().await;
-    match issued_before(app, &order).await? {
-        Some(before) => Ok(before),
-        None => issue(app, order).await,
+    for _ in 0..LOOKS {
+        if let Some(before) = issued_before(app, &order).await? {
+            return Ok(before);
+        }
+        match go(app, order.clone(), app.store().is_shared()).await {
+            Err(Failure::Store(StoreError::Refused(StoreRefusal::AskedAlready(_)))) => {}
+            done => return done,
+        }
+        // Another server is at it.
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
+    let detail = "the same certificate is on its way; ask again in a moment";
+    Err(Problem::new(Code::Unavailable, detail).retry_after(5).into())
 }
+
+/// How often, and how soon each time, a server looks for what another one is issuing.
+const LOOKS: u32 = 50;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What was issued for this very order before: same key, names, profile and place, of the authority
 /// that issues now, and still good. An agent asks again with its key when an answer did not reach

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::failure::Result;
 use crate::http::listen::stopped;
-use crate::{crl, identity, incident, package, reconcile, responders};
+use crate::{crl, identity, incident, package, reconcile, replicas, responders};
 
 /// How often it is written down which agents were heard of.
 const HEARD: Duration = Duration::from_secs(5);
@@ -30,12 +30,7 @@ pub(crate) fn spawn(app: &App, tasks: &mut JoinSet<()>, stop: &watch::Receiver<b
 
 async fn renewals(app: App, mut stop: watch::Receiver<bool>) {
     loop {
-        let done = [
-            ("lists", lists(&app).await),
-            ("packages", packages(&app).await),
-            ("responders", delegates(&app).await),
-            ("identity", identity::renew_if_due(&app).await.map(drop)),
-        ];
+        let done = look(&app).await;
         for (job, done) in done {
             if let Err(error) = done {
                 tracing::error!(
@@ -69,6 +64,21 @@ async fn heard(app: App, mut stop: watch::Receiver<bool>) {
         if stopping {
             return;
         }
+    }
+}
+
+/// One server renews for all; each has an identity of its own.
+async fn look(app: &App) -> Vec<(&'static str, Result<()>)> {
+    let identity = ("identity", identity::renew_if_due(app).await.map(drop));
+    match replicas::turn(app, "upkeep").await {
+        Ok(false) => vec![identity],
+        Err(error) => vec![("turn", Err(error)), identity],
+        Ok(true) => vec![
+            ("lists", lists(app).await),
+            ("packages", packages(app).await),
+            ("responders", delegates(app).await),
+            identity,
+        ],
     }
 }
 

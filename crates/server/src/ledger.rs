@@ -18,6 +18,7 @@ use crate::failure::{Failure, Result};
 /// Implements the signer's ledger by the table of attempts.
 #[derive(Debug)]
 pub(crate) struct StoreLedger {
+    store: Store,
     writing: Batcher<Question, Answer>,
 }
 
@@ -52,11 +53,12 @@ impl Answer {
 
 impl StoreLedger {
     pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        let own = store.clone();
         let writing = Batcher::new(move |batch: Vec<Question>| {
             let (store, now) = (store.clone(), clock.now());
             async move { Parts::of(batch).write(&store, now).await }
         });
-        Self { writing }
+        Self { store: own, writing }
     }
 
     pub(crate) async fn close(&self) {
@@ -67,6 +69,15 @@ impl StoreLedger {
     pub(crate) async fn intend(&self, row: CertificateRow, by: Stamp) -> Result<()> {
         let answer = self.writing.ask(Question::Intend(Box::new(row), by)).await;
         answer.map_err(|_| Failure::Stopping)?.written().map_err(Failure::Store)
+    }
+
+    /// The same, unless the same certificate is on its way or issued, by another server perhaps.
+    pub(crate) async fn intend_once(&self, row: CertificateRow, by: Stamp) -> Result<()> {
+        let (row, by) = (&row, &by);
+        let recorded = self.store.run_ledger_tx("intend_once", move |tx| {
+            Box::pin(async move { certificates::record_once(tx, by, row).await })
+        });
+        recorded.await.map_err(Failure::Store)
     }
 
     /// Stores a signed certificate: from now on it may be given out.

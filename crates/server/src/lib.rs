@@ -36,6 +36,7 @@ mod overview;
 mod package;
 mod published;
 mod reconcile;
+mod replicas;
 mod responders;
 mod revoke;
 mod secrets;
@@ -48,7 +49,7 @@ pub use ambient::{SystemClock, SystemRng};
 pub use app::App;
 pub use ceremonies::Elsewhere;
 pub use config::{
-    Config, ConfigError, IncidentTimings, KeyPlaces, Lifetimes, Listen, Public, Settings,
+    Config, ConfigError, Database, IncidentTimings, KeyPlaces, Lifetimes, Listen, Public, Settings,
 };
 pub use failure::Failure;
 pub use http::tls::TlsError;

@@ -20,6 +20,7 @@ use skink_x509::{Certificate, Fingerprint, KeyDigest};
 use crate::app::App;
 use crate::crl;
 use crate::failure::{Failure, Result};
+use crate::news::Kind;
 
 /// A package lives at least so long.
 const LEAST_LIFE: Duration = Duration::from_mins(2);
@@ -95,16 +96,21 @@ pub(crate) async fn load(app: &App) -> Result<()> {
         for digest in &row.parts {
             parts.insert(crate::db::part(app, digest).await?);
         }
-        announce(app, &row, &parts);
+        put(app, &row, &parts);
+        app.news().heard(Kind::Agents);
     }
     Ok(())
 }
 
 fn announce(app: &App, row: &Package, parts: &trust::Parts) {
+    put(app, row, parts);
+    app.news().tell_agents();
+}
+
+fn put(app: &App, row: &Package, parts: &trust::Parts) {
     let parts =
         parts.iter().map(|(digest, bytes)| (digest.to_string(), Bytes::copy_from_slice(bytes)));
     app.published().put_package(reference(row), row.envelope.clone(), parts);
-    app.news().tell_agents();
 }
 
 pub(crate) fn reference(row: &Package) -> PackageRef {

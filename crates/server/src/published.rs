@@ -13,7 +13,8 @@ pub(crate) struct Published(RwLock<Contents>);
 
 #[derive(Debug, Default)]
 struct Contents {
-    crls: HashMap<String, Bytes>,
+    /// By path, with their numbers.
+    crls: HashMap<String, (u64, Bytes)>,
     certificates: HashMap<String, Bytes>,
     package: Option<(PackageRef, Bytes)>,
     parts: HashMap<String, Bytes>,
@@ -27,7 +28,7 @@ const KEPT: usize = 8;
 impl Published {
     /// The list at a path like `/crl/workloads-g1/p0.crl`.
     pub(crate) fn crl(&self, path: &str) -> Option<Bytes> {
-        self.read(|contents| contents.crls.get(path).cloned())
+        self.read(|contents| contents.crls.get(path).map(|(_, der)| der.clone()))
     }
 
     /// The certificate of an authority.
@@ -50,9 +51,14 @@ impl Published {
         self.read(|contents| contents.parts.get(digest).cloned())
     }
 
-    pub(crate) fn put_crl(&self, path: String, der: impl Into<Bytes>) {
+    /// A list does not take the place of one with a higher number.
+    pub(crate) fn put_crl(&self, path: String, number: u64, der: impl Into<Bytes>) {
         let der = der.into();
-        self.write(|contents| contents.crls.insert(path, der));
+        self.write(|contents| {
+            if contents.crls.get(&path).is_none_or(|(known, _)| *known <= number) {
+                contents.crls.insert(path, (number, der));
+            }
+        });
     }
 
     pub(crate) fn put_certificate(&self, authority: String, der: impl Into<Bytes>) {

@@ -16,7 +16,7 @@ use crate::config::{ConfigError, Settings};
 use crate::failure::Failure;
 use crate::http::listen;
 use crate::http::router::router;
-use crate::{files, jobs};
+use crate::{files, jobs, replicas};
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,7 @@ impl Running {
         ));
         tasks.spawn(listen::serve(public, None, router(&app, Listener::Public), stopped.clone()));
         jobs::spawn(&app, &mut tasks, &stopped);
+        replicas::spawn(&app, &mut tasks, &stopped);
         let text = serde_json::to_vec_pretty(&ports).unwrap_or_default();
         files::write_atomic(&dir.join("ports.json"), 0o644, &text).map_err(ServeError::Ports)?;
         tracing::info!(

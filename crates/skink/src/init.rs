@@ -10,8 +10,8 @@ use skink_api::Role;
 use skink_cli::{InitArgs, OperatorFile, Output, Passphrases, ResolvedInit, ask_custodians};
 use skink_model::OperatorName;
 use skink_server::{
-    Config, Elsewhere, IncidentTimings, InitOptions, Initialised, KeyPlaces, KeysElsewhere,
-    Lifetimes, Listen, Public, SystemClock, SystemRng,
+    Config, Database, Elsewhere, IncidentTimings, InitOptions, Initialised, KeyPlaces,
+    KeysElsewhere, Lifetimes, Listen, Public, SystemClock, SystemRng,
 };
 use skink_signer::{Credential, KeyUri};
 
@@ -72,6 +72,7 @@ fn configuration(init: &ResolvedInit) -> Config {
         incident: IncidentTimings::default(),
         contacts: std::collections::BTreeMap::new(),
         regulations: Vec::new(),
+        database: Database { url: args.database.clone() },
         keys: KeyPlaces {
             places: args.issuer_key.iter().cloned().collect(),
             control: args.control_key.iter().cloned().collect(),

@@ -1,6 +1,7 @@
 //! The ledger of signatures: every attempt is on the disk before its provider is called.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use skink_model::{
     Attempt, AttemptCounts, AttemptId, AttemptPurpose, AttemptState, AuthorityId, CertificateId,
@@ -18,8 +19,8 @@ mod rules;
 pub use rules::AskRefusal;
 
 const INSERT: &str = "INSERT INTO attempt
-    (id, authority, signer_key, purpose, subject, algorithm, incident, state, asked_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    (id, authority, signer_key, purpose, subject, algorithm, incident, state, asked_at, replica)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const SETTLE: &str = "UPDATE attempt SET state = news.column2, settled_at = news.column3,
     code = news.column4, request_id = news.column5
     FROM (VALUES ($1, $2, CAST($3 AS BIGINT), $4, $5)) AS news
@@ -36,6 +37,21 @@ const SWEEP_INTENTIONS: &str =
     "UPDATE certificate SET state = 'failed' WHERE state IN ('intended', 'linted')";
 const SWEEP: &str = "UPDATE attempt SET state = 'unknown', settled_at = $1, code = 'crash'
     WHERE state = 'asked'";
+// The same of what servers left that are gone: each has a lease while it is there.
+const GONE_CERTIFICATES: &str = "UPDATE certificate SET state = 'unknown'
+    WHERE state = 'linted' AND id IN (
+        SELECT c.id FROM certificate c JOIN attempt a ON a.subject = c.id
+        WHERE c.state IN ('intended', 'linted') AND a.purpose IN ('certificate', 'closing_set')
+          AND a.state IN ('asked', 'signed', 'unknown')
+          AND NOT EXISTS (SELECT 1 FROM lease l
+              WHERE l.name = 'replica/' || a.replica AND l.expires_at > $1))";
+const GONE_INTENTIONS: &str = "UPDATE certificate SET state = 'failed'
+    WHERE state IN ('intended', 'linted') AND created_at < $1 AND NOT EXISTS (
+        SELECT 1 FROM attempt a WHERE a.subject = certificate.id
+        AND a.purpose IN ('certificate', 'closing_set') AND a.state <> 'failed')";
+const GONE: &str = "UPDATE attempt SET state = 'unknown', settled_at = $1, code = 'crash'
+    WHERE state = 'asked' AND NOT EXISTS (SELECT 1 FROM lease l
+        WHERE l.name = 'replica/' || attempt.replica AND l.expires_at > $1)";
 const BY_ID: &str = "SELECT * FROM attempt WHERE id = $1";
 const OF_CERTIFICATE: &str = "SELECT * FROM attempt
     WHERE purpose IN ('certificate', 'closing_set') AND subject = $1";
@@ -100,6 +116,7 @@ pub async fn ask(
 
 async fn insert(tx: &mut Tx<'_>, at: Time, asks: Vec<&Ask>) -> Result<(), StoreError> {
     let Some(first) = asks.first().map(|ask| ask.id.clone()) else { return Ok(()) };
+    let replica = tx.replica();
     let rows = asks.into_iter().map(|ask| {
         vec![
             Value::from(ask.id.as_str()),
@@ -111,6 +128,7 @@ async fn insert(tx: &mut Tx<'_>, at: Time, asks: Vec<&Ask>) -> Result<(), StoreE
             ask.incident.as_ref().map(IncidentId::as_str).into(),
             AttemptState::Asked.as_str().into(),
             at.as_millis().into(),
+            replica.as_ref().into(),
         ]
     });
     let done = for_each(tx.conn(), INSERT, rows.collect()).await;
@@ -207,6 +225,28 @@ pub async fn sweep_unknown(tx: &mut Tx<'_>, at: Time) -> Result<Swept, StoreErro
     let certificates = certificates.map_err(StoreError::query)?.rows_affected();
     query(SWEEP_INTENTIONS).execute(tx.conn()).await.map_err(StoreError::query)?;
     let attempts = query(SWEEP).bind(at.as_millis()).execute(tx.conn()).await;
+    let attempts = attempts.map_err(StoreError::query)?.rows_affected();
+    Ok(Swept { attempts, certificates })
+}
+
+/// How long an intention may wait to be asked for before it counts as given up.
+const INTENTION: Duration = Duration::from_mins(5);
+
+/// The name of the lease that a server holds while it is there: without it, what it has open is
+/// anybody's to call unknown.
+pub fn presence(replica: &str) -> String {
+    format!("replica/{replica}")
+}
+
+/// The same as [`sweep_unknown`] of what servers left whose lease ([`presence`]) has run out, while
+/// others work on. One that was only late finds its attempts settled and is refused.
+pub async fn sweep_gone(tx: &mut Tx<'_>, at: Time) -> Result<Swept, StoreError> {
+    let (now, long_ago) = (at.as_millis(), at.minus(INTENTION).as_millis());
+    let certificates = query(GONE_CERTIFICATES).bind(now).execute(tx.conn()).await;
+    let certificates = certificates.map_err(StoreError::query)?.rows_affected();
+    let given_up = query(GONE_INTENTIONS).bind(long_ago).execute(tx.conn()).await;
+    given_up.map_err(StoreError::query)?;
+    let attempts = query(GONE).bind(now).execute(tx.conn()).await;
     let attempts = attempts.map_err(StoreError::query)?.rows_affected();
     Ok(Swept { attempts, certificates })
 }

@@ -35,6 +35,14 @@ const SERVER_SET_ISSUED: &str = "UPDATE certificate
     WHERE certificate.id = news.column1 AND certificate.state = 'linted'
     RETURNING certificate.id, certificate.replaces";
 const SET_REPLACED: &str = "UPDATE certificate SET replaced_by = $1 WHERE id = $2";
+const SAME: &str = "SELECT c.id FROM certificate c
+    WHERE c.key_digest = $1 AND c.authority = $2 AND c.kind = $3 AND c.profile = $4
+      AND c.names = $5 AND c.endpoint IS NOT DISTINCT FROM $6
+      AND c.agent IS NOT DISTINCT FROM $8
+      AND c.state IN ('intended', 'linted', 'issued') AND c.replaced_by IS NULL
+      AND c.not_after > $7 AND NOT EXISTS (SELECT 1 FROM revocation r
+          WHERE r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial)
+    LIMIT 1";
 const INSERT_DER: &str = "INSERT INTO certificate_der (id, der) VALUES ($1, $2)";
 const DER: &str = "SELECT der FROM certificate_der WHERE id = $1";
 const BY_ID: &str = "SELECT * FROM certificate WHERE id = $1";
@@ -58,6 +66,31 @@ pub async fn record(
 ) -> Result<(), StoreError> {
     let each = certificates.iter().map(|certificate| (certificate, stamp.at));
     record_each(tx, each.collect()).await
+}
+
+/// Records a certificate to be, unless the same one is on its way or was issued: same key, names, kind,
+/// profile and endpoint of the same authority, and still good. Whoever asks again gets that one.
+pub async fn record_once(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    certificate: &CertificateRow,
+) -> Result<(), StoreError> {
+    let row = query(SAME)
+        .bind(certificate.key_digest.as_bytes().to_vec())
+        .bind(certificate.authority.as_str())
+        .bind(certificate.kind.as_str())
+        .bind(certificate.profile.as_str())
+        .bind(row::json(&certificate.names))
+        .bind(certificate.endpoint.as_ref().map(|name| name.as_str().to_owned()))
+        .bind(stamp.at.as_millis())
+        .bind(certificate.agent.as_ref().map(|name| name.as_str().to_owned()))
+        .fetch_optional(tx.conn())
+        .await
+        .map_err(StoreError::query)?;
+    match row {
+        Some(row) => Err(Refusal::AskedAlready(row.parsed("id")?).into()),
+        None => record(tx, stamp, std::slice::from_ref(certificate)).await,
+    }
 }
 
 /// The same with a stamp for each: all of them, or none.

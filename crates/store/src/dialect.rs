@@ -24,7 +24,7 @@ pub(crate) const APPLICATION_ID: i64 = 0x536b_696e;
 pub(crate) type Step = (i64, &'static str, &'static str);
 
 /// SQLite's migrations in order.
-pub(crate) const SQLITE: [Step; 10] = [
+pub(crate) const SQLITE: [Step; 11] = [
     (
         1,
         "authorities and certificates",
@@ -39,12 +39,14 @@ pub(crate) const SQLITE: [Step; 10] = [
     (8, "whose endpoints", include_str!("../migrations/sqlite/0008_whose_endpoints.sql")),
     (9, "orders by cause", include_str!("../migrations/sqlite/0009_orders_by_cause.sql")),
     (10, "replicas", include_str!("../migrations/sqlite/0010_replicas.sql")),
+    (11, "open certificates", include_str!("../migrations/sqlite/0011_open_certificates.sql")),
 ];
 
 /// PostgreSQL's, which begin where SQLite's had come to.
-pub(crate) const POSTGRES: [Step; 2] = [
+pub(crate) const POSTGRES: [Step; 3] = [
     (9, "baseline", include_str!("../migrations/postgres/0009_baseline.sql")),
     (10, "replicas", include_str!("../migrations/postgres/0010_replicas.sql")),
+    (11, "open certificates", include_str!("../migrations/postgres/0011_open_certificates.sql")),
 ];
 
 /// How connections to a file are set up: what is committed is on the disk, what is deleted is

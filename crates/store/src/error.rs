@@ -154,6 +154,9 @@ pub enum Refusal {
     /// The attempt was settled before, or never asked.
     #[error("attempt {0} is not open")]
     AttemptNotOpen(AttemptId),
+    /// The same certificate is on its way, or was issued.
+    #[error("the same certificate was asked for before: {0}")]
+    AskedAlready(CertificateId),
     /// The certificate has no signature on record.
     #[error("certificate {0} was not signed by an attempt on record")]
     NotSigned(CertificateId),

@@ -12,6 +12,7 @@ const TAKE: &str = "INSERT INTO lease (name, holder, fence, expires_at) VALUES (
         fence = CASE WHEN lease.holder = excluded.holder THEN lease.fence ELSE lease.fence + 1 END
     WHERE lease.holder = excluded.holder OR lease.expires_at <= $4";
 const GIVE_UP: &str = "UPDATE lease SET expires_at = 0 WHERE name = $1 AND holder = $2";
+const GIVE_UP_ALL: &str = "UPDATE lease SET expires_at = 0 WHERE holder = $1";
 const FIND: &str = "SELECT * FROM lease WHERE name = $1";
 
 /// Takes or prolongs the lease on `name`, if nobody else holds it at `now`.
@@ -51,6 +52,12 @@ pub async fn require(r: &mut impl Reader, lease: &Lease) -> Result<(), StoreErro
 /// Gives a lease up, so that the next holder need not wait.
 pub async fn give_up(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), StoreError> {
     let query = query(GIVE_UP).bind(lease.name.as_str()).bind(lease.holder.as_str());
+    query.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
+}
+
+/// Gives up every lease of a holder that goes.
+pub async fn give_up_all(tx: &mut Tx<'_>, holder: &str) -> Result<(), StoreError> {
+    let query = query(GIVE_UP_ALL).bind(holder);
     query.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
 }
 

@@ -83,5 +83,5 @@ mod tx;
 
 pub use error::{Refusal, StoreError};
 pub use place::{BadPlace, Place};
-pub use store::Store;
+pub use store::{Store, Told};
 pub use tx::{Glance, Reader, Snapshot, Tx, Work};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection as _, Pool, Postgres, Sqlite};
 
@@ -16,6 +16,10 @@ use crate::dialect::{
 use crate::lock::Lock;
 use crate::tx::{Begun, Glance, Held, Snapshot, Tx, Work};
 use crate::{Place, StoreError, private, schema};
+
+/// The channel on which programs tell each other what is new.
+const CHANNEL: &str = "skink";
+const SERVER_TELL: &str = "SELECT pg_notify('skink', $1)";
 
 const READERS: u32 = 4;
 /// Connections to a server that one program holds at most, for each of reading and writing.
@@ -35,6 +39,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     place: Place,
+    replica: Arc<str>,
     pools: Pools,
     /// How often something else than the ledger of signatures was written.
     edition: AtomicU64,
@@ -113,12 +118,19 @@ impl Store {
 
     fn new(place: Place, pools: Pools, lock: Option<Lock>) -> Self {
         let edition = AtomicU64::new(0);
-        Self { inner: Arc::new(Inner { place, pools, edition, _lock: lock }) }
+        let one = RandomState::new();
+        let replica = format!("{:016x}{:016x}", one.hash_one(0), one.hash_one(1)).into();
+        Self { inner: Arc::new(Inner { place, replica, pools, edition, _lock: lock }) }
     }
 
     /// Where the database is.
     pub fn place(&self) -> &Place {
         &self.inner.place
+    }
+
+    /// The name of this opening of the database among those of other programs, a new one each time.
+    pub fn replica(&self) -> &str {
+        &self.inner.replica
     }
 
     /// Whether other servers may have the same database open.
@@ -238,6 +250,30 @@ impl Store {
         }
     }
 
+    /// Tells the other programs on this database that something of `kind` is new; nobody, on a file.
+    ///
+    /// Whoever is told looks into the database: a word that is lost costs time only.
+    pub async fn tell(&self, kind: &str) -> Result<(), StoreError> {
+        let Pools::Postgres { readers, .. } = self.pools() else { return Ok(()) };
+        let told = sqlx::query(SERVER_TELL)
+            .bind(format!("{} {kind}", self.replica()))
+            .execute(readers)
+            .await;
+        told.map(drop).map_err(StoreError::query)
+    }
+
+    /// What other programs tell, from now on; `None` on a file, where there are none.
+    pub async fn listen(&self) -> Result<Option<Told>, StoreError> {
+        let Place::Server(options) = self.place() else { return Ok(None) };
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(dialect::server(PgConnectOptions::clone(options)));
+        let mut listener = PgListener::connect_with(&pool).await.map_err(StoreError::query)?;
+        listener.listen(CHANNEL).await.map_err(StoreError::query)?;
+        Ok(Some(Told { listener, own: Arc::clone(&self.inner.replica) }))
+    }
+
     /// Waits for the running transactions and closes the database, so that nothing is left in the
     /// write-ahead log.
     pub async fn close(&self) {
@@ -270,7 +306,8 @@ impl Store {
                     writers.begin_with(POSTGRES_WRITE).await.map(|tx| Begun::Postgres(tx, false))
                 }
             };
-            match begun.map(Tx::new).map_err(StoreError::query) {
+            let begun = begun.map(|begun| Tx::new(begun, Arc::clone(&self.inner.replica)));
+            match begun.map_err(StoreError::query) {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tries += 1;
                     count_retry(name);
@@ -288,6 +325,30 @@ struct Changed<'e>(&'e AtomicU64);
 impl Drop for Changed<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Words of other programs on the same database.
+#[derive(Debug)]
+pub struct Told {
+    listener: PgListener,
+    own: Arc<str>,
+}
+
+impl Told {
+    /// The kind of the next news; `None` when some may have been missed because the connection was
+    /// lost and made anew.
+    pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
+        loop {
+            let Some(word) = self.listener.try_recv().await.map_err(StoreError::query)? else {
+                return Ok(None);
+            };
+            match word.payload().split_once(' ') {
+                Some((by, _)) if *by == *self.own => {}
+                Some((_, kind)) => return Ok(Some(kind.to_owned())),
+                None => return Ok(None),
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite, Transaction};
@@ -36,12 +37,18 @@ impl Begun {
 #[derive(Debug)]
 pub struct Tx<'w> {
     begun: Begun,
+    replica: Arc<str>,
     work: PhantomData<&'w ()>,
 }
 
 impl Tx<'_> {
-    pub(crate) const fn new(begun: Begun) -> Self {
-        Self { begun, work: PhantomData }
+    pub(crate) const fn new(begun: Begun, replica: Arc<str>) -> Self {
+        Self { begun, replica, work: PhantomData }
+    }
+
+    /// Which program writes: what it leaves open is told from what others work on.
+    pub(crate) fn replica(&self) -> Arc<str> {
+        Arc::clone(&self.replica)
     }
 
     /// Whether a statement was refused because of another transaction.

@@ -65,6 +65,10 @@ pub struct InitArgs {
     /// File with what signs with the standby's key: sealed for the recovery kit, and then forgotten
     #[arg(long, value_name = "FILE", requires = "standby_key")]
     pub standby_credential_file: Option<PathBuf>,
+    /// A PostgreSQL database that several servers may share, as postgres://USER@HOST:PORT/DATABASE;
+    /// its password comes from PGPASSWORD or PGPASSFILE [default: a file in the server's folder]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
     /// Address for operators, HTTPS.
     #[arg(long, default_value = "127.0.0.1:7443", value_name = "IP:PORT")]
     pub api: SocketAddr,

@@ -64,7 +64,7 @@ pub(crate) async fn take_in(app: &App, by: Stamp, file: &[u8]) -> Result<Ceremon
     let harvest = harvest(app, (&request, &response), &accepted, &root)?;
     let fates = crate::db::take_in(app, &harvest, &by).await?;
     for (list, _) in fates.iter().filter(|(_, fate)| *fate == Fate::Published) {
-        app.published().put_crl(crl::path(&list.scope), list.crl.der().to_vec());
+        app.published().put_crl(crl::path(&list.scope), list.number, list.crl.der().to_vec());
     }
     for (list, fate) in &fates {
         list.tell(*fate);
@@ -73,6 +73,7 @@ pub(crate) async fn take_in(app: &App, by: Stamp, file: &[u8]) -> Result<Ceremon
         let parsed = Certificate::from_pem(&certificate.pem).map_err(Failure::Stored)?;
         app.published().put_certificate(id.to_string(), parsed.der().to_vec());
     }
+    app.news().tell_published();
     tracing::info!(ceremony.id = harvest.id, "a ceremony was taken in");
     let of_fate = |wanted: Fate| {
         let lists = fates.iter().filter(|(_, fate)| *fate == wanted);

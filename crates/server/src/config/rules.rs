@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use skink_model::with_causes;
 use skink_signer::KeyUri;
+use skink_store::Place;
 
 use super::{Config, ConfigError, IncidentTimings, Lifetimes};
 
@@ -32,6 +34,16 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     check_places(&config.keys.places)?;
     check_quotas(&config.keys.quota)?;
     check_incident(&config.incident)
+}
+
+/// The database that a configuration names.
+pub(super) fn server(url: &str) -> Result<Place, ConfigError> {
+    let invalid = |rule: String| ConfigError::Invalid { field: "database.url", rule };
+    match url.parse() {
+        Ok(place @ Place::Server(_)) => Ok(place),
+        Ok(Place::File(_)) => Err(invalid("must be postgres://USER@HOST:PORT/DATABASE".to_owned())),
+        Err(error) => Err(invalid(format!("is refused: {}", with_causes(&error)))),
+    }
 }
 
 fn check_incident(timings: &IncidentTimings) -> Result<(), ConfigError> {

@@ -30,6 +30,15 @@ pub(crate) async fn sweep(app: &App) -> Result<u64> {
     Ok(swept.await?.attempts)
 }
 
+/// Calls what servers left open that are gone unknown; says how many attempts that were.
+pub(crate) async fn sweep_gone(app: &App) -> Result<u64> {
+    let now = app.now();
+    let swept = app.store().run_tx("sweep_gone", move |tx| {
+        Box::pin(async move { Ok::<_, Failure>(attempts::sweep_gone(tx, now).await?) })
+    });
+    Ok(swept.await?.attempts)
+}
+
 pub(crate) async fn authority_facts(app: &App, id: &AuthorityId) -> Result<AuthorityFacts> {
     let mut reading = view(app).await?;
     Ok(AuthorityFacts {

@@ -60,6 +60,7 @@ pub(crate) async fn enroll(app: &App, request: EnrollRequest) -> Result<Enrolled
     let endpoints = crate::db::endpoints_of(app, &agent).await?;
     // Its endpoints may have orders from before.
     app.waiting().ordered([&agent]);
+    app.news().tell_orders();
     tracing::info!(agent.name = %agent, "an agent enrolled");
     Ok(Enrolled {
         agent: agent.to_string(),

@@ -19,6 +19,7 @@ use super::execute::execute;
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::http::listen::stopped;
+use crate::replicas;
 
 /// The least time from one look to the next that news brings on: a large fleet has news all the
 /// time, and a gate need not be measured at each of them.
@@ -42,6 +43,9 @@ pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
         match super::running(&app).await {
             Ok(running) => {
                 for id in running {
+                    if !driven.contains_key(&id) && !is_ours(&app, &id).await {
+                        continue;
+                    }
                     driven.entry(id).or_insert_with_key(|id| {
                         drivers.spawn(drive(app.clone(), id.clone(), stop.clone())).id()
                     });
@@ -65,6 +69,15 @@ pub(super) async fn supervise(app: App, mut stop: watch::Receiver<bool>) {
     while drivers.join_next().await.is_some() {}
 }
 
+/// Whether this server drives the incident; of several on one database, one does.
+async fn is_ours(app: &App, id: &IncidentId) -> bool {
+    replicas::turn(app, &format!("incident/{id}")).await.unwrap_or_else(|error| {
+        let error = with_causes(&error);
+        tracing::error!(incident.id = %id, error, "who drives an incident cannot be told");
+        false
+    })
+}
+
 fn tick(app: &App) -> Duration {
     Duration::from_millis(app.settings().incident().tick_ms.max(10))
 }
@@ -73,6 +86,7 @@ fn tick(app: &App) -> Duration {
 async fn drive(app: App, id: IncidentId, mut stop: watch::Receiver<bool>) -> IncidentId {
     tracing::info!(incident.id = %id, "an incident is driven");
     let mut driver = Driver::new(&app, &id);
+    let mut beat = tokio::time::interval(replicas::BEAT);
     loop {
         match driver.advance().await {
             Ok(true) => break,
@@ -88,6 +102,14 @@ async fn drive(app: App, id: IncidentId, mut stop: watch::Receiver<bool>) -> Inc
         }
         tokio::select! {
             settled = driver.rest() => driver.settled(settled).await,
+            _ = beat.tick() => {
+                if !is_ours(&app, &id).await {
+                    // As after a crash: whoever drives now observes before he acts again.
+                    tracing::warn!(incident.id = %id, "another server drives an incident now");
+                    driver.at_work.abort_all();
+                    return id;
+                }
+            }
             () = stopped(&mut stop) => break,
         }
     }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use skink_api::Role;
 use skink_api::token::EnrolmentToken;
 use skink_server::{
-    Config, IncidentTimings, InitOptions, Initialised, KeyPlaces, KeysElsewhere, Lifetimes, Listen,
-    Public, Running, SystemClock, SystemRng,
+    Config, Database, IncidentTimings, InitOptions, Initialised, KeyPlaces, KeysElsewhere,
+    Lifetimes, Listen, Public, Running, SystemClock, SystemRng,
 };
 use skink_signer::Credential;
 use skink_signer::sealed::Custodian;
@@ -28,6 +28,7 @@ pub(crate) struct TestServer {
 pub(crate) fn config() -> Config {
     let any = "127.0.0.1:0".parse().unwrap();
     Config {
+        database: Database::default(),
         domain: "example.test".into(),
         listen: Listen { api: any, agent: any, public: any },
         public: Public {

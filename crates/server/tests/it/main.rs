@@ -9,6 +9,7 @@ mod full_disk;
 mod incident;
 mod recovery;
 mod renewal;
+mod replicas;
 mod responder;
 mod secrets;
 mod upkeep;

@@ -54,6 +54,7 @@ pub(super) async fn reissue(
     if ordered.len() > before {
         let endpoints = u64::try_from(ordered.len() - before).unwrap_or(u64::MAX);
         scene.app.waiting().ordered_some();
+        scene.app.news().tell_orders();
         return Ok(Came::Done(Outcome::Wave { endpoints }, String::new()));
     }
     let mut next = waiting(scene, &ordered).await?;
@@ -74,6 +75,7 @@ pub(super) async fn reissue(
         })
         .await?;
     scene.app.waiting().ordered(agents.iter().flatten());
+    scene.app.news().tell_orders();
     Ok(Came::Done(Outcome::Wave { endpoints }, String::new()))
 }
 
@@ -150,5 +152,6 @@ pub(super) async fn roll_back(
         .await?;
     let tended = crate::db::endpoint(scene.app, endpoint).await?;
     scene.app.waiting().ordered(&tended.agent);
+    scene.app.news().tell_orders();
     Ok(Came::plain())
 }
