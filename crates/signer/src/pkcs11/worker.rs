@@ -1,5 +1,6 @@
 //! One thread for each session, because a session is one thread's.
 
+use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,11 +41,17 @@ impl From<ProviderError> for Failure {
 /// How long a token may take to make a key.
 const MAKING: Duration = Duration::from_mins(3);
 
+/// How long whoever lets go of a token waits for its sessions to be closed.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 type Job = Box<dyn FnOnce(&mut Desk) + Send>;
 
 /// The threads and what reaches them.
 pub(super) struct Workers {
-    jobs: Sender<Job>,
+    /// There until it is dropped.
+    jobs: Option<Sender<Job>>,
+    /// Says nothing, and ends with the last thread.
+    ended: Mutex<Receiver<Infallible>>,
     patience: Duration,
 }
 
@@ -52,6 +59,7 @@ impl Workers {
     pub(super) fn start(settings: &Pkcs11Settings) -> Result<Self, ProviderError> {
         let library = Library::load(&settings.module)?;
         let (jobs, queue) = channel::<Job>();
+        let (at_work, ended) = channel::<Infallible>();
         let queue = Arc::new(Mutex::new(queue));
         let refused = Arc::new(Mutex::new(None));
         for number in 0..settings.sessions.max(1) {
@@ -62,17 +70,19 @@ impl Workers {
                 refused: Arc::clone(&refused),
                 session: None,
             };
-            let queue = Arc::clone(&queue);
+            let (queue, at_work) = (Arc::clone(&queue), at_work.clone());
             std::thread::Builder::new()
                 .name(format!("{SCHEME}-{number}"))
                 .spawn(move || {
                     while let Some(job) = next(&queue) {
                         job(&mut desk);
                     }
+                    drop(desk);
+                    drop(at_work);
                 })
                 .map_err(ProviderError::storage)?;
         }
-        Ok(Self { jobs, patience: settings.patience })
+        Ok(Self { jobs: Some(jobs), ended: Mutex::new(ended), patience: settings.patience })
     }
 
     /// Does `work` in a session. If the session turns out to have ended before anything was signed,
@@ -113,7 +123,8 @@ impl Workers {
                 let _ = answer.send(work(desk));
             }
         });
-        self.jobs.send(job).map_err(|_| ProviderError::Interrupted)?;
+        let jobs = self.jobs.as_ref().ok_or(ProviderError::Interrupted)?;
+        jobs.send(job).map_err(|_| ProviderError::Interrupted)?;
         match tokio::time::timeout(patience, answered).await {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(Failure::Provider(error)))) => Err(error),
@@ -127,6 +138,17 @@ impl Workers {
 impl std::fmt::Debug for Workers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Workers").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Workers {
+    /// Waits until every session is closed: a program that ends while a thread is in the library has
+    /// the library taken apart under that thread, and crashes. A token that hangs is not waited for.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // It ends without a word, or the time is over.
+        let _ = ended.recv_timeout(GOODBYE);
     }
 }
 
