@@ -14,6 +14,8 @@ pub(crate) enum Core {
     Server,
     /// The generator's.
     Generator,
+    /// Nobody's in particular.
+    Any,
 }
 
 /// How many cores there were before this program pinned itself.
@@ -27,11 +29,12 @@ pub(crate) fn pin(core: Core) -> Result<(), BenchError> {
     if all() < 2 {
         return Ok(());
     }
-    let core = match core {
-        Core::Server => 0,
-        Core::Generator => 1,
+    let cores = match core {
+        Core::Server => 0..1,
+        Core::Generator => 1..2,
+        Core::Any => 0..all(),
     };
-    let mut set = CpuSet::new();
-    set.set(core);
-    sched_setaffinity(None, &set).map_err(|source| BenchError::Pin { core, source })
+    let (mut set, first) = (CpuSet::new(), cores.start);
+    cores.for_each(|core| set.set(core));
+    sched_setaffinity(None, &set).map_err(|source| BenchError::Pin { core: first, source })
 }

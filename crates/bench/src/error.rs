@@ -43,6 +43,8 @@ pub(crate) enum BenchError {
     Answer { whom: String, what: String },
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
+    #[error("the database does not do its part")]
+    Store(#[from] skink_store::StoreError),
     #[error("a request cannot be made: {0}")]
     Material(String),
 }

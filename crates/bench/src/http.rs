@@ -24,11 +24,16 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// A request, ready to be sent.
+    /// A request with JSON, ready to be sent.
     pub(crate) fn request(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+        self.typed(method, path, "application/json", body)
+    }
+
+    /// A request with a body of some media type.
+    pub(crate) fn typed(&self, method: &str, path: &str, media: &str, body: &[u8]) -> Vec<u8> {
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{}content-type: application/json\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{}content-type: {media}\r\n\
              content-length: {length}\r\n\r\n",
             self.address, self.credential
         );

@@ -23,8 +23,17 @@ pub(crate) struct Round {
     /// Milliseconds until half of the answers, and 99 of 100, were there.
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
-    /// The last answer of each connection, with the number of its request.
-    pub(crate) last: Vec<(usize, Answer)>,
+    /// Answers with the numbers of their requests.
+    pub(crate) kept: Vec<(usize, Answer)>,
+}
+
+/// Which answers are kept for a look at them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// The last one of each connection.
+    Last,
+    /// Every one.
+    All,
 }
 
 /// Sends every request once over `connections` connections that stay open. The connections are made
@@ -34,6 +43,7 @@ pub(crate) async fn round(
     connections: usize,
     server: u32,
     requests: Vec<Vec<u8>>,
+    keep: Keep,
 ) -> Result<Round, BenchError> {
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
@@ -48,20 +58,20 @@ pub(crate) async fn round(
         .into_iter()
         .map(|connection| {
             let (requests, next, target) = (Rc::clone(&requests), Rc::clone(&next), target.clone());
-            tasks.spawn_local(worker(connection, target, requests, next))
+            tasks.spawn_local(worker(connection, target, requests, next, keep))
         })
         .collect();
     tasks.await;
     let wall = began.elapsed().as_secs_f64();
     let after = (process::cpu_us(server)?, process::own_cpu_us());
-    let (mut times, mut last) = (Vec::new(), Vec::new());
+    let (mut times, mut kept) = (Vec::new(), Vec::new());
     for worker in workers {
         let ended = worker.await.map_err(|error| {
             BenchError::Speak(target.whom.to_owned(), std::io::Error::other(error))
         })?;
-        let (own_times, own_last) = ended?;
+        let (own_times, own_kept) = ended?;
         times.extend(own_times);
-        last.extend(own_last);
+        kept.extend(own_kept);
     }
     times.sort_by(f64::total_cmp);
     Ok(Round {
@@ -70,22 +80,23 @@ pub(crate) async fn round(
         own_us: (after.1 - before.1) / count,
         p50_ms: quantile(&times, 50),
         p99_ms: quantile(&times, 99),
-        last,
+        kept,
     })
 }
 
-type Worked = (Vec<f64>, Option<(usize, Answer)>);
+type Worked = (Vec<f64>, Vec<(usize, Answer)>);
 
 async fn worker(
     mut connection: Connection,
     target: Target,
     requests: Rc<Vec<Vec<u8>>>,
     next: Rc<Cell<usize>>,
+    keep: Keep,
 ) -> Result<Worked, BenchError> {
-    let (mut times, mut last) = (Vec::new(), None);
+    let (mut times, mut kept) = (Vec::new(), Vec::new());
     loop {
         let number = next.get();
-        let Some(request) = requests.get(number) else { return Ok((times, last)) };
+        let Some(request) = requests.get(number) else { return Ok((times, kept)) };
         next.set(number + 1);
         let began = Instant::now();
         let answer = connection.ask(request).await.map_err(speak(&target))?;
@@ -98,7 +109,10 @@ async fn worker(
                 body: String::from_utf8_lossy(&answer.body).into_owned(),
             });
         }
-        last = Some((number, answer));
+        if keep == Keep::Last {
+            kept.clear();
+        }
+        kept.push((number, answer));
     }
 }
 

@@ -11,10 +11,13 @@ mod load;
 mod machine;
 mod material;
 mod openbao;
+mod postgres;
 mod process;
 mod row;
 mod rows;
+mod seed;
 mod skink;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -28,9 +28,9 @@ pub(crate) struct OpenBao {
 }
 
 impl OpenBao {
-    /// Starts one below `dir` on the servers' core, with everything on the disk. It speaks without
+    /// Starts one below `dir` on a core, with everything on the disk. It speaks without
     /// TLS, which is cheaper for it than what our side does.
-    pub(crate) async fn start(dir: &Path) -> Result<Self, BenchError> {
+    pub(crate) async fn start(dir: &Path, core: Core) -> Result<Self, BenchError> {
         let failed = BenchError::file;
         let [address, cluster]: [SocketAddr; 2] = free()?;
         let raft = dir.join("raft");
@@ -48,7 +48,7 @@ impl OpenBao {
         let mut command = Command::new("bao");
         command.arg("server").arg("-config").arg(&file).env("HOME", dir);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.into_file());
-        cores::pin(Core::Server)?;
+        cores::pin(core)?;
         let mut server = Server::start(command, INSTALL)?;
         let target = Target { whom: WHOM, address, tls: None, credential: String::new() };
         server
@@ -97,7 +97,10 @@ impl OpenBao {
             "key_bits": 256, "ttl": "720h", "max_ttl": "720h", "no_store": false,
             "generate_lease": false, "server_flag": true, "client_flag": false,
         });
-        self.ask("POST", "/v1/pki/roles/bench", &role).await.map(drop)
+        self.ask("POST", "/v1/pki/roles/bench", &role).await?;
+        // Else it writes its whole list anew at each revocation.
+        let rebuild = json!({"auto_rebuild": true});
+        self.ask("POST", "/v1/pki/config/crl", &rebuild).await.map(drop)
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, BenchError> {
@@ -126,6 +129,16 @@ impl OpenBao {
     /// The certificate in the answer.
     pub(crate) fn signed(answer: &Answer) -> Result<Certificate, BenchError> {
         certificate(WHOM, answer, "/data/certificate")
+    }
+
+    /// The request that has a certificate revoked, by the answer that it came in.
+    pub(crate) fn revoke(&self, signed: &Answer) -> Result<Vec<u8>, BenchError> {
+        let body: Value = serde_json::from_slice(&signed.body).unwrap_or_default();
+        let serial = body.pointer("/data/serial_number").and_then(Value::as_str);
+        let what = "a certificate without a serial".to_owned();
+        let serial = serial.ok_or(BenchError::Answer { whom: WHOM.to_owned(), what })?;
+        let body = json!({"serial_number": serial}).to_string();
+        Ok(self.target.request("POST", "/v1/pki/revoke", body.as_bytes()))
     }
 
     pub(crate) async fn stop(self) -> Result<(), BenchError> {

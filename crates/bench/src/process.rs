@@ -58,11 +58,16 @@ impl Server {
     }
 
     /// Asks it to stop, and waits.
-    pub(crate) async fn stop(mut self) -> Result<(), BenchError> {
+    pub(crate) async fn stop(self) -> Result<(), BenchError> {
+        self.end(Signal::TERM).await
+    }
+
+    /// The same by another signal, for one that waits for its clients at the usual one.
+    pub(crate) async fn end(mut self, signal: Signal) -> Result<(), BenchError> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             // It may have ended by itself; then there is nothing to ask.
-            let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, signal);
         }
         if timeout(PATIENCE, self.child.wait()).await.is_err() {
             self.child.kill().await.map_err(BenchError::file("stop a server"))?;

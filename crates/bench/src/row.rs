@@ -51,6 +51,13 @@ impl Row {
         self.holds = self.ratio.map(|ratio| ratio >= floor);
         self
     }
+
+    /// At most so much.
+    pub(crate) fn at_most(mut self, most: f64) -> Self {
+        self.floor = Some(most);
+        self.holds = Some(self.value <= most);
+        self
+    }
 }
 
 /// The rows as a JSON list.
@@ -91,11 +98,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_holds_when_its_ratio_is_no_less_than_its_floor() {
+    fn a_row_holds_when_it_keeps_to_its_floor() {
         let row = |ratio| Row::alone("issue".to_owned(), 6.0, "/s").beside("peer", 1.0, ratio);
         assert_eq!(row(6.0).at_least(6.0).holds, Some(true));
         assert_eq!(row(5.9).at_least(6.0).holds, Some(false));
         assert_eq!(Row::alone("issue".to_owned(), 6.0, "/s").at_least(6.0).holds, None);
+        assert_eq!(Row::alone("revoke".to_owned(), 2.0, "s").at_most(2.0).holds, Some(true));
+        assert_eq!(Row::alone("revoke".to_owned(), 2.1, "s").at_most(2.0).holds, Some(false));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use crate::row::Row;
 
 mod crypto;
 mod issue;
+mod revoke;
 
 /// The names of rows.
-const KNOWN: [&str; 2] = ["issue", "crypto"];
+const KNOWN: [&str; 3] = ["issue", "crypto", "revoke"];
 
 /// Refuses names of rows that there are not.
 pub(crate) fn known(names: &[String]) -> Result<(), BenchError> {
@@ -25,6 +26,9 @@ pub(crate) async fn all(options: &Options, dir: &Path) -> Result<Vec<Row>, Bench
     let mut rows = Vec::new();
     if options.wants("issue") || options.wants("crypto") {
         rows.extend(issue::measure(options, dir).await?);
+    }
+    if options.wants("revoke") {
+        rows.extend(revoke::measure(options, dir).await?);
     }
     Ok(rows)
 }

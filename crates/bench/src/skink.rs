@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use serde_json::Value;
 use skink_api::IssueRequest;
+use skink_store::Place;
 use skink_x509::Certificate;
 use tokio::process::Command;
 
@@ -21,20 +22,33 @@ use crate::process::{Server, free, succeed};
 
 const WHOM: &str = "skink";
 const ISSUER: &str = "workloads";
-const PROFILE: &str = "server";
+pub(crate) const PROFILE: &str = "server";
+/// The generation that issues after `skink init`.
+pub(crate) const AUTHORITY: &str = "workloads-g1";
 const CUSTODIANS: [&str; 2] = ["carol", "dave"];
+
+/// A hierarchy that `skink init` made, with nobody serving it.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    program: PathBuf,
+    dir: PathBuf,
+    place: Place,
+}
 
 /// A running server and the way to it.
 #[derive(Debug)]
 pub(crate) struct Skink {
     server: Server,
     pub(crate) target: Target,
+    /// Lists and OCSP.
+    pub(crate) public: Target,
     dir: PathBuf,
 }
 
 #[derive(Deserialize)]
 struct Ports {
     api: SocketAddr,
+    public: SocketAddr,
 }
 
 /// The parts of an operator file that are needed.
@@ -46,25 +60,58 @@ struct OperatorFile {
     server_name: Option<String>,
 }
 
-impl Skink {
-    /// Makes a hierarchy below `dir` and serves it from the servers' core.
-    pub(crate) async fn start(program: &Path, dir: &Path) -> Result<Self, BenchError> {
-        init(program, dir).await?;
-        let home = dir.join("server");
-        let log = fs_err::File::create(dir.join("serve.log"));
+impl Home {
+    /// Makes a hierarchy below `dir`, in a file there or in the database at `url`.
+    pub(crate) async fn make(
+        program: &Path,
+        dir: &Path,
+        url: Option<&str>,
+    ) -> Result<Self, BenchError> {
+        init(program, dir, url).await?;
+        let dir = dir.join("server");
+        let place = match url {
+            Some(url) => url.parse().map_err(|error| {
+                let what = skink_model::with_causes(&error);
+                BenchError::Answer { whom: "postgres".to_owned(), what }
+            })?,
+            None => Place::File(dir.join("skink.db")),
+        };
+        Ok(Self { program: program.to_owned(), dir, place })
+    }
+
+    /// Where its database is.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Serves it from a core.
+    pub(crate) async fn serve(&self, core: Core) -> Result<Skink, BenchError> {
+        let log = fs_err::File::create(self.dir.with_file_name("serve.log"));
         let log = log.map_err(BenchError::file("open the server's log"))?;
-        let mut command = Command::new(program);
-        command.arg("serve").arg("--dir").arg(&home).stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(log.into_file());
-        cores::pin(Core::Server)?;
+        let file = self.dir.join("ports.json");
+        if file.exists() {
+            fs_err::remove_file(&file).map_err(BenchError::file("take old ports away"))?;
+        }
+        let mut command = Command::new(&self.program);
+        command.arg("serve").arg("--dir").arg(&self.dir);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.into_file());
+        cores::pin(core)?;
         let mut server = Server::start(command, "build it first")?;
-        let file = home.join("ports.json");
         let ports: Ports = server
             .until(async || serde_json::from_str(&fs_err::read_to_string(&file).ok()?).ok())
             .await?;
         cores::pin(Core::Generator)?;
-        let target = target(&home, ports.api)?;
-        Ok(Self { server, target, dir: home })
+        let target = target(&self.dir, ports.api)?;
+        let credential = String::new();
+        let public = Target { whom: WHOM, address: ports.public, tls: None, credential };
+        Ok(Skink { server, target, public, dir: self.dir.clone() })
+    }
+}
+
+impl Skink {
+    /// Makes a hierarchy below `dir` and serves it from the servers' core.
+    pub(crate) async fn start(program: &Path, dir: &Path) -> Result<Self, BenchError> {
+        Home::make(program, dir, None).await?.serve(Core::Server).await
     }
 
     pub(crate) const fn pid(&self) -> u32 {
@@ -117,7 +164,7 @@ pub(crate) fn certificate(
     Certificate::from_pem(pem).map_err(|error| failed(error.to_string()))
 }
 
-async fn init(program: &Path, dir: &Path) -> Result<(), BenchError> {
+async fn init(program: &Path, dir: &Path, url: Option<&str>) -> Result<(), BenchError> {
     let passphrases = dir.join("passphrases");
     let people = CUSTODIANS.iter().chain(&["root"]);
     let lines: Vec<String> =
@@ -131,6 +178,9 @@ async fn init(program: &Path, dir: &Path) -> Result<(), BenchError> {
         command.args(["--custodian", name]);
     }
     command.arg("--passphrase-file").arg(&passphrases);
+    if let Some(url) = url {
+        command.args(["--database", url]);
+    }
     let addresses: [SocketAddr; 3] = free()?;
     for (flag, address) in ["--api", "--agents", "--public"].iter().zip(addresses) {
         command.arg(flag).arg(address.to_string());

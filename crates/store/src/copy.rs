@@ -5,7 +5,7 @@ use std::path::Path;
 use futures_util::TryStreamExt as _;
 use tokio::runtime::Handle;
 
-use crate::sql::{self, DbRow, Value, insert_many};
+use crate::sql::{self, DbRow, Value, for_each};
 use crate::tx::Connected as _;
 use crate::{Place, Snapshot, Store, StoreError, Tx};
 
@@ -156,11 +156,12 @@ async fn copy(
 async fn write(tx: &mut Tx<'_>, table: &str, rows: Vec<DbRow>) -> Result<u64, StoreError> {
     let Some(first) = rows.first() else { return Ok(0) };
     let columns = first.columns();
-    let head = format!("INSERT INTO {table} ({})", columns.join(", "));
+    let values: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
+    let (columns, values) = (columns.join(", "), values.join(", "));
+    let insert = format!("INSERT INTO {table} ({columns}) VALUES ({values})");
     let values: Result<Vec<Vec<Value<'_>>>, _> = rows.iter().map(DbRow::values).collect();
     let values = values.map_err(StoreError::query)?;
-    let written = insert_many(tx.conn(), &head, columns.len(), "", values).await;
-    written.map_err(StoreError::query)
+    for_each(tx.conn(), &insert, values).await.map_err(StoreError::query)
 }
 
 #[cfg(test)]

@@ -296,32 +296,28 @@ impl<'v, T: Field> Scalar<'v, T> {
     }
 }
 
-/// How many values one statement of [`insert_many`] has at most; both databases take more.
+/// How many values one statement has at most; both databases take more.
 const VALUES_MAX: usize = 16_000;
-/// How many rows one statement of [`insert_many`] has: few sizes, so that few statements are
-/// prepared.
+/// How many rows one statement has: few sizes, so that few statements are prepared.
 const SIZES: [usize; 9] = [512, 128, 64, 32, 16, 8, 4, 2, 1];
 
-/// Inserts rows of `columns` values each with few statements.
-///
-/// `head` is `INSERT INTO … (…)`, `tail` what follows the rows (`ON CONFLICT …`), or nothing. Returns
-/// how many rows were written.
-pub(crate) async fn insert_many(
+/// Runs a statement with one row of values, `… VALUES ($1, $2) …`, for many rows with few statements.
+/// Returns how many rows were written.
+pub(crate) async fn for_each(
     mut conn: Conn<'_>,
-    head: &str,
-    columns: usize,
-    tail: &str,
+    statement: &str,
     rows: Vec<Vec<Value<'_>>>,
 ) -> Result<u64, sqlx::Error> {
-    let (mut rows, mut written) = (rows.into_iter().peekable(), 0);
-    let mut left = rows.len();
+    let columns = rows.first().map_or(1, Vec::len);
+    let (mut left, mut rows, mut written) = (rows.len(), rows.into_iter(), 0);
     for size in SIZES {
         if size > 1 && size * columns > VALUES_MAX {
             continue;
         }
         while left >= size {
             let values = rows.by_ref().take(size).flatten().collect();
-            let query = Query { text: Text::Built(many(head, columns, size, tail)), values };
+            let text = Text::Built(repeated(statement, columns, size, Parameter::of(&conn)));
+            let query = Query { text, values };
             written += query.execute(conn.again()).await?.rows_affected();
             left -= size;
         }
@@ -329,20 +325,31 @@ pub(crate) async fn insert_many(
     Ok(written)
 }
 
-/// Runs a statement with one row of values, `… VALUES ($1, $2) …`, for many rows. Returns how many
-/// rows were written.
-pub(crate) async fn for_each(
-    conn: Conn<'_>,
-    statement: &'static str,
-    rows: Vec<Vec<Value<'_>>>,
-) -> Result<u64, sqlx::Error> {
-    let parts = statement.split_once("VALUES (");
-    let Some((head, (row, tail))) =
-        parts.and_then(|(head, rest)| Some((head, rest.split_once(')')?)))
-    else {
-        return Err(sqlx::Error::Protocol(format!("no row of values in {statement}")));
-    };
-    insert_many(conn, head.trim_end(), row.matches('$').count(), tail, rows).await
+/// How a statement for many rows writes its parameters. SQLite keeps the names of all of them in one
+/// list and its driver looks each one up: thousands of numbered ones take longer to find than to
+/// bind. Nameless ones have no names to look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parameter {
+    Nameless,
+    Numbered,
+}
+
+impl Parameter {
+    const fn of(conn: &Conn<'_>) -> Self {
+        match conn {
+            Conn::Sqlite(_) => Self::Nameless,
+            Conn::Postgres(..) => Self::Numbered,
+        }
+    }
+
+    fn write(self, text: &mut String, number: usize) {
+        use std::fmt::Write as _;
+        match self {
+            Self::Nameless => text.push('?'),
+            // Writing to a String does not fail.
+            Self::Numbered => drop(write!(text, "${number}")),
+        }
+    }
 }
 
 /// Runs a statement that is written for one row once for each few hundred `rows`, and gives back what
@@ -363,20 +370,22 @@ pub(crate) async fn fetch_rows(
         let Some(last) = part.last() else { continue };
         let padding = std::iter::repeat_n(last, size - part.len());
         let values = part.iter().chain(padding).flatten().cloned().collect();
-        let query = Query { text: Text::Built(repeated(sql, columns, size)), values };
+        let text = Text::Built(repeated(sql, columns, size, Parameter::of(&conn)));
+        let query = Query { text, values };
         found.extend(query.fetch_all(conn.again()).await?);
     }
     Ok(found)
 }
 
-/// The statement for so many rows.
-fn repeated(sql: &str, columns: usize, rows: usize) -> String {
-    use std::fmt::Write as _;
+/// The statement for so many rows. The parameters of a row stand in their order, each once.
+fn repeated(sql: &str, columns: usize, rows: usize, parameter: Parameter) -> String {
     if let Some((head, tail)) = sql.split_once("IN ($1)") {
-        let mut list = format!("{head}IN ($1");
-        for number in 2..=rows {
-            // Writing to a String does not fail.
-            let _ = write!(list, ", ${number}");
+        let mut list = format!("{head}IN (");
+        for number in 1..=rows {
+            if number > 1 {
+                list.push_str(", ");
+            }
+            parameter.write(&mut list, number);
         }
         return list + ")" + tail;
     }
@@ -400,28 +409,11 @@ fn repeated(sql: &str, columns: usize, rows: usize) -> String {
         let mut pieces = row.split('$');
         text.push_str(pieces.next().unwrap_or_default());
         for (column, piece) in pieces.enumerate() {
-            let after = piece.trim_start_matches(|c: char| c.is_ascii_digit());
-            let _ = write!(text, "${}{after}", number * columns + column + 1);
+            parameter.write(&mut text, number * columns + column + 1);
+            text.push_str(piece.trim_start_matches(|c: char| c.is_ascii_digit()));
         }
     }
     text + tail
-}
-
-fn many(head: &str, columns: usize, rows: usize, tail: &str) -> String {
-    use std::fmt::Write as _;
-    let mut sql = format!("{head} VALUES ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String does not fail.
-            let _ = write!(sql, "{comma}${}", row * columns + column + 1);
-        }
-        sql.push(')');
-    }
-    sql.push(' ');
-    sql.push_str(tail);
-    sql
 }
 
 #[cfg(test)]
@@ -431,12 +423,17 @@ mod tests {
     #[test]
     fn a_statement_for_one_row_is_repeated_for_many() {
         assert_eq!(
-            repeated("SELECT 1 WHERE a IN ($1) AND b", 1, 3),
+            repeated("SELECT 1 WHERE a IN ($1) AND b", 1, 3, Parameter::Numbered),
             "SELECT 1 WHERE a IN ($1, $2, $3) AND b"
         );
+        let update = "UPDATE t SET a = 1 FROM (VALUES ($1, CAST($2 AS BYTEA))) AS n";
         assert_eq!(
-            repeated("UPDATE t SET a = 1 FROM (VALUES ($1, CAST($2 AS BYTEA))) AS n", 2, 2),
+            repeated(update, 2, 2, Parameter::Numbered),
             "UPDATE t SET a = 1 FROM (VALUES ($1, CAST($2 AS BYTEA)), ($3, CAST($4 AS BYTEA))) AS n"
+        );
+        assert_eq!(
+            repeated(update, 2, 2, Parameter::Nameless),
+            "UPDATE t SET a = 1 FROM (VALUES (?, CAST(? AS BYTEA)), (?, CAST(? AS BYTEA))) AS n"
         );
     }
 }

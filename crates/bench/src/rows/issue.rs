@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use crate::cores::Core;
 use crate::error::BenchError;
 use crate::http::Answer;
-use crate::load::{Round, float, median, round};
+use crate::load::{Keep, Round, float, median, round};
 use crate::material::{Wanted, requests};
 use crate::openbao::{self, OpenBao};
 use crate::row::Row;
@@ -37,7 +38,7 @@ pub(crate) async fn measure(options: &Options, dir: &Path) -> Result<Vec<Row>, B
     }
     say("issue: starting the servers");
     let skink = Skink::start(&options.skink, &ours).await?;
-    let bao = if options.alone { None } else { Some(OpenBao::start(&theirs).await?) };
+    let bao = if options.alone { None } else { Some(OpenBao::start(&theirs, Core::Server).await?) };
     let warming = requests("warming", WARMING)?;
     let crypto_us = crypto::microseconds(&warming)?;
     our_round(options, &skink, &warming).await?;
@@ -108,9 +109,9 @@ async fn our_round(
     wanted: &[Wanted],
 ) -> Result<Round, BenchError> {
     let made = wanted.iter().map(|one| skink.issue(one)).collect::<Result<_, _>>()?;
-    let round = round(&skink.target, options.connections, skink.pid(), made).await?;
+    let round = round(&skink.target, options.connections, skink.pid(), made, Keep::Last).await?;
     told("skink", wanted, &round);
-    hold(wanted, &round.last, Skink::issued)?;
+    hold(wanted, &round.kept, Skink::issued)?;
     Ok(round)
 }
 
@@ -120,9 +121,9 @@ async fn their_round(
     wanted: &[Wanted],
 ) -> Result<Round, BenchError> {
     let made = wanted.iter().map(|one| bao.sign(one)).collect();
-    let round = round(&bao.target, options.connections, bao.pid(), made).await?;
+    let round = round(&bao.target, options.connections, bao.pid(), made, Keep::Last).await?;
     told(openbao::WHOM, wanted, &round);
-    hold(wanted, &round.last, OpenBao::signed)?;
+    hold(wanted, &round.kept, OpenBao::signed)?;
     Ok(round)
 }
 
