@@ -14,7 +14,7 @@ use skink_authority::{
 };
 use skink_model::{Authority, AuthorityId, Clock, Issuer, IssuerName, ProfileName, Rng, Time};
 use skink_signer::{KeyUri, Ledger, Signer};
-use skink_store::Store;
+use skink_store::{Lock, Store};
 use skink_x509::{Certificate, Fingerprint, KeyDigest, PublicKey};
 use tokio::sync::Mutex;
 
@@ -79,6 +79,8 @@ struct Inner {
     asking: [Mutex<()>; 256],
     listing: Mutex<()>,
     stopping: AtomicBool,
+    /// Another server in this folder would write over its files, and `skink key disable` looks here.
+    _folder: Option<Lock>,
 }
 
 impl App {
@@ -90,6 +92,10 @@ impl App {
         metrics: Option<PrometheusHandle>,
         ports: Option<&Ports>,
     ) -> Result<Self> {
+        let folder = match settings.place().file() {
+            Some(_) => None,
+            None => Some(Lock::folder(settings.dir()).map_err(Failure::Store)?),
+        };
         let store = Store::at(settings.place()).await.map_err(Failure::Store)?;
         let keys = Keys::open(&settings)?;
         let ledger = Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock)));
@@ -129,6 +135,7 @@ impl App {
             asking: std::array::from_fn(|_| Mutex::default()),
             listing: Mutex::default(),
             stopping: AtomicBool::new(false),
+            _folder: folder,
             settings,
             store,
             clock,

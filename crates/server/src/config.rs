@@ -253,7 +253,7 @@ impl Settings {
     pub fn new(dir: &Path, config: Config) -> Result<Self, ConfigError> {
         rules::check(&config)?;
         let place = match &config.database.url {
-            None => Place::File(dir.join("skink.db")),
+            None => Place::File(dir.join(skink_store::FILE_NAME)),
             Some(url) => rules::server(url)?,
         };
         Ok(Self { dir: dir.to_owned(), config, place })

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use skink_signer::vault::{VaultAdministrator, VaultSettings};
 use skink_signer::{Credential, KeyUri};
-use skink_testkit::{OpenBao, SoftHsm};
+use skink_testkit::{OpenBao, Postgres, SoftHsm};
 use skink_testnet::{TestServer, free_address};
 use tempfile::TempDir;
 
@@ -217,8 +217,19 @@ fn a_key_of_a_token_is_disabled_for_good() {
 
 #[test]
 fn a_servers_own_keys_are_not_changed_behind_its_back() {
+    its_own_keys_stay_as_they_are(&[]);
+}
+
+#[test]
+fn nor_where_its_database_is_elsewhere() {
+    let Some(postgres) = Postgres::start() else { return };
+    its_own_keys_stay_as_they_are(&["--database", &postgres.url()]);
+}
+
+fn its_own_keys_stay_as_they_are(database: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
-    let mut server = TestServer::init(Path::new(env!("CARGO_BIN_EXE_skink")), dir.path());
+    let skink = Path::new(env!("CARGO_BIN_EXE_skink"));
+    let mut server = TestServer::init_with(skink, dir.path(), database, |command| command);
     let folder = server.server_dir();
     let person = Person::at(|_| {});
     let at = |words: &[&'static str]| -> Vec<String> {

@@ -43,10 +43,10 @@ pub enum StoreError {
     /// The database's server is not there. Whether what was under way was committed is not known.
     #[error("the database does not answer; try again")]
     Away(#[source] sqlx::Error),
-    /// Another server has this database open.
-    #[error("another server uses {path}: one database has one server")]
+    /// Another server has this folder, or this file, to itself.
+    #[error("another server uses {path}: a folder and its database have one server")]
     Locked {
-        /// The database.
+        /// The folder or the file.
         path: PathBuf,
     },
     /// The database was written by a later program.

@@ -82,6 +82,7 @@ pub mod tokens;
 mod tx;
 
 pub use error::{Refusal, StoreError};
+pub use lock::{FILE_NAME, Lock};
 pub use place::{BadPlace, Place};
 pub use store::{Store, Told};
 pub use tx::{Glance, Reader, Snapshot, Tx, Work};

@@ -105,7 +105,7 @@ async fn drive(app: App, id: IncidentId, mut stop: watch::Receiver<bool>) -> Inc
             _ = beat.tick() => {
                 if !is_ours(&app, &id).await {
                     // As after a crash: whoever drives now observes before he acts again.
-                    tracing::warn!(incident.id = %id, "another server drives an incident now");
+                    tracing::warn!(incident.id = %id, "the lease on an incident was not prolonged");
                     driver.at_work.abort_all();
                     return id;
                 }

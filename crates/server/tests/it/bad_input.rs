@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use skink_server::{Running, SystemClock, SystemRng};
+use skink_server::{Config, Database, Running, SystemClock, SystemRng};
+use skink_testkit::Postgres;
 use skink_trust::{Edition, Envelope, Limits, Manifest};
 use skink_x509::{Certificate, CsrSpec, GeneralName, Name, assemble};
 
-use crate::common::{Enrolled, TestKey, TestServer};
+use crate::common::{Enrolled, TestKey, TestServer, config};
 
 fn csr_signed_by_another(key: &TestKey, other: &TestKey) -> String {
     let spec = CsrSpec {
@@ -75,18 +76,30 @@ async fn a_frozen_authority_issues_nothing_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_database_has_one_server() {
-    let server = TestServer::start().await;
+async fn a_folder_has_one_server_wherever_its_database_is() {
+    refuses_a_second_one(&TestServer::start().await).await;
+    let Some(postgres) = Postgres::start() else { return };
+    let database = Database { url: Some(postgres.url()) };
+    let server = TestServer::start_with(Config { database, ..config() }).await;
+    refuses_a_second_one(&server).await;
+    // What changes keys by hand takes the same lock.
+    let lock = std::fs::File::open(server.server_dir().join("skink.db.lock")).unwrap();
+    assert!(matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+    server.running.stop().await;
+    lock.try_lock().unwrap();
+}
+
+async fn refuses_a_second_one(server: &TestServer) {
     let dir = server.server_dir();
     let second = Running::start(&dir, Arc::new(SystemClock), Arc::new(SystemRng)).await;
-    let error = second.err().expect("two servers on one database");
+    let error = second.err().unwrap();
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(below) = source {
         text.push_str(&below.to_string());
         source = below.source();
     }
-    assert!(text.contains("another server"), "{text}");
+    assert!(text.contains("a folder and its database have one server"), "{text}");
     server.operator("vic").get("/api/v1/status").await.ok();
 }
 

@@ -149,7 +149,9 @@ pub(super) fn read(file: Option<&Path>) -> Result<Option<Credential>> {
 /// runs.
 fn hold(target: &Target, instead: &str) -> Result<Option<File>> {
     let dir = &target.dir;
-    if target.key.scheme() != SOFTWARE || !dir.join("skink.db").exists() {
+    // Its database may be elsewhere; its configuration and the lock are here.
+    let server = ["skink.toml", "skink.db"].iter().any(|file| dir.join(file).exists());
+    if target.key.scheme() != SOFTWARE || !server {
         return Ok(None);
     }
     let path = dir.join("skink.db.lock");
