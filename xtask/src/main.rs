@@ -34,7 +34,7 @@ enum Chore {
     CheckDeps,
     /// Hold the times that the product promises, on a machine that does nothing else
     DrillTimes,
-    /// Run many drills that kill the server at random moments.
+    /// Run many drills that kill the server at random moments, or `--replicas` and their database.
     Crash(drills::CrashOptions),
     /// Measure an incident over many simulated agents.
     Fleet(fleet::Options),

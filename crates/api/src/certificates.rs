@@ -21,6 +21,11 @@ pub struct IssueRequest {
     /// The endpoint it is for, if it is known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// Whoever asks again, because an answer was lost, gets the certificate that was issued for the
+    /// same key, names and profile, as long as it is good and not replaced. At whichever server, and
+    /// at the same time: one certificate.
+    #[serde(default)]
+    pub once: bool,
     /// Lint and say what would be issued, sign nothing.
     #[serde(default)]
     pub dry_run: bool,

@@ -214,6 +214,7 @@ operations! {
     Report: Agent Post "/agent/v1/report", Access::Agents, "What became of what was asked", (json agent::Report) -> (none);
 
     Health: Public Get "/healthz", Access::Everybody, "Whether the server is up", (none) -> (media "text/plain");
+    Ready: Public Get "/readyz", Access::Everybody, "Whether the server can do what is asked of it: its database answers", (none) -> (media "text/plain");
     Crl: Public Get "/crl/{authority}/{file}", Access::Everybody, "A certificate revocation list (RFC 5280)", (none) -> (media "application/pkix-crl");
     OcspPost: Public Post "/ocsp/{authority}", Access::Everybody, "An OCSP response (RFC 6960)", (media "application/ocsp-request") -> (media "application/ocsp-response");
     OcspGet: Public Get "/ocsp/{authority}/{request}", Access::Everybody, "An OCSP response (RFC 6960, appendix A)", (none) -> (media "application/ocsp-response");

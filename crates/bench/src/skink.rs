@@ -133,6 +133,7 @@ impl Skink {
             csr_pem: wanted.csr.to_pem(),
             lifetime_s: None,
             endpoint: None,
+            once: false,
             dry_run: false,
         };
         let body = serde_json::to_vec(&body);

@@ -79,6 +79,8 @@ struct Inner {
     asking: [Mutex<()>; 256],
     listing: Mutex<()>,
     stopping: AtomicBool,
+    /// Whether the database answers, as far as this server knows.
+    ready: AtomicBool,
     /// Another server in this folder would write over its files, and `skink key disable` looks here.
     _folder: Option<Lock>,
 }
@@ -135,6 +137,7 @@ impl App {
             asking: std::array::from_fn(|_| Mutex::default()),
             listing: Mutex::default(),
             stopping: AtomicBool::new(false),
+            ready: AtomicBool::new(true),
             _folder: folder,
             settings,
             store,
@@ -271,6 +274,15 @@ impl App {
 
     pub(crate) fn listing(&self) -> &Mutex<()> {
         &self.0.listing
+    }
+
+    /// Whether this server can do what is asked of it: with a database elsewhere, whether that answers.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.ready.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.0.ready.store(ready, Ordering::Relaxed);
     }
 
     pub(crate) fn started_at(&self) -> Time {

@@ -46,7 +46,11 @@ pub(crate) async fn issue(
     if request.dry_run {
         return preview(app, &order).await;
     }
-    let delivery = issue::issue(app, order).await?;
+    let delivery = if request.once {
+        issue::issue_once(app, order).await?
+    } else {
+        issue::issue(app, order).await?
+    };
     let certificate = &delivery.certificate;
     Ok(IssuedCertificate {
         id: delivery.id.to_string(),

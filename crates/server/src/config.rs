@@ -61,7 +61,7 @@ pub struct Listen {
     pub api: SocketAddr,
     /// Agents' HTTPS.
     pub agent: SocketAddr,
-    /// Plain HTTP for `/crl`, `/ocsp`, `/aia`, `/trust`, `/healthz`.
+    /// Plain HTTP for `/crl`, `/ocsp`, `/aia`, `/trust`, `/healthz`, `/readyz`.
     pub public: SocketAddr,
 }
 

@@ -7,7 +7,7 @@ use skink_api::{Code, Problem};
 use skink_authority::{ListPlan, ListWriter};
 use skink_model::{AuthorityId, CrlFacts, CrlKind, CrlRow, IncidentId, Stamp, Time};
 use skink_signer::AttemptPurpose;
-use skink_store::Snapshot;
+use skink_store::{Refusal, Snapshot, StoreError};
 use skink_x509::Fingerprint;
 use skink_x509::crl::{CrlNumber, RevokedEntry};
 
@@ -102,8 +102,19 @@ impl Listing {
 pub(crate) async fn publish(app: &App, authority: &AuthorityId, by: Stamp) -> Result<CrlRow> {
     let _one_at_a_time = app.listing().lock().await;
     let row = sign(app, &Listing::routine(authority)).await?;
-    release(app, &row, by).await?;
-    Ok(row)
+    match release(app, &row, by).await {
+        Err(Failure::Store(StoreError::Refused(Refusal::DoesNotOutrank { .. }))) => {
+            // Another server was faster with a higher number. It was reserved after ours, and what it
+            // lists was read after that: what ours was made for is in it.
+            let scope = row.scope;
+            let found = crate::db::published_crl(app, &scope).await?;
+            let row = found.ok_or(Failure::Bug("a list is outranked by none"))?;
+            let der = crate::db::crl_der(app, &scope, row.number).await?;
+            app.published().put_crl(path(&scope), row.number, der);
+            Ok(row)
+        }
+        done => done.map(|()| row),
+    }
 }
 
 /// Puts a signed list at its distribution point.

@@ -138,7 +138,9 @@ fn store(error: &StoreError) -> Problem {
         StoreError::NotFound { .. } => Problem::new(Code::NotFound, error.to_string()),
         StoreError::Exists { .. } => Problem::new(Code::AlreadyExists, error.to_string()),
         StoreError::Full => full(),
-        StoreError::Busy => Problem::new(Code::Unavailable, error.to_string()).retry_after(1),
+        StoreError::Busy | StoreError::Away(_) => {
+            Problem::new(Code::Unavailable, error.to_string()).retry_after(1)
+        }
         _ => internal(),
     }
 }

@@ -13,6 +13,7 @@ use skink_signer::{AttemptPurpose, ToSign};
 use skink_store::revocations::SerialStatus;
 use skink_store::{Refusal as StoreRefusal, StoreError};
 use skink_x509::{Certificate, Csr, GeneralName, Serial};
+use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
@@ -82,9 +83,15 @@ pub(crate) fn name_text(name: &GeneralName) -> String {
     }
 }
 
-/// Issues one certificate.
+/// Issues one certificate. Once begun it is carried to its end even if whoever asked goes away: what
+/// was asked for is settled, and what was signed is stored.
 pub(crate) async fn issue(app: &App, order: Order) -> Result<Delivery> {
-    go(app, order, false).await
+    let app = app.clone();
+    carried(tokio::spawn(async move { go(&app, order, false).await })).await
+}
+
+async fn carried(issuing: JoinHandle<Result<Delivery>>) -> Result<Delivery> {
+    issuing.await.unwrap_or_else(|_| Err(Failure::Stopping))
 }
 
 /// `once` leaves it to the database whether the same certificate is on its way elsewhere.
@@ -119,6 +126,11 @@ async fn go(app: &App, order: Order, once: bool) -> Result<Delivery> {
 /// What was issued for this very order before, else one certificate: of requests that are the same,
 /// at the same time or after an answer was lost, all get the same.
 pub(crate) async fn issue_once(app: &App, order: Order) -> Result<Delivery> {
+    let app = app.clone();
+    carried(tokio::spawn(async move { go_once(&app, order).await })).await
+}
+
+async fn go_once(app: &App, order: Order) -> Result<Delivery> {
     let _one_at_a_time = app.asking(&order.applicant.public_key.digest()).lock().await;
     for _ in 0..LOOKS {
         if let Some(before) = issued_before(app, &order).await? {

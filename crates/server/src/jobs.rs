@@ -86,8 +86,9 @@ async fn look(app: &App) -> Vec<(&'static str, Result<()>)> {
 /// and keeps no other from it.
 async fn lists(app: &App) -> Result<()> {
     let current = crate::db::current_crls(app).await?;
+    let owed = crate::db::owed_crls(app).await?;
     for row in current.iter().filter(|row| row.kind == CrlKind::Routine) {
-        if let Err(error) = list(app, row).await {
+        if let Err(error) = list(app, row, owed.contains(&row.authority)).await {
             let (scope, error) = (&row.scope, with_causes(&error));
             tracing::error!(crl.scope = scope, error, "a list was not renewed; it is tried again");
         }
@@ -95,10 +96,11 @@ async fn lists(app: &App) -> Result<()> {
     Ok(())
 }
 
-async fn list(app: &App, row: &CrlRow) -> Result<()> {
+/// One that lacks a revocation, whose server was cut off before it had signed the list, is owed now.
+async fn list(app: &App, row: &CrlRow, owed: bool) -> Result<()> {
     let (now, Some(facts)) = (app.now(), &row.signed) else { return Ok(()) };
     let age = now.since(facts.this_update);
-    if row.scope.starts_with(crl::OF_ROOT) || age < app.settings().crl_refresh() {
+    if row.scope.starts_with(crl::OF_ROOT) || (age < app.settings().crl_refresh() && !owed) {
         return Ok(());
     }
     let authority = app.authority(&row.authority).await?;

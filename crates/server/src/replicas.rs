@@ -13,6 +13,7 @@ use skink_store::attempts::presence;
 use skink_store::{Refusal, StoreError, Told, leases};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
@@ -29,10 +30,20 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The least time between two words to the others.
 const BREATH: Duration = Duration::from_millis(20);
 
-/// Says that this server is there; before it signs anything, and then once a beat.
+/// Says that this server is there; before it signs anything, and then once a beat. If the database was
+/// lost meanwhile, it goes on under another name, and what it had open becomes unknown like that of a
+/// server that was killed.
 pub(crate) async fn appear(app: &App) -> Result<()> {
-    let own = presence(app.store().replica());
-    match take(app, &own).await? {
+    let another = app.store().another_standing();
+    let name = another.clone().unwrap_or_else(|| app.store().standing());
+    let taken = take(app, &presence(&name)).await;
+    if another.is_some() {
+        match &taken {
+            Ok(Some(_)) => app.store().stand_as(name),
+            _ => app.store().still_in_doubt(),
+        }
+    }
+    match taken? {
         Some(_) => Ok(()),
         None => Err(Failure::Bug("another server has this server's name")),
     }
@@ -88,17 +99,24 @@ pub(crate) fn spawn(app: &App, tasks: &mut JoinSet<()>, stop: &watch::Receiver<b
 /// Stays there, and calls unknown what servers left open that are gone.
 async fn beat(app: App, mut stop: watch::Receiver<bool>) {
     loop {
-        let done = match appear(&app).await {
-            Ok(()) => crate::db::sweep_gone(&app).await,
-            Err(error) => Err(error),
+        let appeared = async {
+            appear(&app).await?;
+            crate::db::sweep_gone(&app).await
         };
+        // Whoever balances load between servers is told soon.
+        let done = timeout(BEAT, appeared).await;
+        app.set_ready(matches!(done, Ok(Ok(_))));
         match done {
-            Ok(0) => {}
-            Ok(attempts) => {
+            Ok(Ok(0)) => {}
+            Ok(Ok(attempts)) => {
                 tracing::warn!(attempts, "signatures of a server that is gone are unknown");
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::error!(error = with_causes(&error), "this server cannot say it is there");
+            }
+            Err(_) => {
+                app.store().still_in_doubt();
+                tracing::error!("this server cannot say it is there: the database is silent");
             }
         }
         tokio::select! {

@@ -229,8 +229,9 @@ pub async fn sweep_unknown(tx: &mut Tx<'_>, at: Time) -> Result<Swept, StoreErro
     Ok(Swept { attempts, certificates })
 }
 
-/// How long an intention may wait to be asked for before it counts as given up.
-const INTENTION: Duration = Duration::from_mins(5);
+/// How long an intention may wait to be asked for before it counts as given up: whoever asks for the
+/// same once more waits for so long.
+const INTENTION: Duration = Duration::from_secs(15);
 
 /// The name of the lease that a server holds while it is there: without it, what it has open is
 /// anybody's to call unknown.

@@ -35,6 +35,12 @@ const DUE: &str = "SELECT c.* FROM crl c
     JOIN (SELECT scope, max(number) AS number FROM crl WHERE published_at IS NOT NULL
           GROUP BY scope) last ON last.scope = c.scope AND last.number = c.number
     WHERE c.next_update <= $1 ORDER BY c.next_update";
+const OWED: &str = "SELECT c.authority FROM crl c
+    JOIN (SELECT scope, max(number) AS number FROM crl WHERE published_at IS NOT NULL
+          GROUP BY scope) last ON last.scope = c.scope AND last.number = c.number
+    WHERE c.kind = 'routine' AND c.scope NOT LIKE 'root/%'
+      AND c.entries < (SELECT count(*) FROM revocation r WHERE r.authority = c.authority)
+    ORDER BY c.authority";
 const DER: &str = "SELECT der FROM crl_der WHERE scope = $1 AND number = $2";
 
 /// A list that is to be signed.
@@ -200,6 +206,13 @@ pub async fn all_published(r: &mut impl Reader) -> Result<Vec<CrlRow>, StoreErro
 pub async fn due(r: &mut impl Reader, by: Time) -> Result<Vec<CrlRow>, StoreError> {
     let rows = query(DUE).bind(by.as_millis()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
+}
+
+/// Authorities of whose revocations the list that is out lacks some: whoever revoked them was cut off
+/// before he had signed the list that says so.
+pub async fn owed(r: &mut impl Reader) -> Result<Vec<AuthorityId>, StoreError> {
+    let rows = query(OWED).fetch_all(r.conn()).await;
+    row::all(&rows.map_err(StoreError::query)?, |row| row.parsed("authority"))
 }
 
 /// Every list that an authority signed or was to sign.

@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -25,6 +25,8 @@ const READERS: u32 = 4;
 /// Connections to a server that one program holds at most, for each of reading and writing.
 const CONNECTIONS: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same of a server, which may not be there; [`TRIES`] of them.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TRIES: u32 = 5;
 /// How often a transaction that met another one is run again. The wait grows to a second: a dozen
 /// servers at one row all get their turn.
@@ -40,6 +42,9 @@ pub struct Store {
 struct Inner {
     place: Place,
     replica: Arc<str>,
+    standing: RwLock<Arc<str>>,
+    /// Something was begun of which nobody knows whether it is in the database.
+    in_doubt: AtomicBool,
     pools: Pools,
     /// How often something else than the ledger of signatures was written.
     edition: AtomicU64,
@@ -119,8 +124,11 @@ impl Store {
     fn new(place: Place, pools: Pools, lock: Option<Lock>) -> Self {
         let edition = AtomicU64::new(0);
         let one = RandomState::new();
-        let replica = format!("{:016x}{:016x}", one.hash_one(0), one.hash_one(1)).into();
-        Self { inner: Arc::new(Inner { place, replica, pools, edition, _lock: lock }) }
+        let replica: Arc<str> = format!("{:016x}{:016x}", one.hash_one(0), one.hash_one(1)).into();
+        let standing = RwLock::new(Arc::clone(&replica));
+        let in_doubt = AtomicBool::new(false);
+        let inner = Inner { place, replica, standing, in_doubt, pools, edition, _lock: lock };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Where the database is.
@@ -131,6 +139,31 @@ impl Store {
     /// The name of this opening of the database among those of other programs, a new one each time.
     pub fn replica(&self) -> &str {
         &self.inner.replica
+    }
+
+    /// The name under which this program asks for signatures: while there is a lease for it, what was
+    /// asked under it is being worked on.
+    pub fn standing(&self) -> Arc<str> {
+        Arc::clone(&self.inner.standing.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Another name to stand under, if the database was lost since this was asked last: what was
+    /// under way may be in it or not, and nobody goes on with it. Under the name before, it becomes
+    /// what a program leaves open that is killed.
+    pub fn another_standing(&self) -> Option<Arc<str>> {
+        let doubt = self.inner.in_doubt.swap(false, Ordering::SeqCst);
+        let name = || format!("{}.{:08x}", self.replica(), RandomState::new().hash_one(0)).into();
+        doubt.then(name)
+    }
+
+    /// From now on asks for signatures under this name, of which there is a lease.
+    pub fn stand_as(&self, name: Arc<str>) {
+        *self.inner.standing.write().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
+    /// The name that [`Self::another_standing`] gave cannot be used, or something else was lost.
+    pub fn still_in_doubt(&self) {
+        self.inner.in_doubt.store(true, Ordering::SeqCst);
     }
 
     /// Whether other servers may have the same database open.
@@ -178,13 +211,20 @@ impl Store {
         let began = Instant::now();
         let mut runs = 1;
         let result = loop {
-            let mut tx = self.begin(name).await?;
+            let mut tx = match self.begin(name).await {
+                Ok(tx) => tx,
+                Err(error) => {
+                    self.still_in_doubt();
+                    return Err(E::from(error));
+                }
+            };
             let done = match work(&mut tx).await {
                 Ok(value) => tx.commit().await.map(|()| value).map_err(Failed::Commit),
                 Err(error) => {
                     let again = tx.must_run_again();
                     // The error that made us turn back matters more than one on the way.
                     if let Err(error) = tx.roll_back().await {
+                        self.still_in_doubt();
                         tracing::warn!(tx.name = name, %error, "a transaction did not roll back");
                     }
                     Err(Failed::Work(error, again))
@@ -197,8 +237,16 @@ impl Store {
                     runs += 1;
                 }
                 Ok(value) => break Ok(value),
-                Err(Failed::Commit(error)) => break Err(E::from(StoreError::query(error))),
-                Err(Failed::Work(error, _)) => break Err(error),
+                Err(Failed::Commit(error)) => {
+                    self.still_in_doubt();
+                    break Err(E::from(StoreError::query(error)));
+                }
+                Err(Failed::Work(error, again)) => {
+                    if again {
+                        self.still_in_doubt();
+                    }
+                    break Err(error);
+                }
             }
         };
         let outcome = if result.is_ok() { "committed" } else { "rolled back" };
@@ -306,7 +354,7 @@ impl Store {
                     writers.begin_with(POSTGRES_WRITE).await.map(|tx| Begun::Postgres(tx, false))
                 }
             };
-            let begun = begun.map(|begun| Tx::new(begun, Arc::clone(&self.inner.replica)));
+            let begun = begun.map(|begun| Tx::new(begun, self.standing()));
             match begun.map_err(StoreError::query) {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tries += 1;
@@ -409,7 +457,7 @@ fn server_pool(options: &PgConnectOptions) -> Pool<Postgres> {
     let options = dialect::server(options.clone());
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(CONNECT_TIMEOUT)
         .max_lifetime(None)
         .connect_lazy_with(options)
 }

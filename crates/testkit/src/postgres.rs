@@ -1,5 +1,6 @@
 //! A real PostgreSQL, with a database of its own.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,12 +17,24 @@ const NOBODY: u32 = 65_534;
 pub struct Postgres {
     /// The running server.
     pub service: Service,
-    _home: TempDir,
+    programs: PathBuf,
+    durable: bool,
+    home: TempDir,
 }
 
 impl Postgres {
-    /// Starts one; none where it is not installed.
+    /// Starts one; none where it is not installed. A program that is killed loses nothing in it, and
+    /// no test takes the power away: it does not wait for the disk.
     pub fn start() -> Option<Self> {
+        Self::start_with(false)
+    }
+
+    /// The same, but what is committed is on the disk: for tests that stop it without warning.
+    pub fn start_durable() -> Option<Self> {
+        Self::start_with(true)
+    }
+
+    fn start_with(durable: bool) -> Option<Self> {
         let found = programs();
         missing_is_a_failure(found.is_none(), "postgresql", "apt-get install postgresql");
         let programs = found?;
@@ -39,27 +52,32 @@ impl Postgres {
             .status()
             .unwrap();
         assert!(made.success(), "initdb failed");
-        let service = Service::start(|address| {
-            let mut command = as_nobody(&programs.join("postgres"));
-            command.arg("-D").arg(&data).arg("-k").arg(&data).args(["-h", "127.0.0.1", "-p"]);
-            command.arg(address.port().to_string());
-            // No test takes the power away; a killed server loses nothing without it.
-            command.args([
-                "-c",
-                "fsync=off",
-                "-c",
-                "max_connections=400",
-                "-c",
-                "max_wal_size=64MB",
-            ]);
-            command
-        });
-        let postgres = Self { service, _home: home };
+        let service = Service::start(|address| serve(&programs, &data, durable, address));
+        let postgres = Self { service, programs, durable, home };
+        postgres.wait_until_it_answers();
+        Some(postgres)
+    }
+
+    /// Stops it without a farewell, as `pg_ctl stop -m immediate` does: what was not committed is
+    /// lost, and it recovers at its next start.
+    pub fn crash(&mut self) {
+        quit(&self.service);
+        self.service.wait();
+    }
+
+    /// Starts it again at the same address, after [`Self::crash`].
+    pub fn start_again(&mut self) {
+        let (programs, data) = (&self.programs, self.home.path().join("data"));
+        let durable = self.durable;
+        self.service.start_again(|address| serve(programs, &data, durable, address));
+        self.wait_until_it_answers();
+    }
+
+    fn wait_until_it_answers(&self) {
         // It listens before it lets anybody in.
-        while !postgres.tries("SELECT 1") {
+        while !self.tries("SELECT 1") {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        Some(postgres)
     }
 
     /// The URL of its database.
@@ -89,9 +107,22 @@ impl Postgres {
 impl Drop for Postgres {
     /// Killed without warning it would leave shared memory behind.
     fn drop(&mut self) {
-        let pid = self.service.pid().to_string();
-        let _ = Command::new("kill").args(["-QUIT", &pid]).status();
+        quit(&self.service);
     }
+}
+
+fn quit(service: &Service) {
+    let pid = service.pid().to_string();
+    let _ = Command::new("kill").args(["-QUIT", &pid]).status();
+}
+
+fn serve(programs: &Path, data: &Path, durable: bool, address: SocketAddr) -> Command {
+    let mut command = as_nobody(&programs.join("postgres"));
+    command.arg("-D").arg(data).arg("-k").arg(data).args(["-h", "127.0.0.1", "-p"]);
+    command.arg(address.port().to_string());
+    let fsync = if durable { "fsync=on" } else { "fsync=off" };
+    command.args(["-c", fsync, "-c", "max_connections=400", "-c", "max_wal_size=64MB"]);
+    command
 }
 
 fn programs() -> Option<PathBuf> {

@@ -57,6 +57,24 @@ impl Service {
         panic!("the service does not start");
     }
 
+    /// Starts the program once more at the address that it had, after it has ended.
+    pub(crate) fn start_again(&mut self, command: impl Fn(SocketAddr) -> Command) {
+        for _ in 0..5 {
+            let mut command = command(self.address);
+            self.child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            if self.is_ready(|address| TcpStream::connect(address).is_ok()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        panic!("the service does not start again");
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) {
+        let _ = self.child.wait();
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

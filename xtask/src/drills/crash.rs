@@ -21,11 +21,38 @@ pub(crate) struct CrashOptions {
     /// Endpoints, and as many clients.
     #[arg(long, default_value_t = 8)]
     endpoints: u32,
+    /// Instead: two servers on one PostgreSQL under load, servers and database killed.
+    #[arg(long)]
+    replicas: bool,
+    /// Of those, how many disasters a run has.
+    #[arg(long, default_value_t = 14, requires = "replicas")]
+    rounds: u64,
+}
+
+/// Runs the test of the replicas with one seed after the other, until one does not hold.
+fn replicas(options: &CrashOptions) -> Result<()> {
+    for seed in options.seed..options.seed.saturating_add(options.runs) {
+        let mut command = shell::cargo(["test", "--release", "--locked", "--package", "skink"]);
+        command.args(["--test", "replicas", "--", "--nocapture"]);
+        command.env("SKINK_REPLICAS_SEED", seed.to_string());
+        command.env("SKINK_REPLICAS_ROUNDS", options.rounds.to_string());
+        shell::run(&mut command).with_context(|| {
+            format!(
+                "seed {seed} does not hold; again: cargo xtask crash --replicas --runs 1 --seed \
+                 {seed} --rounds {}",
+                options.rounds
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// Runs until the first drill that does not hold: its seed, its files and how to repeat it are
 /// worth more than the runs after it.
 pub(crate) fn crash(options: &CrashOptions) -> Result<()> {
+    if options.replicas {
+        return replicas(options);
+    }
     let binary = release_binary()?;
     let kept = shell::target_dir().join("drills").join("crash");
     let mut tally = Tally::default();

@@ -73,6 +73,10 @@ pub struct Issue {
     /// Write certificate and chain to this file, which must not exist.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// What was issued for the same key, names and profile before, if it is still good: for asking
+    /// again when an answer was lost.
+    #[arg(long)]
+    once: bool,
     /// Check and say what would be issued, sign nothing.
     #[arg(long)]
     dry_run: bool,
@@ -158,6 +162,7 @@ async fn issue(session: &Session, issue: Issue) -> Result<()> {
         csr_pem: fs_err::read_to_string(&issue.csr)?,
         lifetime_s: issue.lifetime.map(Span::as_secs),
         endpoint: issue.endpoint,
+        once: issue.once,
         dry_run: issue.dry_run,
     };
     let issued: IssuedCertificate = session.api.post("/api/v1/certificates", &request).await?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 pub(crate) const LONG: &str = "Run the server.\n\n\
     Three listeners: HTTPS for operators, HTTPS for agents, and plain HTTP for what everybody may \
-    read (/crl, /ocsp, /aia, /trust, /healthz). Once it is ready it writes the addresses to \
+    read (/crl, /ocsp, /aia, /trust, /healthz, /readyz). Once it is ready it writes the addresses to \
     ports.json in its folder. SIGTERM and SIGINT let what is under way finish. Killed at any \
     instant, it goes on where it was.";
 

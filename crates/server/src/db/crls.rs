@@ -22,6 +22,16 @@ pub(crate) async fn current_crls(app: &App) -> Result<Vec<CrlRow>> {
     Ok(table::all_published(&mut view(app).await?).await?)
 }
 
+/// The list that is out for a scope.
+pub(crate) async fn published_crl(app: &App, scope: &str) -> Result<Option<CrlRow>> {
+    Ok(table::published(&mut view(app).await?, scope).await?)
+}
+
+/// Authorities whose list lacks something that is revoked.
+pub(crate) async fn owed_crls(app: &App) -> Result<Vec<AuthorityId>> {
+    Ok(table::owed(&mut view(app).await?).await?)
+}
+
 pub(crate) async fn crl_der(app: &App, scope: &str, number: u64) -> Result<Vec<u8>> {
     let found = table::der(&mut view(app).await?, scope, number).await?;
     found.ok_or_else(|| Failure::not_found("list", format!("{scope} {number}")))

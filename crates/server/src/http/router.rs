@@ -95,6 +95,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Op::RequestCertificate => post(agents::certificate),
         Op::Report => post(agents::report),
         Op::Health => get(public::health),
+        Op::Ready => get(public::ready),
         Op::Crl => get(public::crl),
         Op::OcspPost => post(public::ocsp_post),
         Op::OcspGet => get(public::ocsp_get),

@@ -15,6 +15,16 @@ pub(crate) async fn health() -> Response {
     with_type(StatusCode::OK, "text/plain", "ok\n")
 }
 
+/// For whoever balances load; lists are served from memory all the same. No look into the database:
+/// anybody may ask.
+pub(crate) async fn ready(State(app): State<App>) -> Response {
+    if app.is_ready() {
+        with_type(StatusCode::OK, "text/plain", "ready\n")
+    } else {
+        with_type(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the database does not answer\n")
+    }
+}
+
 pub(crate) async fn crl(
     State(app): State<App>,
     Path((authority, file)): Path<(String, String)>,
