@@ -248,7 +248,7 @@ impl Intended {
             .ok_or_else(|| LintRefusal::Throwaway(id.clone()))?;
         let read = Certificate::from_der(&whole).map_err(LintRefusal::ReadBack)?;
         says_what_was_meant(&self.spec, &read).map_err(LintRefusal::Differs)?;
-        let findings = crate::lint::findings(&whole, self.authority.certificate());
+        let findings = crate::lint::findings(&read, self.authority.certificate());
         if !findings.is_empty() {
             return Err(LintRefusal::Findings { findings });
         }

@@ -100,7 +100,8 @@ impl App {
         };
         let store = Store::at(settings.place()).await.map_err(Failure::Store)?;
         let keys = Keys::open(&settings)?;
-        let ledger = Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock)));
+        let ledger =
+            Arc::new(StoreLedger::new(store.clone(), Arc::clone(&clock), Arc::clone(&rng)));
         let attempts: Arc<dyn Ledger> = Arc::<StoreLedger>::clone(&ledger);
         let signer = Signer::with_quotas(attempts, keys.providers().clone(), settings.quotas());
         let locations = Locations::new(settings.base_url())

@@ -9,7 +9,7 @@ use skink_model::{
     AgentName, Authority, AuthorityId, CertificateId, CertificateKind, CertificateRow,
     CertificateState, Channel, EndpointName, IncidentId, IssuerName, ProfileName, Stamp, Time,
 };
-use skink_signer::{AttemptPurpose, ToSign};
+use skink_signer::AttemptPurpose;
 use skink_store::revocations::SerialStatus;
 use skink_store::{Refusal as StoreRefusal, StoreError};
 use skink_x509::{Certificate, Csr, GeneralName, Serial};
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
+use crate::ids;
 
 /// What is asked for, by whom, after the channel has said who that is.
 #[derive(Clone, Debug)]
@@ -102,13 +103,20 @@ async fn go(app: &App, order: Order, once: bool) -> Result<Delivery> {
     {
         row.replaces = crate::db::newest_leaf(app, endpoint).await?.map(|before| before.id);
     }
-    if once {
-        app.writes().intend_once(row, order.by.clone()).await?;
-    } else {
-        app.writes().intend(row, order.by.clone()).await?;
-    }
-    let issued = sign(app, linted, order.closing).await?;
-    app.writes().deliver(issued.clone(), order.by).await?;
+    let purpose = match order.closing {
+        Some(_) => AttemptPurpose::ClosingSet,
+        None => AttemptPurpose::Certificate,
+    };
+    let request = linted.request(purpose, order.closing);
+    let replaces = row.replaces.clone();
+    let ticket = app.writes().begin(row, request, once).await?;
+    let message = linted.bytes().to_vec();
+    let (writer, by) = (app.clone(), order.by);
+    let conclude = move |signed, settlement| async move {
+        writer.writes().conclude(linted, signed, settlement, replaces, by).await
+    };
+    let issued =
+        app.signer().sign_and(ticket, message, conclude).await.map_err(Failure::Sign)??;
     metrics::counter!(crate::metrics::CERTIFICATES_ISSUED, "authority" => issued.authority.to_string())
         .increment(1);
     tracing::info!(
@@ -228,12 +236,11 @@ async fn nobody_issues(app: &App, issuer: &IssuerName) -> Result<Failure> {
 }
 
 fn intend(app: &App, order: &Order, authority: &Authority) -> Result<(CertificateRow, Linted)> {
-    let profile = app.profile(&order.profile)?;
+    let (profile, now) = (app.profile(&order.profile)?, app.now());
     let id: CertificateId =
-        hex::encode(app.random::<16>()).parse().map_err(|_| Failure::Bug("a certificate's id"))?;
-    let serial = Serial::from_random(app.random());
+        ids::in_order(now, app.random()).parse().map_err(|_| Failure::Bug("a certificate's id"))?;
+    let serial = Serial::in_order(ids::millis(now), app.random());
     let signing = app.signing_authority(authority)?;
-    let now = app.now();
     let issuing = Issuing { authority: &signing, locations: app.locations(), now };
     // Whether the key is blocked is asked in the transaction that records the intention.
     let row = Row { id: id.clone(), serial: serial.clone(), blocked: None };
@@ -267,17 +274,6 @@ fn intend(app: &App, order: &Order, authority: &Authority) -> Result<(Certificat
         fingerprint: None,
     };
     Ok((row, linted))
-}
-
-async fn sign(app: &App, linted: Linted, closing: Option<IncidentId>) -> Result<Issued> {
-    let purpose = match closing {
-        Some(_) => AttemptPurpose::ClosingSet,
-        None => AttemptPurpose::Certificate,
-    };
-    let request = linted.request(purpose, closing);
-    let ticket = app.signer().ask(request).await.map_err(Failure::Sign)?;
-    let signed = app.signer().sign(ticket, ToSign::Message(linted.bytes())).await;
-    linted.issue(&signed.map_err(Failure::Sign)?).map_err(Failure::Finish)
 }
 
 /// Every reason against it in the detail; the first one gives the code.

@@ -4,109 +4,182 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use skink_authority::Issued;
-use skink_model::{CertificateRow, Clock, Stamp, Time};
+use skink_authority::{Issued, Linted};
+use skink_model::{CertificateId, CertificateRow, Clock, Rng, Stamp, Time};
 use skink_signer::{
-    Ask, AskError, Ledger, LedgerError, Outcome, Settlement, SignatureRequest, Ticket, new_attempt,
+    Ask, AskError, Ledger, LedgerError, Outcome, Settlement, SignError, SignatureRequest, Signed,
+    Ticket,
 };
 use skink_store::attempts::{self, AskRefusal};
-use skink_store::{Store, StoreError, certificates};
+use skink_store::issuance::{self, Begun, Finished};
+use skink_store::{Refusal as StoreRefusal, Store, StoreError, certificates};
 
 use crate::batch::Batcher;
 use crate::failure::{Failure, Result};
+use crate::ids;
 
 /// Implements the signer's ledger by the table of attempts.
-#[derive(Debug)]
 pub(crate) struct StoreLedger {
     store: Store,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
     writing: Batcher<Question, Answer>,
 }
 
 /// What is to be written.
 #[derive(Debug)]
 enum Question {
-    /// A certificate to be.
-    Intend(Box<CertificateRow>, Stamp),
+    /// A certificate to be, and its signature.
+    Begin(Box<Begun>),
     /// Signatures to be.
     Ask(Vec<attempts::Ask>),
     /// What came of signatures.
     Settle(Vec<attempts::Settlement>),
-    /// A certificate.
-    Deliver(certificates::Issued, Stamp),
+    /// A signature with its certificate.
+    Finish(Box<Finished>),
 }
 
 /// What came of writing it.
 #[derive(Debug)]
 enum Answer {
+    Begun(Result<Allowed, StoreError>),
     Written(Result<(), StoreError>),
-    Asked(Result<Vec<Result<(), AskRefusal>>, Arc<StoreError>>),
+    Asked(Result<Vec<Allowed>, Arc<StoreError>>),
+    /// Nobody knows: an answer is missing.
+    Lost,
 }
 
+const LOST: Answer = Answer::Lost;
+
+const MIXED_UP: Failure = Failure::Bug("an answer to another question");
+
+/// Whether a signature may be made.
+type Allowed = Result<(), AskRefusal>;
+
 impl Answer {
-    fn written(self) -> Result<(), StoreError> {
+    fn written(self) -> Result<()> {
         match self {
-            Self::Written(done) => done,
-            Self::Asked(_) => Ok(()),
+            Self::Written(done) => done.map_err(Failure::Store),
+            Self::Begun(_) | Self::Asked(_) | Self::Lost => Err(MIXED_UP),
         }
     }
 }
 
 impl StoreLedger {
-    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        let own = store.clone();
+    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
+        let (own, time) = (store.clone(), Arc::clone(&clock));
         let writing = Batcher::new(move |batch: Vec<Question>| {
-            let (store, now) = (store.clone(), clock.now());
+            let (store, now) = (store.clone(), time.now());
             async move { Parts::of(batch).write(&store, now).await }
         });
-        Self { store: own, writing }
+        Self { store: own, clock, rng, writing }
     }
 
     pub(crate) async fn close(&self) {
         self.writing.close().await;
     }
 
-    /// Records a certificate to be; its key must not be blocked.
-    pub(crate) async fn intend(&self, row: CertificateRow, by: Stamp) -> Result<()> {
-        let answer = self.writing.ask(Question::Intend(Box::new(row), by)).await;
-        answer.map_err(|_| Failure::Stopping)?.written().map_err(Failure::Store)
+    /// Records a certificate to be, and asks for its signature; its key must not be blocked. With
+    /// `once`, not if the same certificate is on its way or issued, by another server perhaps.
+    pub(crate) async fn begin(
+        &self,
+        row: CertificateRow,
+        request: SignatureRequest,
+        once: bool,
+    ) -> Result<Ticket> {
+        let ask = self.attempt(&request).map_err(SignError::Ledger).map_err(Failure::Sign)?;
+        let (attempt, key_digest) = (ask.id.clone(), row.key_digest);
+        let begun = Box::new(Begun { row, ask });
+        let allowed = if once {
+            self.begin_once(&begun).await
+        } else {
+            match self.writing.ask(Question::Begin(begun)).await.map_err(|_| Failure::Stopping)? {
+                Answer::Begun(allowed) => allowed,
+                _ => return Err(MIXED_UP),
+            }
+        };
+        match allowed.map_err(Failure::Store)? {
+            Ok(()) => Ok(Ticket::issue(attempt, request)),
+            Err(AskRefusal::KeyBlocked { reason, .. }) => {
+                let blocked = StoreRefusal::KeyBlocked { digest: key_digest, reason };
+                Err(Failure::Store(blocked.into()))
+            }
+            Err(refused) => Err(Failure::Sign(SignError::Refused(refusal(refused)))),
+        }
     }
 
-    /// The same, unless the same certificate is on its way or issued, by another server perhaps.
-    pub(crate) async fn intend_once(&self, row: CertificateRow, by: Stamp) -> Result<()> {
-        let (row, by) = (&row, &by);
-        let recorded = self.store.run_ledger_tx("intend_once", move |tx| {
-            Box::pin(async move { certificates::record_once(tx, by, row).await })
+    async fn begin_once(&self, begun: &Begun) -> Result<Allowed, StoreError> {
+        let (now, batch) = (self.clock.now(), std::slice::from_ref(begun));
+        let recorded = self.store.run_ledger_tx("begin_once", move |tx| {
+            Box::pin(async move {
+                certificates::not_asked_before(tx, now, &begun.row).await?;
+                issuance::begin(tx, now, batch).await
+            })
         });
-        recorded.await.map_err(Failure::Store)
+        recorded.await.map(single)
     }
 
-    /// Stores a signed certificate: from now on it may be given out.
-    pub(crate) async fn deliver(&self, issued: Issued, by: Stamp) -> Result<()> {
-        let issued = certificates::Issued { id: issued.id, der: issued.certificate.der().to_vec() };
-        let answer = self.writing.ask(Question::Deliver(issued, by)).await;
-        answer.map_err(|_| Failure::Stopping)?.written().map_err(Failure::Store)
+    /// Records what came of a signature; a good one with its certificate, which may be given out
+    /// from now on.
+    pub(crate) async fn conclude(
+        &self,
+        linted: Linted,
+        signed: Result<Signed, SignError>,
+        settlement: Option<Settlement>,
+        replaces: Option<CertificateId>,
+        by: Stamp,
+    ) -> Result<Issued> {
+        let signed = signed.map_err(Failure::Sign);
+        let issued = signed.and_then(|signed| linted.issue(&signed).map_err(Failure::Finish));
+        let Some(settlement) = settlement else { return issued };
+        let issued = match issued {
+            Ok(issued) => issued,
+            Err(failure) => {
+                if let Err(error) = Ledger::settle(self, vec![settlement]).await {
+                    tracing::warn!(%error, "what came of a signature was not recorded");
+                }
+                return Err(failure);
+            }
+        };
+        let finished = Finished {
+            attempt: settlement.attempt,
+            request_id: settlement.request_id.as_ref().map(ToString::to_string),
+            id: issued.id.clone(),
+            der: issued.certificate.der().to_vec(),
+            replaces,
+            by,
+        };
+        let answer = self.writing.ask(Question::Finish(Box::new(finished))).await;
+        answer.map_err(|_| Failure::Stopping)?.written()?;
+        Ok(issued)
+    }
+
+    fn attempt(&self, request: &SignatureRequest) -> Result<attempts::Ask, LedgerError> {
+        let mut random = [0; 10];
+        self.rng.fill(&mut random);
+        let id = ids::in_order(self.clock.now(), random).parse().map_err(unavailable)?;
+        Ok(attempts::Ask {
+            id,
+            authority: request.authority.clone(),
+            key: request.key.to_string(),
+            purpose: request.purpose,
+            subject: request.subject.clone(),
+            algorithm: request.algorithm,
+            incident: request.incident.clone(),
+        })
     }
 }
 
 #[async_trait]
 impl Ledger for StoreLedger {
     async fn ask(&self, requests: Vec<SignatureRequest>) -> Result<Vec<Ask>, LedgerError> {
-        let mut asks = Vec::with_capacity(requests.len());
-        for request in &requests {
-            asks.push(attempts::Ask {
-                id: new_attempt()?,
-                authority: request.authority.clone(),
-                key: request.key.to_string(),
-                purpose: request.purpose,
-                subject: request.subject.clone(),
-                algorithm: request.algorithm,
-                incident: request.incident.clone(),
-            });
-        }
+        let asks: Result<Vec<_>, _> =
+            requests.iter().map(|request| self.attempt(request)).collect();
+        let asks = asks?;
         let ids: Vec<_> = asks.iter().map(|ask| ask.id.clone()).collect();
         let answers = match self.writing.ask(Question::Ask(asks)).await.map_err(unavailable)? {
             Answer::Asked(answers) => answers.map_err(unavailable)?,
-            Answer::Written(done) => return done.map(|()| Vec::new()).map_err(unavailable),
+            other => return other.written().map(|()| Vec::new()).map_err(unavailable),
         };
         let asked = ids.into_iter().zip(requests).zip(answers);
         Ok(asked
@@ -141,18 +214,18 @@ fn settlement(one: Settlement) -> attempts::Settlement {
 struct Parts {
     /// In the order of the questions: what each was, and how many rows of its kind are its own.
     order: Vec<(Kind, usize)>,
-    intentions: Vec<(CertificateRow, Stamp)>,
+    begun: Vec<Begun>,
     asks: Vec<attempts::Ask>,
     settlements: Vec<attempts::Settlement>,
-    deliveries: Vec<(certificates::Issued, Stamp)>,
+    finished: Vec<Finished>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Intend,
+    Begin,
     Ask,
     Settle,
-    Deliver,
+    Finish,
 }
 
 impl Parts {
@@ -160,9 +233,9 @@ impl Parts {
         let mut parts = Self::default();
         for question in batch {
             parts.order.push(match question {
-                Question::Intend(row, by) => {
-                    parts.intentions.push((*row, by));
-                    (Kind::Intend, 1)
+                Question::Begin(begun) => {
+                    parts.begun.push(*begun);
+                    (Kind::Begin, 1)
                 }
                 Question::Ask(asks) => {
                     let size = asks.len();
@@ -174,9 +247,9 @@ impl Parts {
                     parts.settlements.extend(settlements);
                     (Kind::Settle, size)
                 }
-                Question::Deliver(issued, by) => {
-                    parts.deliveries.push((issued, by));
-                    (Kind::Deliver, 1)
+                Question::Finish(finished) => {
+                    parts.finished.push(*finished);
+                    (Kind::Finish, 1)
                 }
             });
         }
@@ -186,29 +259,28 @@ impl Parts {
     /// All in one transaction; if something in it is refused, each kind in one of its own, and of a
     /// kind that is refused each by itself: nobody takes anybody else with him.
     async fn write(self, store: &Store, now: Time) -> Vec<Answer> {
-        if let Ok(asked) = self.together(store, now).await {
-            let mut asked = asked.into_iter();
+        if let Ok((begun, asked)) = self.together(store, now).await {
+            let (mut begun, mut asked) = (begun.into_iter(), asked.into_iter());
             let answers = self.order.iter().map(|(kind, size)| match kind {
+                Kind::Begin => begun.next().map_or(LOST, |allowed| Answer::Begun(Ok(allowed))),
                 Kind::Ask => Answer::Asked(Ok(asked.by_ref().take(*size).collect())),
-                _ => Answer::Written(Ok(())),
+                Kind::Settle | Kind::Finish => Answer::Written(Ok(())),
             });
             return answers.collect();
         }
-        let mut intended =
-            each_or_all(&self.intentions, |part| record(store, part)).await.into_iter();
+        let mut begun = begin_each(store, now, &self.begun).await.into_iter();
         let asked = ask(store, now, &self.asks).await;
         let mut asked = asked.map(Vec::into_iter).map_err(Arc::new);
         let mut settled = self.settled(store, now).await.into_iter();
-        let mut delivered =
-            each_or_all(&self.deliveries, |part| release(store, part)).await.into_iter();
+        let mut finished = finish_each(store, now, &self.finished).await.into_iter();
         let answers = self.order.iter().map(|(kind, size)| match kind {
+            Kind::Begin => begun.next().map_or(LOST, Answer::Begun),
             Kind::Ask => Answer::Asked(match &mut asked {
                 Ok(answers) => Ok(answers.by_ref().take(*size).collect()),
                 Err(error) => Err(Arc::clone(error)),
             }),
-            Kind::Intend => Answer::Written(intended.next().unwrap_or(Ok(()))),
-            Kind::Settle => Answer::Written(settled.next().unwrap_or(Ok(()))),
-            Kind::Deliver => Answer::Written(delivered.next().unwrap_or(Ok(()))),
+            Kind::Settle => settled.next().map_or(LOST, Answer::Written),
+            Kind::Finish => finished.next().map_or(LOST, Answer::Written),
         });
         answers.collect()
     }
@@ -217,15 +289,15 @@ impl Parts {
         &self,
         store: &Store,
         now: Time,
-    ) -> Result<Vec<Result<(), AskRefusal>>, StoreError> {
+    ) -> Result<(Vec<Allowed>, Vec<Allowed>), StoreError> {
         store
             .run_ledger_tx("ledger", move |tx| {
                 Box::pin(async move {
-                    certificates::record_many(tx, &self.intentions).await?;
+                    let begun = issuance::begin(tx, now, &self.begun).await?;
                     let asked = attempts::ask(tx, now, &self.asks).await?;
                     attempts::settle(tx, now, &self.settlements).await?;
-                    certificates::release_many(tx, &self.deliveries).await?;
-                    Ok(asked)
+                    issuance::finish(tx, now, &self.finished).await?;
+                    Ok((begun, asked))
                 })
             })
             .await
@@ -299,36 +371,46 @@ async fn settle(
         .await
 }
 
-/// All in one transaction; one that is refused takes nobody else with it.
-async fn each_or_all<'a, T, W>(
-    batch: &'a [T],
-    work: impl Fn(&'a [T]) -> W,
-) -> Vec<Result<(), StoreError>>
-where
-    W: Future<Output = Result<(), StoreError>>,
-{
-    if batch.len() > 1 && work(batch).await.is_ok() {
-        return batch.iter().map(|_| Ok(())).collect();
+/// The answer to one question; without it nothing is allowed.
+fn single(mut answers: Vec<Allowed>) -> Allowed {
+    let subject = String::new();
+    answers.pop().unwrap_or(Err(AskRefusal::NotReady { subject, state: "nobody answered" }))
+}
+
+/// All in one transaction; if one cannot be written, each in its own.
+async fn begin_each(store: &Store, now: Time, batch: &[Begun]) -> Vec<Result<Allowed, StoreError>> {
+    let begin = async |part| {
+        let done = store.run_ledger_tx("begin", move |tx| {
+            Box::pin(async move { issuance::begin(tx, now, part).await })
+        });
+        done.await
+    };
+    if batch.len() > 1
+        && let Ok(answers) = begin(batch).await
+    {
+        return answers.into_iter().map(Ok).collect();
     }
     let mut results = Vec::with_capacity(batch.len());
     for one in batch.chunks(1) {
-        results.push(work(one).await);
+        results.push(begin(one).await.map(single));
     }
     results
 }
 
-async fn record(store: &Store, batch: &[(CertificateRow, Stamp)]) -> Result<(), StoreError> {
-    store
-        .run_ledger_tx("intend", move |tx| {
-            Box::pin(async move { certificates::record_many(tx, batch).await })
-        })
-        .await
-}
-
-async fn release(store: &Store, batch: &[(certificates::Issued, Stamp)]) -> Result<(), StoreError> {
-    store
-        .run_ledger_tx("deliver", move |tx| {
-            Box::pin(async move { certificates::release_many(tx, batch).await })
-        })
-        .await
+/// The same of what was signed.
+async fn finish_each(store: &Store, now: Time, batch: &[Finished]) -> Vec<Result<(), StoreError>> {
+    let finish = async |part| {
+        let done = store.run_ledger_tx("finish", move |tx| {
+            Box::pin(async move { issuance::finish(tx, now, part).await })
+        });
+        done.await
+    };
+    if batch.len() > 1 && finish(batch).await.is_ok() {
+        return batch.iter().map(|_| Ok(())).collect();
+    }
+    let mut results = Vec::with_capacity(batch.len());
+    for one in batch.chunks(1) {
+        results.push(finish(one).await);
+    }
+    results
 }

@@ -19,6 +19,7 @@ mod files;
 mod fleet;
 mod http;
 mod identity;
+mod ids;
 mod incident;
 mod init;
 mod issue;

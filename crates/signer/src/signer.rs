@@ -166,6 +166,30 @@ impl Signer {
         signed.pop().unwrap_or(Err(SignError::CutOff))
     }
 
+    /// Spends a ticket like [`Self::sign`], and leaves it to `settle` to record what came of it, together
+    /// with what it was made for. There is no settlement where it was recorded on the way. What
+    /// `settle` leaves unrecorded stays open, and becomes unknown.
+    ///
+    /// Once begun, all of it is carried to its end even if the caller goes away.
+    pub async fn sign_and<T, W>(
+        &self,
+        ticket: Ticket,
+        message: Vec<u8>,
+        settle: impl FnOnce(Result<Signed, SignError>, Option<Settlement>) -> W + Send + 'static,
+    ) -> Result<T, SignError>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send,
+    {
+        let inner = Arc::clone(&self.0);
+        let whole = async move {
+            let to_sign = ToSign::Message(&message);
+            let (result, settlement) = inner.until_taken(ticket, to_sign, Turn::ToTake).await;
+            settle(result, settlement).await
+        };
+        tokio::spawn(whole).await.map_err(|_| SignError::CutOff)
+    }
+
     /// Spends many tickets, each in one provider call, and settles them in one transaction.
     pub async fn sign_messages(
         &self,

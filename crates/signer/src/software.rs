@@ -25,7 +25,7 @@ mod material;
 mod record;
 
 pub use self::encryption::SoftwareEncryption;
-use self::files::{read, remove, write_atomic, write_new};
+use self::files::{Stamp, read, remove, write_atomic, write_new};
 use self::material::Material;
 use self::record::{Record, Standing, Wrapping};
 use crate::credential::Credential;
@@ -74,6 +74,10 @@ pub struct SoftwareProvider {
     enabling_key: SealingKey,
     /// Parsed keys; a key's state on disk is consulted before it is used all the same.
     opened: Mutex<HashMap<KeyUri, Arc<Material>>>,
+    /// Held while a key file is decrypted, which is dear on purpose: once for all who wait for it.
+    opening: tokio::sync::Mutex<()>,
+    /// Records as they were read, each for as long as its file is the same.
+    records: Mutex<HashMap<KeyUri, (Stamp, Record)>>,
 }
 
 impl SoftwareProvider {
@@ -108,7 +112,14 @@ impl SoftwareProvider {
     }
 
     fn with(dir: &Path, credential: Credential, enabling_key: SealingKey) -> Self {
-        Self { dir: dir.to_owned(), credential, enabling_key, opened: Mutex::default() }
+        Self {
+            dir: dir.to_owned(),
+            credential,
+            enabling_key,
+            opened: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            records: Mutex::default(),
+        }
     }
 
     /// Makes a standby key under a credential of its own, which is handed out here and nowhere
@@ -215,6 +226,13 @@ impl SoftwareProvider {
         if record.wrapping == Wrapping::Own {
             return Err(ProviderError::Locked { key: key.clone() });
         }
+        let _one_at_a_time = self.opening.lock().await;
+        if let Some(material) = self.opened().get(key) {
+            return Ok(Arc::clone(material));
+        }
+        // Whoever waited may have waited for long.
+        let record = self.record(key)?;
+        self.ready(key, record.standing)?;
         let material = Arc::new(self.decrypt(key, &record, self.credential.clone()).await?);
         self.opened().insert(key.clone(), Arc::clone(&material));
         Ok(material)
@@ -253,8 +271,23 @@ impl SoftwareProvider {
         if key.scheme() != SCHEME || named(key.name()).is_err() {
             return Err(ProviderError::UnknownKey { key: key.clone() });
         }
-        match read(&self.path(key, "state.json")) {
-            Ok(bytes) => record::from_json(key.name(), &bytes),
+        let path = self.path(key, "state.json");
+        let stamp = Stamp::of(&path);
+        let known = || self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(stamp), Some((read, record))) = (&stamp, known().get(key))
+            && stamp == read
+        {
+            return Ok(record.clone());
+        }
+        match read(&path) {
+            Ok(bytes) => {
+                let record: Record = record::from_json(key.name(), &bytes)?;
+                // Of before the reading: what was written meanwhile is read again.
+                if let Some(stamp) = stamp {
+                    known().insert(key.clone(), (stamp, record.clone()));
+                }
+                Ok(record)
+            }
             Err(ProviderError::Storage(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(ProviderError::UnknownKey { key: key.clone() })
             }

@@ -14,11 +14,11 @@ use crate::sql::{DbRow, Value, fetch_rows, for_each, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx};
 
-mod rules;
+pub(crate) mod rules;
 
 pub use rules::AskRefusal;
 
-const INSERT: &str = "INSERT INTO attempt
+pub(crate) const INSERT: &str = "INSERT INTO attempt
     (id, authority, signer_key, purpose, subject, algorithm, incident, state, asked_at, replica)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const SETTLE: &str = "UPDATE attempt SET state = news.column2, settled_at = news.column3,
@@ -114,25 +114,28 @@ pub async fn ask(
     Ok(answers)
 }
 
-async fn insert(tx: &mut Tx<'_>, at: Time, asks: Vec<&Ask>) -> Result<(), StoreError> {
+pub(crate) async fn insert(tx: &mut Tx<'_>, at: Time, asks: Vec<&Ask>) -> Result<(), StoreError> {
     let Some(first) = asks.first().map(|ask| ask.id.clone()) else { return Ok(()) };
     let replica = tx.replica();
-    let rows = asks.into_iter().map(|ask| {
-        vec![
-            Value::from(ask.id.as_str()),
-            ask.authority.as_str().into(),
-            ask.key.as_str().into(),
-            ask.purpose.as_str().into(),
-            ask.subject.as_str().into(),
-            ask.algorithm.as_str().into(),
-            ask.incident.as_ref().map(IncidentId::as_str).into(),
-            AttemptState::Asked.as_str().into(),
-            at.as_millis().into(),
-            replica.as_ref().into(),
-        ]
-    });
+    let rows = asks.into_iter().map(|ask| values(ask, at, &replica));
     let done = for_each(tx.conn(), INSERT, rows.collect()).await;
     done.map(drop).map_err(|error| StoreError::insert("attempt", &first, error))
+}
+
+/// What [`INSERT`] takes.
+pub(crate) fn values<'v>(ask: &'v Ask, at: Time, replica: &'v str) -> Vec<Value<'v>> {
+    vec![
+        Value::from(ask.id.as_str()),
+        ask.authority.as_str().into(),
+        ask.key.as_str().into(),
+        ask.purpose.as_str().into(),
+        ask.subject.as_str().into(),
+        ask.algorithm.as_str().into(),
+        ask.incident.as_ref().map(IncidentId::as_str).into(),
+        AttemptState::Asked.as_str().into(),
+        at.as_millis().into(),
+        replica.into(),
+    ]
 }
 
 /// What came of an attempt.

@@ -8,7 +8,7 @@ use crate::sql::{DbRow, Value, for_each, query};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx};
 
-const INSERT: &str =
+pub(crate) const INSERT: &str =
     "INSERT INTO audit (at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)";
 const AFTER: &str = "SELECT id, at, actor, action, subject, detail FROM audit
     WHERE id > $1 ORDER BY id LIMIT $2";

@@ -18,7 +18,7 @@ mod query;
 
 pub use query::{CertificateQuery, ScopeCount, count_valid, expiring, list, scope};
 
-const INSERT: &str = "INSERT INTO certificate
+pub(crate) const INSERT: &str = "INSERT INTO certificate
     (id, authority, serial, kind, state, profile, name, names, key_digest, crl_part, not_before,
      not_after, channel, requested_by, endpoint, agent, replaces, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
@@ -34,7 +34,7 @@ const SERVER_SET_ISSUED: &str = "UPDATE certificate
     FROM (VALUES ($1, CAST($2 AS BIGINT), CAST($3 AS BYTEA))) AS news
     WHERE certificate.id = news.column1 AND certificate.state = 'linted'
     RETURNING certificate.id, certificate.replaces";
-const SET_REPLACED: &str = "UPDATE certificate SET replaced_by = $1 WHERE id = $2";
+pub(crate) const SET_REPLACED: &str = "UPDATE certificate SET replaced_by = $1 WHERE id = $2";
 const SAME: &str = "SELECT c.id FROM certificate c
     WHERE c.key_digest = $1 AND c.authority = $2 AND c.kind = $3 AND c.profile = $4
       AND c.names = $5 AND c.endpoint IS NOT DISTINCT FROM $6
@@ -43,7 +43,7 @@ const SAME: &str = "SELECT c.id FROM certificate c
       AND c.not_after > $7 AND NOT EXISTS (SELECT 1 FROM revocation r
           WHERE r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial)
     LIMIT 1";
-const INSERT_DER: &str = "INSERT INTO certificate_der (id, der) VALUES ($1, $2)";
+pub(crate) const INSERT_DER: &str = "INSERT INTO certificate_der (id, der) VALUES ($1, $2)";
 const DER: &str = "SELECT der FROM certificate_der WHERE id = $1";
 const BY_ID: &str = "SELECT * FROM certificate WHERE id = $1";
 const AMONG: &str = "SELECT * FROM certificate WHERE id IN ($1)";
@@ -64,15 +64,20 @@ pub async fn record(
     stamp: &Stamp,
     certificates: &[CertificateRow],
 ) -> Result<(), StoreError> {
-    let each = certificates.iter().map(|certificate| (certificate, stamp.at));
-    record_each(tx, each.collect()).await
+    let Some(first) = certificates.first() else { return Ok(()) };
+    let digests = certificates.iter().map(|certificate| &certificate.key_digest);
+    if let Some(blocked) = keys::blocked_among(tx, digests).await?.into_iter().next() {
+        let (digest, reason) = (blocked.digest, blocked.reason);
+        return Err(Refusal::KeyBlocked { digest, reason }.into());
+    }
+    insert(tx, &first.id, certificates.iter().map(|certificate| (certificate, stamp.at))).await
 }
 
-/// Records a certificate to be, unless the same one is on its way or was issued: same key, names, kind,
-/// profile and endpoint of the same authority, and still good. Whoever asks again gets that one.
-pub async fn record_once(
+/// Refuses if the same certificate is on its way or was issued: same key, names, kind, profile and
+/// endpoint of the same authority, and still good. Whoever asks again gets that one.
+pub async fn not_asked_before(
     tx: &mut Tx<'_>,
-    stamp: &Stamp,
+    now: Time,
     certificate: &CertificateRow,
 ) -> Result<(), StoreError> {
     let row = query(SAME)
@@ -82,42 +87,27 @@ pub async fn record_once(
         .bind(certificate.profile.as_str())
         .bind(row::json(&certificate.names))
         .bind(certificate.endpoint.as_ref().map(|name| name.as_str().to_owned()))
-        .bind(stamp.at.as_millis())
+        .bind(now.as_millis())
         .bind(certificate.agent.as_ref().map(|name| name.as_str().to_owned()))
         .fetch_optional(tx.conn())
         .await
         .map_err(StoreError::query)?;
-    match row {
-        Some(row) => Err(Refusal::AskedAlready(row.parsed("id")?).into()),
-        None => record(tx, stamp, std::slice::from_ref(certificate)).await,
-    }
+    row.map_or(Ok(()), |row| Err(Refusal::AskedAlready(row.parsed("id")?).into()))
 }
 
-/// The same with a stamp for each: all of them, or none.
-pub async fn record_many(
+/// Rows whose keys are known not to be blocked.
+pub(crate) async fn insert<'c>(
     tx: &mut Tx<'_>,
-    certificates: &[(CertificateRow, Stamp)],
+    first: &CertificateId,
+    certificates: impl Iterator<Item = (&'c CertificateRow, Time)>,
 ) -> Result<(), StoreError> {
-    let each = certificates.iter().map(|(certificate, stamp)| (certificate, stamp.at));
-    record_each(tx, each.collect()).await
-}
-
-async fn record_each(
-    tx: &mut Tx<'_>,
-    certificates: Vec<(&CertificateRow, Time)>,
-) -> Result<(), StoreError> {
-    let Some((first, _)) = certificates.first() else { return Ok(()) };
-    let digests = certificates.iter().map(|(certificate, _)| &certificate.key_digest);
-    if let Some(blocked) = keys::blocked_among(tx, digests).await?.into_iter().next() {
-        let (digest, reason) = (blocked.digest, blocked.reason);
-        return Err(Refusal::KeyBlocked { digest, reason }.into());
-    }
-    let rows = certificates.iter().map(|(certificate, at)| values(certificate, *at)).collect();
+    let rows = certificates.map(|(certificate, at)| values(certificate, at)).collect();
     let done = for_each(tx.conn(), INSERT, rows).await;
-    done.map(drop).map_err(|error| StoreError::insert("certificate", &first.id, error))
+    done.map(drop).map_err(|error| StoreError::insert("certificate", first, error))
 }
 
-fn values(certificate: &CertificateRow, at: Time) -> Vec<Value<'_>> {
+/// What [`INSERT`] takes.
+pub(crate) fn values(certificate: &CertificateRow, at: Time) -> Vec<Value<'_>> {
     let state = match certificate.state {
         CertificateState::Linted => CertificateState::Linted,
         _ => CertificateState::Intended,
@@ -169,21 +159,12 @@ pub struct Issued {
 /// Each must have an attempt that was settled as signed. One that crashed in between has become
 /// unknown and is refused: its serial is in the final CRL, and nobody was given it.
 pub async fn release(tx: &mut Tx<'_>, stamp: &Stamp, issued: &[Issued]) -> Result<(), StoreError> {
-    release_each(tx, issued.iter().map(|certificate| (certificate, stamp)).collect()).await
-}
-
-/// The same with a stamp for each: all of them, or none.
-pub async fn release_many(tx: &mut Tx<'_>, issued: &[(Issued, Stamp)]) -> Result<(), StoreError> {
-    release_each(tx, issued.iter().map(|(certificate, stamp)| (certificate, stamp)).collect()).await
-}
-
-async fn release_each(tx: &mut Tx<'_>, issued: Vec<(&Issued, &Stamp)>) -> Result<(), StoreError> {
-    let signed = attempts::signed_among(tx, issued.iter().map(|(one, _)| &one.id)).await?;
-    if let Some((one, _)) = issued.iter().find(|(one, _)| !signed.contains(one.id.as_str())) {
+    let signed = attempts::signed_among(tx, issued.iter().map(|one| &one.id)).await?;
+    if let Some(one) = issued.iter().find(|one| !signed.contains(one.id.as_str())) {
         return Err(Refusal::NotSigned(one.id.clone()).into());
     }
-    let prints: Vec<_> = issued.iter().map(|(one, _)| Fingerprint::of(&one.der)).collect();
-    let news = issued.iter().zip(&prints).map(|((one, stamp), print)| {
+    let prints: Vec<_> = issued.iter().map(|one| Fingerprint::of(&one.der)).collect();
+    let news = issued.iter().zip(&prints).map(|(one, print)| {
         let at = stamp.at.as_millis();
         vec![Value::from(one.id.as_str()), at.into(), print.as_bytes().to_vec().into()]
     });
@@ -197,11 +178,10 @@ async fn release_each(tx: &mut Tx<'_>, issued: Vec<(&Issued, &Stamp)>) -> Result
     for row in done.map_err(StoreError::query)? {
         replaces.insert(row.string("id")?, row.raw::<Option<String>>("replaces")?);
     }
-    if let Some((one, _)) = issued.iter().find(|(one, _)| !replaces.contains_key(one.id.as_str())) {
+    if let Some(one) = issued.iter().find(|one| !replaces.contains_key(one.id.as_str())) {
         return Err(Refusal::NotSigned(one.id.clone()).into());
     }
-    let ders =
-        issued.iter().map(|(one, _)| vec![one.id.as_str().into(), one.der.as_slice().into()]);
+    let ders = issued.iter().map(|one| vec![one.id.as_str().into(), one.der.as_slice().into()]);
     let done = for_each(tx.conn(), INSERT_DER, ders.collect()).await;
     done.map_err(StoreError::query)?;
     for (id, before) in &replaces {
@@ -210,9 +190,10 @@ async fn release_each(tx: &mut Tx<'_>, issued: Vec<(&Issued, &Stamp)>) -> Result
             update.execute(tx.conn()).await.map_err(StoreError::query)?;
         }
     }
-    let told = issued.iter().zip(&prints).map(|((one, stamp), print)| {
-        (*stamp, one.id.as_str(), json!({"fingerprint": print.to_string()}))
-    });
+    let told = issued
+        .iter()
+        .zip(&prints)
+        .map(|(one, print)| (stamp, one.id.as_str(), json!({"fingerprint": print.to_string()})));
     audit::record_many(tx, "certificate.issue", told).await
 }
 

@@ -24,7 +24,7 @@ pub(crate) const APPLICATION_ID: i64 = 0x536b_696e;
 pub(crate) type Step = (i64, &'static str, &'static str);
 
 /// SQLite's migrations in order.
-pub(crate) const SQLITE: [Step; 11] = [
+pub(crate) const SQLITE: [Step; 12] = [
     (
         1,
         "authorities and certificates",
@@ -40,13 +40,15 @@ pub(crate) const SQLITE: [Step; 11] = [
     (9, "orders by cause", include_str!("../migrations/sqlite/0009_orders_by_cause.sql")),
     (10, "replicas", include_str!("../migrations/sqlite/0010_replicas.sql")),
     (11, "open certificates", include_str!("../migrations/sqlite/0011_open_certificates.sql")),
+    (12, "narrower indexes", include_str!("../migrations/sqlite/0012_narrower_indexes.sql")),
 ];
 
 /// PostgreSQL's, which begin where SQLite's had come to.
-pub(crate) const POSTGRES: [Step; 3] = [
+pub(crate) const POSTGRES: [Step; 4] = [
     (9, "baseline", include_str!("../migrations/postgres/0009_baseline.sql")),
     (10, "replicas", include_str!("../migrations/postgres/0010_replicas.sql")),
     (11, "open certificates", include_str!("../migrations/postgres/0011_open_certificates.sql")),
+    (12, "narrower indexes", include_str!("../migrations/postgres/0012_narrower_indexes.sql")),
 ];
 
 /// How connections to a file are set up: what is committed is on the disk, what is deleted is
@@ -63,7 +65,15 @@ pub(crate) fn file(path: &std::path::Path) -> SqliteConnectOptions {
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
         .pragma("journal_size_limit", "67108864")
+        .pragma("wal_autocheckpoint", CHECKPOINT)
 }
+
+/// Pages in the log, 16 MiB of them, after which a commit folds it back into the database. A page
+/// that many commits change is folded back once.
+const CHECKPOINT: &str = "4096";
+/// What the connection that writes keeps of the database in memory: -32 MiB. An index over what is
+/// random is changed anywhere.
+pub(crate) const WRITER_CACHE: &str = "-32768";
 
 /// How connections to a server are set up: a commit that was acknowledged is on the disk, whatever
 /// the server's own default says.

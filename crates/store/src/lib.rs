@@ -33,8 +33,9 @@
 //! Any error type that is made from [`StoreError`] will do; returning `Err` rolls back.
 //!
 //! Signatures take two transactions, whatever the size of the batch: [`attempts::ask`] before the
-//! provider is called, [`attempts::settle`] with [`certificates::release`] after. A server that starts
-//! calls [`attempts::sweep_unknown`] before it signs anything.
+//! provider is called, [`attempts::settle`] with [`certificates::release`] after. Of certificates that
+//! are issued one by one, [`issuance`] has both. A server that starts calls
+//! [`attempts::sweep_unknown`] before it signs anything.
 //!
 //! **What holds**, by the schema and not only by this code: one active generation per issuer, taint
 //! irreversible, one serial per authority, one attempt per certificate and list number, one approval
@@ -58,6 +59,7 @@ pub mod effects;
 pub mod endpoints;
 mod error;
 pub mod incidents;
+pub mod issuance;
 pub mod issuers;
 pub mod journal;
 pub mod keys;

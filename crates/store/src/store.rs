@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection as _, Pool, Postgres, Sqlite};
 
 use crate::dialect::{
-    self, Meaning, POSTGRES_READ, POSTGRES_WRITE, SQLITE_READ, SQLITE_WRITE, meaning,
+    self, Meaning, POSTGRES_READ, POSTGRES_WRITE, SQLITE_READ, SQLITE_WRITE, WRITER_CACHE, meaning,
 };
 use crate::lock::Lock;
 use crate::tx::{Begun, Glance, Held, Snapshot, Tx, Work};
@@ -77,7 +77,8 @@ impl Store {
         schema::check(path).await?;
         private::create(path).map_err(|source| place.cannot_open(source))?;
         let options = dialect::file(path);
-        let writer = pool(&place, options.clone(), 1).await?;
+        let writing = options.clone().pragma("cache_size", WRITER_CACHE);
+        let writer = pool(&place, writing, 1).await?;
         let mut conn = writer.acquire().await.map_err(StoreError::query)?;
         schema::migrate(&mut conn, &place).await?;
         drop(conn);

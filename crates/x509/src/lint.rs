@@ -9,7 +9,7 @@ mod crl;
 use std::fmt;
 use std::time::Duration;
 
-pub use certificate::lint_certificate;
+pub use certificate::{lint_certificate, lint_read_certificate};
 pub use crl::lint_crl;
 
 use crate::Certificate;

@@ -8,7 +8,8 @@ use crate::hexadecimal::{self, BadHex};
 
 /// A certificate's serial number: a non-negative integer of at most 20 octets of DER content.
 ///
-/// Ordered by value. Serials that Skink makes come from [`Serial::from_random`]. A foreign
+/// Ordered by value. Serials that Skink makes come from [`Serial::in_order`], and from
+/// [`Serial::from_random`] where there is no clock to trust. A foreign
 /// certificate may carry a negative one, which readers must suffer (RFC 5280 §4.1.2.2): it equals
 /// no other, least of all the positive one with the same bits.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -36,6 +37,17 @@ impl Serial {
     pub fn from_random(random: [u8; 16]) -> Self {
         let mut bytes = Vec::with_capacity(17);
         bytes.push(1);
+        bytes.extend_from_slice(&random);
+        Self { bytes: bytes.into(), negative: false }
+    }
+
+    /// A serial of the same length that carries the low 48 bits of `millis`, an instant, and all 80 of
+    /// `random`: the later, the greater, so that an index over serials grows at its end. What nobody
+    /// can foresee is longer than the 64 bits that the CA/Browser Forum demands.
+    pub fn in_order(millis: u64, random: [u8; 10]) -> Self {
+        let mut bytes = Vec::with_capacity(17);
+        bytes.push(1);
+        bytes.extend_from_slice(&millis.to_be_bytes()[2..]);
         bytes.extend_from_slice(&random);
         Self { bytes: bytes.into(), negative: false }
     }
@@ -145,6 +157,16 @@ mod tests {
             assert_eq!(serial.as_be_bytes()[1..], random);
             assert!(serial.der_content()[0] < 0x80);
         }
+    }
+
+    #[test]
+    fn serials_in_order_grow_with_time_and_keep_every_random_bit() {
+        let early = Serial::in_order(1_764_000_000_255, [0xff; 10]);
+        let late = Serial::in_order(1_764_000_000_256, [0; 10]);
+        assert!(early < late);
+        assert_eq!(early.as_be_bytes().len(), 17);
+        assert_eq!(early.as_be_bytes()[7..], [0xff; 10]);
+        assert_eq!(early.to_hex()[..14], *"01019ab697e8ff");
     }
 
     #[test]

@@ -29,6 +29,28 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ProviderError> {
     })
 }
 
+/// Which file stands at a path, and since when: another one after each [`write_atomic`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(Vec<u64>);
+
+impl Stamp {
+    /// `None` where there is no file, or no way to tell one from another.
+    #[cfg(unix)]
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let file = std::fs::metadata(path).ok()?;
+        let times = [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()];
+        let fields = [file.dev(), file.ino(), file.size()].into_iter();
+        Some(Self(fields.chain(times.map(i64::cast_unsigned)).collect()))
+    }
+
+    /// `None` where there is no file, or no way to tell one from another.
+    #[cfg(not(unix))]
+    pub(crate) fn of(_: &Path) -> Option<Self> {
+        None
+    }
+}
+
 /// Replaces `path`: written beside it, flushed, renamed, folder flushed.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ProviderError> {
     let temporary = beside(path, bytes)?;

@@ -12,7 +12,7 @@ use super::{Ask, open};
 use crate::row::Columns as _;
 use crate::sql::{Value, fetch_rows};
 use crate::tx::Connected;
-use crate::{StoreError, Tx, authorities, certificates, keys};
+use crate::{Reader, StoreError, Tx, authorities, certificates, keys};
 
 const USED: &str = "SELECT purpose, subject FROM attempt
     WHERE purpose IN ('certificate', 'crl', 'closing_set') AND subject IN ($1)";
@@ -124,15 +124,55 @@ fn as_seen(authority: Authority) -> Authority {
     }
 }
 
-/// What a batch is checked with: it does not change within its transaction, or by the batch alone.
-#[derive(Default)]
-pub(super) struct Seen {
+/// Who signs, and with which keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signers {
     authorities: HashMap<AuthorityId, Option<Authority>>,
     keys: HashMap<String, Option<SigningKey>>,
-    certificates: HashMap<String, CertificateRow>,
+}
+
+impl Signers {
+    /// Reads the authority and the key of a request, once each.
+    pub(crate) async fn look(&mut self, r: &mut impl Reader, ask: &Ask) -> Result<(), StoreError> {
+        if !self.authorities.contains_key(&ask.authority) {
+            let found = authorities::find(r, &ask.authority).await?.map(as_seen);
+            self.authorities.insert(ask.authority.clone(), found);
+        }
+        if !self.keys.contains_key(&ask.key) {
+            let found = keys::find(r, &ask.key).await?;
+            self.keys.insert(ask.key.clone(), found);
+        }
+        Ok(())
+    }
+}
+
+/// What a batch is checked with: it does not change within its transaction, or by the batch alone.
+#[derive(Default)]
+pub(crate) struct Seen {
+    signers: Signers,
+    certificates: HashMap<String, Intention>,
     blocked: HashMap<KeyDigest, String>,
     /// What was asked for before, in this batch or long ago, of what may be asked for once.
     used: HashSet<(AttemptPurpose, String)>,
+}
+
+/// What counts of a certificate to be.
+struct Intention {
+    authority: AuthorityId,
+    kind: CertificateKind,
+    state: CertificateState,
+    key_digest: KeyDigest,
+}
+
+impl Intention {
+    fn of(row: &CertificateRow) -> Self {
+        Self {
+            authority: row.authority.clone(),
+            kind: row.kind,
+            state: row.state,
+            key_digest: row.key_digest,
+        }
+    }
 }
 
 const fn once(purpose: AttemptPurpose) -> bool {
@@ -144,7 +184,7 @@ const fn once(purpose: AttemptPurpose) -> bool {
 
 impl Seen {
     /// Everything about the subjects of a batch.
-    pub(super) async fn of(tx: &mut Tx<'_>, batch: &[Ask]) -> Result<Self, StoreError> {
+    pub(crate) async fn of(tx: &mut Tx<'_>, batch: &[Ask]) -> Result<Self, StoreError> {
         let certified = batch.iter().filter(|ask| {
             matches!(ask.purpose, AttemptPurpose::Certificate | AttemptPurpose::ClosingSet)
         });
@@ -157,60 +197,70 @@ impl Seen {
         let used = rows.map_err(StoreError::query)?;
         let used = used.iter().map(|row| Ok((row.parsed("purpose")?, row.string("subject")?)));
         Ok(Self {
-            certificates: found.into_iter().map(|row| (row.id.to_string(), row)).collect(),
+            certificates: found
+                .iter()
+                .map(|row| (row.id.to_string(), Intention::of(row)))
+                .collect(),
             blocked: blocked.into_iter().map(|key| (key.digest, key.reason)).collect(),
             used: used.collect::<Result<_, StoreError>>()?,
             ..Self::default()
         })
     }
 
-    async fn authority(
-        &mut self,
+    /// The same of certificates that this very transaction is to record: nobody can have asked for
+    /// them before.
+    pub(crate) async fn new<'c>(
         tx: &mut Tx<'_>,
-        id: &AuthorityId,
-    ) -> Result<Option<&Authority>, StoreError> {
-        if !self.authorities.contains_key(id) {
-            let found = authorities::find(tx, id).await?.map(as_seen);
-            self.authorities.insert(id.clone(), found);
-        }
-        Ok(self.authorities.get(id).and_then(Option::as_ref))
-    }
-
-    async fn key(&mut self, tx: &mut Tx<'_>, uri: &str) -> Result<Option<&SigningKey>, StoreError> {
-        if !self.keys.contains_key(uri) {
-            let found = keys::find(tx, uri).await?;
-            self.keys.insert(uri.to_owned(), found);
-        }
-        Ok(self.keys.get(uri).and_then(Option::as_ref))
+        rows: impl Iterator<Item = &'c CertificateRow> + Clone + Send,
+    ) -> Result<Self, StoreError> {
+        let blocked = keys::blocked_among(tx, rows.clone().map(|row| &row.key_digest)).await?;
+        Ok(Self {
+            certificates: rows.map(|row| (row.id.to_string(), Intention::of(row))).collect(),
+            blocked: blocked.into_iter().map(|key| (key.digest, key.reason)).collect(),
+            ..Self::default()
+        })
     }
 }
 
 /// All rules for one request, in the order in which they explain most.
-pub(super) async fn check(
+pub(crate) async fn check(
     tx: &mut Tx<'_>,
     seen: &mut Seen,
     ask: &Ask,
 ) -> Result<Result<(), AskRefusal>, StoreError> {
-    let key = seen.key(tx, &ask.key).await?.cloned();
-    let Some(authority) = seen.authority(tx, &ask.authority).await?.cloned() else {
-        return Ok(Err(AskRefusal::NoAuthority { authority: ask.authority.clone() }));
-    };
-    let authority = &authority;
-    let own = authority.key.uri.as_deref() == Some(ask.key.as_str());
-    if let Err(refusal) = life(ask, authority, own).and_then(|()| key_fits(ask, key.as_ref())) {
-        return Ok(Err(refusal));
-    }
+    seen.signers.look(tx, ask).await?;
     if ask.purpose == AttemptPurpose::ClosingSet {
-        let in_flight = in_flight(tx, &authority.id).await?;
-        if in_flight > 0 {
-            let authority = authority.id.clone();
-            return Ok(Err(AskRefusal::InFlight { authority, count: in_flight }));
+        // What explains more comes first: nothing of this looks at what is in flight.
+        if let Err(refusal) = signer(&seen.signers, ask) {
+            return Ok(Err(refusal));
+        }
+        let count = in_flight(tx, &ask.authority).await?;
+        if count > 0 {
+            return Ok(Err(AskRefusal::InFlight { authority: ask.authority.clone(), count }));
         }
     }
+    Ok(check_read(seen, ask))
+}
+
+/// The rules that need no more reading: all but the one for closing sets about what is in flight.
+pub(crate) fn check_read(seen: &mut Seen, ask: &Ask) -> Result<(), AskRefusal> {
+    let authority = signer(&seen.signers, ask)?;
     if let Some(refusal) = certificate(seen, ask, authority) {
-        return Ok(Err(refusal));
+        return Err(refusal);
     }
-    Ok(used_before(seen, ask))
+    used_before(seen, ask)
+}
+
+/// The authority, if it signs such things now, and with this key.
+fn signer<'s>(signers: &'s Signers, ask: &Ask) -> Result<&'s Authority, AskRefusal> {
+    let Some(authority) = signers.authorities.get(&ask.authority).and_then(Option::as_ref) else {
+        return Err(AskRefusal::NoAuthority { authority: ask.authority.clone() });
+    };
+    let key = signers.keys.get(&ask.key).and_then(Option::as_ref);
+    let own = authority.key.uri.as_deref() == Some(ask.key.as_str());
+    life(ask, authority, own)?;
+    key_fits(ask, key)?;
+    Ok(authority)
 }
 
 /// The authority's state against the purpose.
@@ -323,7 +373,7 @@ fn certificate(seen: &Seen, ask: &Ask, authority: &Authority) -> Option<AskRefus
     Some(AskRefusal::KeyBlocked { subject: ask.subject.clone(), reason })
 }
 
-fn intention(ask: &Ask, row: &CertificateRow, authority: &Authority) -> Option<AskRefusal> {
+fn intention(ask: &Ask, row: &Intention, authority: &Authority) -> Option<AskRefusal> {
     use CertificateKind::{Canary, Ocsp, Probe};
     match row.state {
         CertificateState::Linted => {}

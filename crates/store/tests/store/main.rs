@@ -8,6 +8,7 @@ mod fixture;
 mod fleet;
 mod full;
 mod incident;
+mod issuance;
 mod journal;
 mod ledger;
 mod opening;

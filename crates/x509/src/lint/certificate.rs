@@ -92,20 +92,32 @@ struct Raw {
 /// Everything that is wrong with a certificate, in the order of the rules. Bytes that no reader
 /// makes sense of are one finding of the rule `structure`.
 pub fn lint_certificate(der: &[u8], context: &LintContext) -> Vec<Finding> {
-    match read_and_lint(der, context) {
-        Ok(findings) => findings,
-        Err(error) => vec![Finding {
+    let read = Certificate::from_der_lenient(der);
+    told(read.and_then(|(certificate, broken)| lint(certificate, broken, context)))
+}
+
+/// The same of a certificate that was read strictly, which is not read again.
+pub fn lint_read_certificate(certificate: &Certificate, context: &LintContext) -> Vec<Finding> {
+    told(lint(certificate.clone(), Vec::new(), context))
+}
+
+fn told(linted: Result<Vec<Finding>, ParseError>) -> Vec<Finding> {
+    linted.unwrap_or_else(|error| {
+        vec![Finding {
             rule: structure::RULE.name,
             severity: Severity::Error,
             section: structure::RULE.section,
             message: structure::describe(&error),
-        }],
-    }
+        }]
+    })
 }
 
-fn read_and_lint(der: &[u8], context: &LintContext) -> Result<Vec<Finding>, ParseError> {
-    let (certificate, broken) = Certificate::from_der_lenient(der)?;
-    let signed = tlv::Signed::parse(der, "a certificate")?;
+fn lint(
+    certificate: Certificate,
+    broken: Vec<ParseError>,
+    context: &LintContext,
+) -> Result<Vec<Finding>, ParseError> {
+    let signed = tlv::Signed::parse(certificate.der(), "a certificate")?;
     let tbs = Tbs::decode_from(signed.tbs)?;
     let raw = Raw {
         serial: tbs.serial.value().to_vec(),
