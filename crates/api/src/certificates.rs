@@ -170,7 +170,7 @@ pub struct RevokeSet {
 pub struct RevokeOutcome {
     /// How many were revoked by this request (or would be).
     pub revoked: u64,
-    /// The CRL that says so, once it is out.
+    /// The CRL that says so, once it is out; the highest number where several say so.
     pub crl_number: Option<u64>,
     /// Whether anything changed.
     pub dry_run: bool,

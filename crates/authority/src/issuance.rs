@@ -30,6 +30,8 @@ pub struct Row {
     pub id: CertificateId,
     /// A serial never used before.
     pub serial: Serial,
+    /// The partition of its authority's list that it names.
+    pub partition: u32,
     /// Why the key is blocked, if it is.
     pub blocked: Option<String>,
 }
@@ -105,7 +107,7 @@ impl Profile {
         issuing: &Issuing<'_>,
     ) -> Result<Intended, Refused> {
         let Issuing { authority, locations, now } = *issuing;
-        let Row { id, serial, blocked } = row;
+        let Row { id, serial, partition, blocked } = row;
         let mut refusals = self.key_refusals(applicant, blocked);
         refusals.extend(self.name_refusals(applicant));
         let validity = self.validity(applicant, authority, now, &mut refusals);
@@ -122,7 +124,7 @@ impl Profile {
             not_after,
             public_key: applicant.public_key.clone(),
             signature_algorithm: authority.identity().signature_algorithm(),
-            extensions: self.extensions(applicant, authority, locations),
+            extensions: self.extensions(applicant, authority, locations, partition),
         };
         Ok(Intended { id, profile: self.name.clone(), authority: authority.clone(), spec })
     }
@@ -204,6 +206,7 @@ impl Profile {
         applicant: &Applicant,
         authority: &SigningAuthority,
         locations: &Locations,
+        partition: u32,
     ) -> Extensions {
         let id = authority.id();
         let mut extensions = Extensions::new()
@@ -217,7 +220,7 @@ impl Profile {
         }
         let ocsp = locations.ocsp(id);
         if self.revocation {
-            extensions = extensions.crl_distribution_points(&[locations.crl(id, 0)]);
+            extensions = extensions.crl_distribution_points(&[locations.crl(id, partition)]);
         }
         extensions = extensions.authority_info_access(
             self.revocation.then_some(ocsp.as_str()),

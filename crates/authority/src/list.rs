@@ -4,7 +4,9 @@ use std::io::{Cursor, Read, Seek, Write};
 
 use skink_model::{IncidentId, Time};
 use skink_signer::{AttemptPurpose, SignError, SignatureRequest, Signed, Signer, ToSign};
-use skink_x509::crl::{CrlNumber, CrlSpec, CrlWriter, IssuingDistributionPoint, RevokedEntry};
+use skink_x509::crl::{
+    CrlNumber, CrlSpec, CrlWriter, EntryGrounds, IssuingDistributionPoint, RevokedEntry,
+};
 use skink_x509::crl::{UnsignedCrl, encode_tbs};
 use skink_x509::{EncodeError, KeyDigest};
 
@@ -72,6 +74,11 @@ impl<S: Read + Write + Seek> ListWriter<S> {
     /// Adds an entry.
     pub fn push(&mut self, entry: &RevokedEntry) -> Result<(), EncodeError> {
         self.writer.push(entry)
+    }
+
+    /// The same by the value of the serial, big-endian and without leading zeros.
+    pub fn push_value(&mut self, serial: &[u8], grounds: EntryGrounds) -> Result<(), EncodeError> {
+        self.writer.push_value(serial, grounds)
     }
 
     /// The entries are complete.

@@ -20,6 +20,8 @@ use crate::process::ServerProcess;
 pub(crate) const DOMAIN: &str = "drill.skink.internal";
 /// The custodians of its recovery kit.
 pub(crate) const CUSTODIANS: [&str; 2] = ["carol", "dave"];
+/// How many lists the authorities have each.
+pub(crate) const PARTITIONS: u32 = 3;
 /// The authority that is stolen.
 pub(crate) const STOLEN: &str = "workloads-g1";
 /// The issuer everybody's certificates come from.
@@ -207,7 +209,7 @@ async fn init(
     fs_err::write(&passphrases, lines.join("\n")).map_err(wrote)?;
     let mut command = Command::new(skink);
     command.arg("init").arg("--dir").arg(server_dir).arg("--root-dir").arg(dir.join("root"));
-    command.args(["--domain", DOMAIN]);
+    command.args(["--domain", DOMAIN, "--crl-partitions", &PARTITIONS.to_string()]);
     for name in CUSTODIANS {
         command.args(["--custodian", name]);
     }

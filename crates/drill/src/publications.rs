@@ -10,7 +10,7 @@ use skink_x509::Fingerprint;
 use skink_x509::crl::Crl;
 
 use crate::DrillError;
-use crate::headquarters::{Headquarters, STOLEN};
+use crate::headquarters::{Headquarters, PARTITIONS, STOLEN};
 use crate::operator::expect;
 
 const PACE: Duration = Duration::from_millis(100);
@@ -92,8 +92,9 @@ impl Watch {
     }
 }
 
-fn scopes() -> [String; 2] {
-    [format!("root/{STOLEN}"), format!("{STOLEN}/p0")]
+fn scopes() -> impl Iterator<Item = String> {
+    let own = (0..PARTITIONS).map(|number| format!("{STOLEN}/p{number}"));
+    std::iter::once(format!("root/{STOLEN}")).chain(own)
 }
 
 fn path(scope: &str) -> String {

@@ -19,7 +19,7 @@ use crate::command::{Command, Interlude};
 use crate::crash::Crasher;
 use crate::fleet::traffic::Traffic;
 use crate::fleet::{Fleet, LAG};
-use crate::headquarters::{DOMAIN, Headquarters, STOLEN};
+use crate::headquarters::{DOMAIN, Headquarters, PARTITIONS, STOLEN};
 use crate::operator::expect;
 use crate::options::{DrillOptions, DrilledPlan, Sabotage};
 use crate::publications::{Publications, Watch};
@@ -388,18 +388,18 @@ fn quiet_is_shut(incident: &Incident) -> bool {
     incident.gates.iter().any(|gate| gate.name == "quiet" && !gate.open)
 }
 
-/// The final CRL as anybody fetches it, checked against the stolen authority's key.
-struct FinalCrl(Option<Crl>);
+/// The final CRLs as anybody fetches them, checked against the stolen authority's key: one for each
+/// partition, or none where one of them does not verify.
+struct FinalCrl(Option<Vec<Crl>>);
 
 impl FinalCrl {
     fn holds(&self, serial: &str) -> bool {
-        self.0
-            .as_ref()
-            .is_some_and(|crl| crl.entries().any(|entry| entry.serial.to_hex() == serial))
+        let lists = self.0.iter().flatten();
+        lists.flat_map(Crl::entries).any(|entry| entry.serial.to_hex() == serial)
     }
 
     fn result(&self) -> CrlResult {
-        let entries = self.0.as_ref().map_or(0, Crl::len);
+        let entries: usize = self.0.iter().flatten().map(Crl::len).sum();
         CrlResult {
             entries: u64::try_from(entries).unwrap_or(u64::MAX),
             read_back: self.0.is_some(),
@@ -408,11 +408,16 @@ impl FinalCrl {
 }
 
 async fn final_crl(headquarters: &Headquarters, thief: &Thief) -> Result<FinalCrl, DrillError> {
-    let der = headquarters.published(&format!("/crl/{STOLEN}/p0.crl")).await?;
-    let crl = Crl::from_der(&der)
-        .ok()
-        .filter(|crl| crl.verify_signed_by(thief.authority.public_key()).is_ok());
-    Ok(FinalCrl(crl))
+    let mut lists = Vec::new();
+    for number in 0..PARTITIONS {
+        let der = headquarters.published(&format!("/crl/{STOLEN}/p{number}.crl")).await?;
+        lists.push(
+            Crl::from_der(&der)
+                .ok()
+                .filter(|crl| crl.verify_signed_by(thief.authority.public_key()).is_ok()),
+        );
+    }
+    Ok(FinalCrl(lists.into_iter().collect()))
 }
 
 async fn wait_for_traffic(traffic: &Traffic) -> Result<(), DrillError> {

@@ -49,12 +49,19 @@ pub struct Authority {
     pub certificate: Option<AuthorityCertificate>,
     /// The distribution point in the certificates that it signs.
     pub crl_uri: Option<String>,
+    /// How many lists share its revocations.
+    #[serde(default = "one")]
+    pub crl_partitions: u32,
     /// When it was made.
     #[serde(with = "wire::millis")]
     pub created_at: Time,
     /// When it became active.
     #[serde(with = "wire::millis_option", default)]
     pub activated_at: Option<Time>,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// An authority's key, by what is public of it.

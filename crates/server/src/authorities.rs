@@ -69,7 +69,7 @@ pub(crate) async fn show(app: &App, id: &AuthorityId) -> Result<api::Authority> 
 }
 
 async fn authority_view(app: &App, row: Authority) -> Result<api::Authority> {
-    let facts = crate::db::authority_facts(app, &row.id).await?;
+    let facts = crate::db::authority_facts(app, &row).await?;
     let frozen = row.frozen.as_ref();
     let tainted = row.taint.as_ref().map(|taint| format!("tainted in {}", taint.incident));
     let certificate = row.certificate;
@@ -158,7 +158,7 @@ pub(crate) async fn bring_up(
     if kind == Some(IssuerKind::Trust) {
         return Ok(());
     }
-    crl::publish(app, id, by.clone()).await?;
+    crl::publish(app, id, None, by.clone()).await?;
     responders::renew_if_due(app, id).await?;
     tracing::info!(authority.id = %id, "an authority is active");
     Ok(())

@@ -173,6 +173,7 @@ async fn prepare(
         key_digest: public_key.digest(),
         csr_pem: None,
         crl_uri: (wanted.kind != AuthorityKind::Trust).then(|| app.locations().crl(&id, 0)),
+        crl_partitions: app.settings().crl_partitions(),
     };
     crate::db::insert_authority(app, &row, by).await?;
     let row = app.authority(&id).await?;
@@ -254,8 +255,8 @@ async fn standby_list(app: &App, id: &AuthorityId) -> Result<()> {
         )),
         ..crate::crl::Listing::routine(id)
     };
-    let row = crate::crl::sign(app, &listing).await?;
-    crate::crl::release(app, &row, Stamp::server(app.now())).await
+    let lists = crate::crl::sign(app, &listing).await?;
+    crate::crl::release(app, &lists, Stamp::server(app.now())).await
 }
 
 /// Proof that the server has the key.

@@ -42,6 +42,9 @@ pub struct Config {
     /// The regulations that apply: `gdpr`, `nis2`, …
     #[serde(default)]
     pub regulations: Vec<String>,
+    /// How authorities' revocation lists are made.
+    #[serde(default, skip_serializing_if = "Lists::are_whole")]
+    pub crl: Lists,
     /// Where what the server knows is kept.
     #[serde(default, skip_serializing_if = "Database::is_file")]
     pub database: Database,
@@ -69,6 +72,28 @@ impl Default for Listen {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self { api: local(7443), agent: local(7444), public: local(7480) }
+    }
+}
+
+/// How authorities' revocation lists are made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lists {
+    /// How many lists share the revocations of a generation, 1 to 1024. A certificate names its own
+    /// for good, so that this is about generations that are made from now on: with a million
+    /// certificates, 128 lists of 8,000 entries at most instead of one of 40 MB.
+    pub partitions: u32,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self { partitions: 1 }
+    }
+}
+
+impl Lists {
+    const fn are_whole(&self) -> bool {
+        self.partitions == 1
     }
 }
 
@@ -299,6 +324,11 @@ impl Settings {
     /// Base of the distribution points, without a trailing slash.
     pub fn base_url(&self) -> &str {
         self.config.public.base_url.trim_end_matches('/')
+    }
+
+    /// How many lists share the revocations of a new generation.
+    pub fn crl_partitions(&self) -> u32 {
+        self.config.crl.partitions
     }
 
     /// Life of a CRL.

@@ -1,18 +1,23 @@
 //! Revocation lists: number reserved, entries streamed from the cursor, signed, stored, served.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use skink_api::{Code, Problem};
-use skink_authority::{ListPlan, ListWriter};
-use skink_model::{AuthorityId, CrlFacts, CrlKind, CrlRow, IncidentId, Stamp, Time};
+use skink_model::{Authority, AuthorityId, CrlKind, CrlRow, IncidentId, Stamp, Time};
 use skink_signer::AttemptPurpose;
-use skink_store::{Refusal, Snapshot, StoreError};
-use skink_x509::Fingerprint;
-use skink_x509::crl::{CrlNumber, RevokedEntry};
+use skink_x509::crl::CrlNumber;
+use skink_x509::{Fingerprint, Serial};
 
 use crate::app::App;
 use crate::failure::{Failure, Result};
+
+pub(crate) mod body;
+mod write;
+
+pub(crate) use body::Body;
+use write::Reserved;
+pub(crate) use write::SignedList;
 
 /// The path of a scope's distribution point below the public base.
 pub(crate) fn path(scope: &str) -> String {
@@ -24,9 +29,26 @@ pub(crate) fn scope_of(path: &str) -> Option<&str> {
     path.strip_prefix("/crl/")?.strip_suffix(".crl")
 }
 
-/// The scope of an authority's own list.
-pub(crate) fn own_scope(authority: &AuthorityId) -> String {
-    format!("{authority}/p0")
+/// The scope of one partition of an authority's own list.
+pub(crate) fn own_scope(authority: &AuthorityId, partition: u32) -> String {
+    format!("{authority}/p{partition}")
+}
+
+/// The partition of a scope of an authority's own.
+pub(crate) fn partition(scope: &str) -> Option<u32> {
+    scope.rsplit_once("/p")?.1.parse().ok()
+}
+
+/// The scopes of all of them.
+pub(crate) fn own_scopes(authority: &Authority) -> Vec<String> {
+    (0..authority.crl_partitions).map(|number| own_scope(&authority.id, number)).collect()
+}
+
+/// The partition that a certificate's serial belongs to. The serial's last bits are random, so that
+/// partitions grow alike.
+pub(crate) fn partition_of(authority: &Authority, serial: &Serial) -> u32 {
+    let last = serial.as_be_bytes().last_chunk().copied().unwrap_or_default();
+    u32::from_be_bytes(last) % authority.crl_partitions.max(1)
 }
 
 /// Where the scopes of the root's lists begin.
@@ -49,14 +71,13 @@ pub(crate) async fn forgotten_floor(
     Ok(seen.map(|list| (CrlNumber::from_u64(list.number), list.this_update)))
 }
 
-/// How many entries are read from the cursor at a time.
-const CHUNK: u32 = 10_000;
-
-/// One list to sign.
+/// An authority's lists to sign.
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
-    /// Whose list it is.
+    /// Whose lists they are.
     pub(crate) authority: AuthorityId,
+    /// Which of its partitions; all of them unless given.
+    pub(crate) partitions: Option<BTreeSet<u32>>,
     /// What it is.
     pub(crate) kind: CrlKind,
     /// When it is said, and until when it speaks; the routine times unless given.
@@ -85,10 +106,11 @@ pub(crate) enum Entries {
 }
 
 impl Listing {
-    /// The regular list of an authority.
+    /// The regular lists of an authority.
     pub(crate) fn routine(authority: &AuthorityId) -> Self {
         Self {
             authority: authority.clone(),
+            partitions: None,
             kind: CrlKind::Routine,
             times: None,
             entries: Entries::Revoked,
@@ -98,31 +120,46 @@ impl Listing {
     }
 }
 
-/// Signs an authority's routine list and puts it at its distribution point.
-pub(crate) async fn publish(app: &App, authority: &AuthorityId, by: Stamp) -> Result<CrlRow> {
+/// Signs an authority's routine lists, of these partitions or of all, and puts them at their
+/// distribution points.
+pub(crate) async fn publish(
+    app: &App,
+    authority: &AuthorityId,
+    partitions: Option<BTreeSet<u32>>,
+    by: Stamp,
+) -> Result<Vec<CrlRow>> {
     let _one_at_a_time = app.listing().lock().await;
-    let row = sign(app, &Listing::routine(authority)).await?;
-    match release(app, &row, by).await {
-        Err(Failure::Store(StoreError::Refused(Refusal::DoesNotOutrank { .. }))) => {
+    let listing = Listing { partitions, ..Listing::routine(authority) };
+    let lists = sign(app, &listing).await?;
+    let overtaken = crate::db::publish_crls(app, &lists, &by, Overtaken::Stays).await?;
+    let mut rows = Vec::with_capacity(lists.len());
+    for mut list in lists {
+        if overtaken.contains(&list.row.scope) {
             // Another server was faster with a higher number. It was reserved after ours, and what it
             // lists was read after that: what ours was made for is in it.
-            let scope = row.scope;
-            let found = crate::db::published_crl(app, &scope).await?;
+            let found = crate::db::published_crl(app, &list.row.scope).await?;
             let row = found.ok_or(Failure::Bug("a list is outranked by none"))?;
-            let der = crate::db::crl_der(app, &scope, row.number).await?;
-            app.published().put_crl(path(&scope), row.number, der);
-            Ok(row)
+            list = stored(app, row).await?;
         }
-        done => done.map(|()| row),
+        show(app, &list);
+        rows.push(list.row);
     }
+    app.news().tell_published();
+    Ok(rows)
 }
 
-/// Puts a signed list at its distribution point.
-pub(crate) async fn release(app: &App, row: &CrlRow, by: Stamp) -> Result<()> {
-    let der = crate::db::crl_der(app, &row.scope, row.number).await?;
-    crate::db::publish_crl(app, &row.scope, row.number, &by).await?;
-    app.published().put_crl(path(&row.scope), row.number, der);
+/// Puts signed lists at their distribution points, all in one commit or none.
+pub(crate) async fn release(app: &App, lists: &[SignedList], by: Stamp) -> Result<()> {
+    crate::db::publish_crls(app, lists, &by, Overtaken::IsRefused).await?;
+    for list in lists {
+        show(app, list);
+    }
     app.news().tell_published();
+    Ok(())
+}
+
+fn show(app: &App, SignedList { row, body }: &SignedList) {
+    app.published().put_crl(path(&row.scope), row.number, body.clone());
     metrics::counter!(crate::metrics::CRLS_PUBLISHED).increment(1);
     tracing::info!(
         crl.scope = row.scope,
@@ -131,53 +168,47 @@ pub(crate) async fn release(app: &App, row: &CrlRow, by: Stamp) -> Result<()> {
         crl.entries = row.signed.as_ref().map_or(0, |facts| facts.entries),
         "a revocation list was published"
     );
-    Ok(())
 }
 
-/// Reserves a number, streams the entries, signs and stores; not yet published. The caller holds
+/// What becomes of a list when one with a higher number is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overtaken {
+    /// It is not published, and the others are.
+    Stays,
+    /// None is published.
+    IsRefused,
+}
+
+/// A signed list as the database has it.
+pub(crate) async fn stored(app: &App, row: CrlRow) -> Result<SignedList> {
+    let body = crate::db::crl_body(app, &row.scope, row.number).await?;
+    Ok(SignedList { row, body })
+}
+
+/// Reserves numbers, streams the entries, signs and stores; not yet published. The caller holds
 /// [`App::listing`].
-pub(crate) async fn sign(app: &App, listing: &Listing) -> Result<CrlRow> {
+pub(crate) async fn sign(app: &App, listing: &Listing) -> Result<Vec<SignedList>> {
     let authority = app.authority(&listing.authority).await?;
     let identity = app.signing_identity(&authority).await?;
-    let scope = own_scope(&authority.id);
-    let newest = crate::db::newest_crl_time(app, &authority.id, &scope).await?;
-    let (this_update, next_update) = match listing.times {
-        Some(times) => times,
-        None => routine_times(app, newest)?,
+    let all = 0..authority.crl_partitions;
+    let partitions: Vec<u32> = match &listing.partitions {
+        Some(some) => some.iter().copied().filter(|one| all.contains(one)).collect(),
+        None => all.collect(),
     };
-    let row = crate::db::reserve_crl(app, &scope, listing).await?;
-    let plan = ListPlan {
-        uri: app.locations().crl(&authority.id, 0),
-        number: CrlNumber::from_u64(row.number),
-        this_update,
-        next_update,
-    };
-    let spool = tempfile::tempfile().map_err(Failure::Io)?;
-    let mut writer = ListWriter::new(&identity, plan, spool).map_err(Failure::X509)?;
-    let (mut reading, mut after) = (crate::db::moment(app).await?, None);
-    loop {
-        let chunk = chunk(&mut reading, listing, after.as_ref()).await?;
-        let Some(last) = chunk.last() else { break };
-        after = Some(last.serial.clone());
-        for entry in &chunk {
-            writer.push(entry).map_err(Failure::X509)?;
-        }
-    }
-    drop(reading);
-    let mut unsigned = writer.finish().map_err(Failure::X509)?;
-    let entries = unsigned.entries();
-    let signed = unsigned.sign(app.signer(), listing.purpose, listing.incident.clone()).await;
-    let mut der = Vec::new();
-    unsigned.write(&signed.map_err(Failure::Sign)?, &mut der).map_err(Failure::Finish)?;
-    let facts = CrlFacts {
-        this_update,
-        next_update,
-        entries,
-        size: u64::try_from(der.len()).unwrap_or(u64::MAX),
-        digest: Fingerprint::of(&der),
-    };
-    crate::db::store_crl(app, &scope, row.number, &facts, &der).await?;
-    Ok(CrlRow { signed: Some(facts), ..row })
+    let scopes: Vec<String> =
+        partitions.iter().map(|number| own_scope(&authority.id, *number)).collect();
+    let newest = crate::db::newest_crl_times(app, &scopes).await?;
+    let times = scopes.iter().map(|scope| match listing.times {
+        Some(times) => Ok(times),
+        None => routine_times(app, newest.get(scope).copied()),
+    });
+    let times = times.collect::<Result<Vec<_>>>()?;
+    let rows = crate::db::reserve_crls(app, &scopes, listing).await?;
+    let reserved = rows.into_iter().zip(partitions).zip(times);
+    let reserved = reserved.map(|((row, partition), times)| Reserved { row, partition, times });
+    let lists = write::lists(app, listing, &identity, reserved.collect()).await?;
+    crate::db::store_crls(app, &lists).await?;
+    Ok(lists)
 }
 
 /// Back-dated for slow clocks where that is still newer than the list before.
@@ -202,20 +233,6 @@ pub(crate) fn clock_is_not_behind(now: Time, newest: Option<Time>) -> Result<()>
     }
 }
 
-async fn chunk(
-    reading: &mut Snapshot,
-    listing: &Listing,
-    after: Option<&skink_x509::Serial>,
-) -> Result<Vec<RevokedEntry>> {
-    match &listing.entries {
-        Entries::Revoked => crate::db::revoked(reading, &listing.authority, after, CHUNK).await,
-        Entries::Everything { revoked_at, suspected_since } => {
-            let times = (*revoked_at, *suspected_since);
-            crate::db::everything(reading, &listing.authority, times, after, CHUNK).await
-        }
-    }
-}
-
 /// Puts the lists that the database has into the answers.
 pub(crate) async fn load(app: &App) -> Result<()> {
     load_new(app, &mut HashMap::new()).await
@@ -225,8 +242,8 @@ pub(crate) async fn load(app: &App) -> Result<()> {
 pub(crate) async fn load_new(app: &App, known: &mut HashMap<String, u64>) -> Result<()> {
     for row in crate::db::current_crls(app).await? {
         if known.get(&row.scope) != Some(&row.number) {
-            let der = crate::db::crl_der(app, &row.scope, row.number).await?;
-            app.published().put_crl(path(&row.scope), row.number, der);
+            let body = crate::db::crl_body(app, &row.scope, row.number).await?;
+            app.published().put_crl(path(&row.scope), row.number, body);
             known.insert(row.scope, row.number);
         }
     }

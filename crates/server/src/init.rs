@@ -236,6 +236,7 @@ async fn record_root(app: &App, info: &RootInfo, by: &Stamp) -> Result<()> {
         key_digest: certificate.public_key().digest(),
         csr_pem: None,
         crl_uri: Some(app.locations().root_crl()),
+        crl_partitions: 1,
     };
     let row = AuthorityCertificate {
         pem: certificate.to_pem(),

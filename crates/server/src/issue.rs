@@ -243,7 +243,8 @@ fn intend(app: &App, order: &Order, authority: &Authority) -> Result<(Certificat
     let signing = app.signing_authority(authority)?;
     let issuing = Issuing { authority: &signing, locations: app.locations(), now };
     // Whether the key is blocked is asked in the transaction that records the intention.
-    let row = Row { id: id.clone(), serial: serial.clone(), blocked: None };
+    let partition = crate::crl::partition_of(authority, &serial);
+    let row = Row { id: id.clone(), serial: serial.clone(), partition, blocked: None };
     let intended =
         profile.intend(row, &order.applicant, &issuing).map_err(|error| refused(&error))?;
     let (not_before, not_after) = (intended.spec().not_before, intended.spec().not_after);
@@ -260,7 +261,7 @@ fn intend(app: &App, order: &Order, authority: &Authority) -> Result<(Certificat
         profile: order.profile.clone(),
         names,
         key_digest: order.applicant.public_key.digest(),
-        partition: 0,
+        partition,
         not_before,
         not_after,
         channel: order.channel,

@@ -1,10 +1,11 @@
 //! What the server does by itself: lists, packages, responders and its own identity are renewed
 //! before they end.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use skink_model::with_causes;
-use skink_model::{AuthorityState, CrlKind, CrlRow, Stamp};
+use skink_model::{AuthorityId, AuthorityState, CrlKind, CrlRow, Stamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -86,27 +87,34 @@ async fn look(app: &App) -> Vec<(&'static str, Result<()>)> {
 /// and keeps no other from it.
 async fn lists(app: &App) -> Result<()> {
     let current = crate::db::current_crls(app).await?;
+    // One that lacks a revocation, whose server was cut off before it had signed the list, is due now.
     let owed = crate::db::owed_crls(app).await?;
-    for row in current.iter().filter(|row| row.kind == CrlKind::Routine) {
-        if let Err(error) = list(app, row, owed.contains(&row.authority)).await {
-            let (scope, error) = (&row.scope, with_causes(&error));
-            tracing::error!(crl.scope = scope, error, "a list was not renewed; it is tried again");
+    let mut due: BTreeMap<AuthorityId, BTreeSet<u32>> = BTreeMap::new();
+    for row in current.iter().filter(|row| is_due(app, row) || owed.contains(&row.scope)) {
+        due.entry(row.authority.clone()).or_default().extend(crl::partition(&row.scope));
+    }
+    for (authority, partitions) in due {
+        if let Err(error) = renew_lists(app, &authority, partitions).await {
+            let error = with_causes(&error);
+            tracing::error!(%authority, error, "lists were not renewed; it is tried again");
         }
     }
     Ok(())
 }
 
-/// One that lacks a revocation, whose server was cut off before it had signed the list, is owed now.
-async fn list(app: &App, row: &CrlRow, owed: bool) -> Result<()> {
-    let (now, Some(facts)) = (app.now(), &row.signed) else { return Ok(()) };
-    let age = now.since(facts.this_update);
-    if row.scope.starts_with(crl::OF_ROOT) || (age < app.settings().crl_refresh() && !owed) {
-        return Ok(());
-    }
-    let authority = app.authority(&row.authority).await?;
+fn is_due(app: &App, row: &CrlRow) -> bool {
+    let Some(facts) = row.signed.as_ref().filter(|_| row.kind == CrlKind::Routine) else {
+        return false;
+    };
+    let age = app.now().since(facts.this_update);
+    !row.scope.starts_with(crl::OF_ROOT) && age >= app.settings().crl_refresh()
+}
+
+async fn renew_lists(app: &App, id: &AuthorityId, partitions: BTreeSet<u32>) -> Result<()> {
+    let authority = app.authority(id).await?;
     let signs = [AuthorityState::Active, AuthorityState::Retiring].contains(&authority.state);
     if signs && !authority.closed {
-        crl::publish(app, &authority.id, Stamp::server(now)).await?;
+        crl::publish(app, id, Some(partitions), Stamp::server(app.now())).await?;
     }
     Ok(())
 }

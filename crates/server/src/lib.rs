@@ -50,7 +50,8 @@ pub use ambient::{SystemClock, SystemRng};
 pub use app::App;
 pub use ceremonies::Elsewhere;
 pub use config::{
-    Config, ConfigError, Database, IncidentTimings, KeyPlaces, Lifetimes, Listen, Public, Settings,
+    Config, ConfigError, Database, IncidentTimings, KeyPlaces, Lifetimes, Listen, Lists, Public,
+    Settings,
 };
 pub use failure::Failure;
 pub use http::tls::TlsError;

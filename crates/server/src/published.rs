@@ -7,6 +7,8 @@ use std::sync::{PoisonError, RwLock};
 use axum::body::Bytes;
 use skink_api::agent::PackageRef;
 
+use crate::crl::Body;
+
 /// The current answers of `/crl`, `/aia` and `/trust`.
 #[derive(Debug, Default)]
 pub(crate) struct Published(RwLock<Contents>);
@@ -14,7 +16,7 @@ pub(crate) struct Published(RwLock<Contents>);
 #[derive(Debug, Default)]
 struct Contents {
     /// By path, with their numbers.
-    crls: HashMap<String, (u64, Bytes)>,
+    crls: HashMap<String, (u64, Body)>,
     certificates: HashMap<String, Bytes>,
     package: Option<(PackageRef, Bytes)>,
     parts: HashMap<String, Bytes>,
@@ -27,8 +29,8 @@ const KEPT: usize = 8;
 
 impl Published {
     /// The list at a path like `/crl/workloads-g1/p0.crl`.
-    pub(crate) fn crl(&self, path: &str) -> Option<Bytes> {
-        self.read(|contents| contents.crls.get(path).map(|(_, der)| der.clone()))
+    pub(crate) fn crl(&self, path: &str) -> Option<Body> {
+        self.read(|contents| contents.crls.get(path).map(|(_, body)| body.clone()))
     }
 
     /// The certificate of an authority.
@@ -52,11 +54,11 @@ impl Published {
     }
 
     /// A list does not take the place of one with a higher number.
-    pub(crate) fn put_crl(&self, path: String, number: u64, der: impl Into<Bytes>) {
-        let der = der.into();
+    pub(crate) fn put_crl(&self, path: String, number: u64, body: impl Into<Body>) {
+        let body = body.into();
         self.write(|contents| {
             if contents.crls.get(&path).is_none_or(|(known, _)| *known <= number) {
-                contents.crls.insert(path, (number, der));
+                contents.crls.insert(path, (number, body));
             }
         });
     }

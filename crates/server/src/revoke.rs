@@ -1,6 +1,8 @@
 //! *Revoke*: scope → set-based insert and journal row in one transaction → CRL from the cursor →
 //! published.
 
+use std::collections::BTreeSet;
+
 use skink_api::{RevokeOutcome, RevokeRequest, RevokeSet};
 use skink_model::{AuthorityId, CertificateId, CertificateState, Time};
 use skink_store::revocations::{Grounds, RevocationSet};
@@ -30,7 +32,7 @@ pub(crate) async fn one(
     let now = app.now();
     let grounds = grounds(now, reason, request.invalidity_date_ms);
     let revoked = crate::db::revoke(app, id, &grounds, &by.stamp(now)).await?;
-    finish(app, by, &row.authority, u64::from(revoked)).await
+    finish(app, by, &row.authority, Some([row.partition].into()), u64::from(revoked)).await
 }
 
 /// Revokes a set in one statement.
@@ -52,20 +54,22 @@ pub(crate) async fn set(app: &App, by: &Person, request: &RevokeSet) -> Result<R
     let now = app.now();
     let grounds = grounds(now, reason, request.invalidity_date_ms);
     let revoked = crate::db::revoke_set(app, &set, &grounds, &by.stamp(now)).await?;
-    finish(app, by, &authority, revoked).await
+    finish(app, by, &authority, None, revoked).await
 }
 
-/// The revocation stands whether or not its list can be signed now; the next list has it.
+/// The revocation stands whether or not the lists of these partitions, or of all, can be signed now;
+/// the next ones have it.
 async fn finish(
     app: &App,
     by: &Person,
     authority: &AuthorityId,
+    partitions: Option<BTreeSet<u32>>,
     revoked: u64,
 ) -> Result<RevokeOutcome> {
     metrics::counter!(crate::metrics::CERTIFICATES_REVOKED).increment(revoked);
-    let published = crl::publish(app, authority, by.stamp(app.now())).await;
+    let published = crl::publish(app, authority, partitions, by.stamp(app.now())).await;
     let crl_number = match published {
-        Ok(row) => Some(row.number),
+        Ok(rows) => rows.iter().map(|row| row.number).max(),
         Err(error) => {
             let error = skink_model::with_causes(&error);
             tracing::warn!(authority = %authority, error, "revoked, but no list says so yet");

@@ -11,7 +11,7 @@ use skink_cli::{InitArgs, OperatorFile, Output, Passphrases, ResolvedInit, ask_c
 use skink_model::OperatorName;
 use skink_server::{
     Config, Database, Elsewhere, IncidentTimings, InitOptions, Initialised, KeyPlaces,
-    KeysElsewhere, Lifetimes, Listen, Public, SystemClock, SystemRng,
+    KeysElsewhere, Lifetimes, Listen, Lists, Public, SystemClock, SystemRng,
 };
 use skink_signer::{Credential, KeyUri};
 
@@ -72,6 +72,7 @@ fn configuration(init: &ResolvedInit) -> Config {
         incident: IncidentTimings::default(),
         contacts: std::collections::BTreeMap::new(),
         regulations: Vec::new(),
+        crl: Lists { partitions: args.crl_partitions },
         database: Database { url: args.database.clone() },
         keys: KeyPlaces {
             places: args.issuer_key.iter().cloned().collect(),

@@ -23,8 +23,8 @@ pub use taint::{TAINT_STEP, freeze, taint, taint_standby, unfreeze};
 
 const INSERT: &str = "INSERT INTO authority
     (id, issuer, generation, parent, state, barrier_open, closed, key_uri, key_algorithm, key_digest,
-     csr_pem, crl_uri, created_at)
-    VALUES ($1, $2, $3, $4, 'pending', 0, 0, $5, $6, $7, $8, $9, $10)";
+     csr_pem, crl_uri, crl_partitions, created_at)
+    VALUES ($1, $2, $3, $4, 'pending', 0, 0, $5, $6, $7, $8, $9, $10, $11)";
 const BY_ID: &str = "SELECT * FROM authority WHERE id = $1";
 const BY_KEY: &str = "SELECT * FROM authority WHERE key_digest = $1";
 const ACTIVE: &str = "SELECT * FROM authority WHERE issuer = $1 AND state = 'active'";
@@ -52,8 +52,11 @@ pub struct NewAuthority {
     pub key_digest: KeyDigest,
     /// Its PKCS#10.
     pub csr_pem: Option<String>,
-    /// The distribution point in the certificates that it will sign.
+    /// The distribution point in the certificates that it will sign, the first of them if its list
+    /// has partitions.
     pub crl_uri: Option<String>,
+    /// How many lists share its revocations: 1 to 1024, for good.
+    pub crl_partitions: u32,
 }
 
 /// Records a pending authority, and its key if the server has it.
@@ -77,6 +80,7 @@ pub async fn create(tx: &mut Tx<'_>, stamp: &Stamp, new: &NewAuthority) -> Resul
         .bind(new.key_digest.as_bytes().to_vec())
         .bind(new.csr_pem.as_deref())
         .bind(new.crl_uri.as_deref())
+        .bind(i64::from(new.crl_partitions))
         .bind(stamp.at.as_millis())
         .execute(tx.conn())
         .await
@@ -180,6 +184,7 @@ fn read(row: &DbRow) -> Result<Authority, StoreError> {
         },
         certificate: read_certificate(row)?,
         crl_uri: row.raw("crl_uri")?,
+        crl_partitions: row.number("crl_partitions")?,
         created_at: row.time("created_at")?,
         activated_at: row.time_option("activated_at")?,
     })

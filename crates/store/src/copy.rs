@@ -26,7 +26,7 @@ const TABLES: [&str; 39] = [
     "attempt",
     "crl_scope",
     "crl",
-    "crl_der",
+    "crl_chunk",
     "token",
     "agent",
     "agent_key",
@@ -141,7 +141,7 @@ async fn copy(
         "authority" => sql::query(AUTHORITIES),
         _ => sql::built(format!("SELECT * FROM {table}")),
     };
-    let most = if ["crl_der", "part", "package"].contains(&table) { LARGE_ROWS } else { CHUNK };
+    let most = if ["crl_chunk", "part", "package"].contains(&table) { LARGE_ROWS } else { CHUNK };
     let (mut written, mut waiting) = (0, Vec::new());
     let mut rows = all.stream(source.conn());
     while let Some(row) = rows.try_next().await.map_err(StoreError::query)? {

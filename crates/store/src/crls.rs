@@ -1,10 +1,12 @@
 //! Revocation lists: numbers that only go up, lists that are signed, lists that are out.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use skink_model::{AuthorityId, CrlFacts, CrlKind, CrlRow, IncidentId, Stamp, Time};
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query, query_scalar};
+use crate::sql::{DbRow, Value, fetch_rows, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx, audit, journal};
 
@@ -20,7 +22,11 @@ const INSERT: &str = "INSERT INTO crl (scope, number, authority, kind, reserved_
 const SIGNED: &str = "UPDATE crl
     SET this_update = $3, next_update = $4, entries = $5, size = $6, digest = $7
     WHERE scope = $1 AND number = $2 AND digest IS NULL";
-const INSERT_DER: &str = "INSERT INTO crl_der (scope, number, der) VALUES ($1, $2, $3)";
+const INSERT_CHUNK: &str =
+    "INSERT INTO crl_chunk (scope, number, seq, bytes) VALUES ($1, $2, $3, $4)";
+const CHUNK: &str = "SELECT bytes FROM crl_chunk WHERE scope = $1 AND number = $2 AND seq = $3";
+const NEWEST: &str = "SELECT scope, max(this_update) AS newest FROM crl WHERE scope IN ($1)
+    GROUP BY scope";
 const PUBLISH: &str = "UPDATE crl SET published_at = $3
     WHERE scope = $1 AND number = $2 AND digest IS NOT NULL AND published_at IS NULL";
 const BY_NUMBER: &str = "SELECT * FROM crl WHERE scope = $1 AND number = $2";
@@ -35,13 +41,13 @@ const DUE: &str = "SELECT c.* FROM crl c
     JOIN (SELECT scope, max(number) AS number FROM crl WHERE published_at IS NOT NULL
           GROUP BY scope) last ON last.scope = c.scope AND last.number = c.number
     WHERE c.next_update <= $1 ORDER BY c.next_update";
-const OWED: &str = "SELECT c.authority FROM crl c
+const OWED: &str = "SELECT c.scope FROM crl c
     JOIN (SELECT scope, max(number) AS number FROM crl WHERE published_at IS NOT NULL
           GROUP BY scope) last ON last.scope = c.scope AND last.number = c.number
     WHERE c.kind = 'routine' AND c.scope NOT LIKE 'root/%'
-      AND c.entries < (SELECT count(*) FROM revocation r WHERE r.authority = c.authority)
-    ORDER BY c.authority";
-const DER: &str = "SELECT der FROM crl_der WHERE scope = $1 AND number = $2";
+      AND c.entries < (SELECT count(*) FROM revocation r WHERE r.authority = c.authority
+          AND r.crl_part = CAST(substr(c.scope, length(c.authority) + 3) AS INTEGER))
+    ORDER BY c.scope";
 
 /// A list that is to be signed.
 #[derive(Clone, Debug)]
@@ -119,16 +125,34 @@ pub async fn import(
     }
     raise_floor(tx, &new.scope, &new.authority, number).await?;
     insert(tx, at, new, number).await?;
-    set_signed(tx, &new.scope, number, facts, der).await
+    for (seq, bytes) in (0..).zip(der.chunks(CHUNK_MAX)) {
+        add_chunk(tx, &new.scope, number, seq, bytes).await?;
+    }
+    set_signed(tx, &new.scope, number, facts).await
 }
 
-/// Stores a signed list under its reserved number.
+/// The most bytes that one piece of a list has.
+pub const CHUNK_MAX: usize = 1 << 20;
+
+/// Stores piece number `seq` of a signed list, from 0, in the transaction that calls it signed.
+pub async fn add_chunk(
+    tx: &mut Tx<'_>,
+    scope: &str,
+    number: u64,
+    seq: u32,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    let insert = query(INSERT_CHUNK).bind(scope).bind(row::int(number));
+    let done = insert.bind(i64::from(seq)).bind(bytes).execute(tx.conn()).await;
+    done.map(drop).map_err(StoreError::query)
+}
+
+/// Calls a list under its reserved number signed.
 pub async fn set_signed(
     tx: &mut Tx<'_>,
     scope: &str,
     number: u64,
     facts: &CrlFacts,
-    der: &[u8],
 ) -> Result<(), StoreError> {
     let done = query(SIGNED)
         .bind(scope)
@@ -144,8 +168,7 @@ pub async fn set_signed(
     if done.rows_affected() == 0 {
         return Err(StoreError::not_found("reserved CRL", format!("{scope} {number}")));
     }
-    let insert = query(INSERT_DER).bind(scope).bind(row::int(number)).bind(der);
-    insert.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
+    Ok(())
 }
 
 /// Puts a signed list out. A list below the one that is out is refused; again changes nothing.
@@ -208,11 +231,11 @@ pub async fn due(r: &mut impl Reader, by: Time) -> Result<Vec<CrlRow>, StoreErro
     row::all(&rows.map_err(StoreError::query)?, read)
 }
 
-/// Authorities of whose revocations the list that is out lacks some: whoever revoked them was cut off
-/// before he had signed the list that says so.
-pub async fn owed(r: &mut impl Reader) -> Result<Vec<AuthorityId>, StoreError> {
+/// Scopes `AUTHORITY/pNUMBER` whose list that is out lacks some of the revocations: whoever revoked
+/// them was cut off before he had signed the list that says so.
+pub async fn owed(r: &mut impl Reader) -> Result<Vec<String>, StoreError> {
     let rows = query(OWED).fetch_all(r.conn()).await;
-    row::all(&rows.map_err(StoreError::query)?, |row| row.parsed("authority"))
+    row::all(&rows.map_err(StoreError::query)?, |row| row.string("scope"))
 }
 
 /// Every list that an authority signed or was to sign.
@@ -231,14 +254,43 @@ pub async fn last_number(r: &mut impl Reader, scope: &str) -> Result<Option<u64>
     number.map(u64::try_from).transpose().map_err(|error| row::corrupt("last_number", error))
 }
 
-/// The DER of a signed list.
+/// When the newest signed list of each of these scopes was said.
+pub async fn newest(
+    r: &mut impl Reader,
+    scopes: &[String],
+) -> Result<HashMap<String, Time>, StoreError> {
+    let scopes: Vec<_> = scopes.iter().map(|scope| vec![Value::from(scope)]).collect();
+    let rows = fetch_rows(r.conn(), NEWEST, &scopes).await.map_err(StoreError::query)?;
+    let said = rows.iter().filter_map(|row| {
+        let newest = row.time_option("newest").transpose()?;
+        Some(row.string("scope").and_then(|scope| Ok((scope, newest?))))
+    });
+    said.collect()
+}
+
+/// Piece number `seq` of a signed list, from 0; none after the last.
+pub async fn chunk(
+    r: &mut impl Reader,
+    scope: &str,
+    number: u64,
+    seq: u32,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let query = query_scalar(CHUNK).bind(scope).bind(row::int(number)).bind(i64::from(seq));
+    query.fetch_optional(r.conn()).await.map_err(StoreError::query)
+}
+
+/// The whole DER of a signed list, for one that is known to be small.
 pub async fn der(
     r: &mut impl Reader,
     scope: &str,
     number: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let query = query_scalar(DER).bind(scope).bind(row::int(number));
-    query.fetch_optional(r.conn()).await.map_err(StoreError::query)
+    let mut whole: Option<Vec<u8>> = None;
+    for seq in 0.. {
+        let Some(bytes) = chunk(r, scope, number, seq).await? else { break };
+        whole.get_or_insert_default().extend(bytes);
+    }
+    Ok(whole)
 }
 
 fn read(row: &DbRow) -> Result<CrlRow, StoreError> {

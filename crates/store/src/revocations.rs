@@ -8,7 +8,7 @@ use skink_x509::Serial;
 use skink_x509::crl::Reason;
 
 use crate::row::{self, Columns};
-use crate::sql::{DbRow, query, query_scalar};
+use crate::sql::{Conn, DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit, journal};
 
@@ -63,17 +63,38 @@ const STATUS: &str = "SELECT c.authority, c.crl_part, c.serial, r.revoked_at, r.
     LEFT JOIN revocation r
       ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
     WHERE c.authority = $1 AND c.serial = $2 AND c.state <> 'intended'";
-const PAGE: &str = "SELECT * FROM revocation
-    WHERE authority = $1 AND crl_part = $2 AND serial > $3 ORDER BY serial LIMIT $4";
-const CLOSING_PAGE: &str = "SELECT c.authority, c.crl_part, c.serial, r.revoked_at, r.reason,
-        r.invalidity_date
-    FROM certificate c
-    LEFT JOIN revocation r
-      ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
-    WHERE c.authority = $1 AND c.crl_part = $2 AND c.serial > $3 AND c.kind <> 'ocsp'
-      AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
-           SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
-    ORDER BY c.serial LIMIT $4";
+// One row for all serials that were revoked together: a row for each would cost more than what is
+// done with it. Hexadecimal, which both databases put together the same way.
+const FILE_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
+        group_concat(hex(serial), '') AS serials, max(hex(serial)) AS last
+    FROM (SELECT serial, revoked_at, reason, invalidity_date FROM revocation
+          WHERE authority = $1 AND crl_part = $2 AND serial > $3 ORDER BY serial LIMIT $4) AS page
+    GROUP BY revoked_at, reason, invalidity_date";
+const SERVER_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
+        string_agg(encode(serial, 'hex'), '') AS serials, max(encode(serial, 'hex')) AS last
+    FROM (SELECT serial, revoked_at, reason, invalidity_date FROM revocation
+          WHERE authority = $1 AND crl_part = $2 AND serial > $3 ORDER BY serial LIMIT $4) AS page
+    GROUP BY revoked_at, reason, invalidity_date";
+const FILE_CLOSING_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
+        group_concat(hex(serial), '') AS serials, max(hex(serial)) AS last
+    FROM (SELECT c.serial, r.revoked_at, r.reason, r.invalidity_date FROM certificate c
+          LEFT JOIN revocation r
+            ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
+          WHERE c.authority = $1 AND c.crl_part = $2 AND c.serial > $3 AND c.kind <> 'ocsp'
+            AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+                 SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+          ORDER BY c.serial LIMIT $4) AS page
+    GROUP BY revoked_at, reason, invalidity_date";
+const SERVER_CLOSING_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
+        string_agg(encode(serial, 'hex'), '') AS serials, max(encode(serial, 'hex')) AS last
+    FROM (SELECT c.serial, r.revoked_at, r.reason, r.invalidity_date FROM certificate c
+          LEFT JOIN revocation r
+            ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
+          WHERE c.authority = $1 AND c.crl_part = $2 AND c.serial > $3 AND c.kind <> 'ocsp'
+            AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+                 SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+          ORDER BY c.serial LIMIT $4) AS page
+    GROUP BY revoked_at, reason, invalidity_date";
 const COUNT: &str = "SELECT count(*) FROM revocation WHERE authority = $1";
 const PARTITIONS: &str =
     "SELECT DISTINCT crl_part FROM certificate WHERE authority = $1 ORDER BY crl_part";
@@ -235,6 +256,57 @@ pub async fn status(
     Ok(read_option(&row)?.map_or(SerialStatus::Good, SerialStatus::Revoked))
 }
 
+/// Serials that were revoked together, or, in a final CRL, that were not revoked yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Run {
+    grounds: Option<Grounds>,
+    /// One after another, each with its length in front.
+    serials: Vec<u8>,
+}
+
+impl Run {
+    fn serials(&self) -> impl Iterator<Item = &[u8]> {
+        let mut left = &self.serials[..];
+        std::iter::from_fn(move || {
+            let length = usize::from(*left.first()?);
+            let (serial, rest) = left.split_at_checked(length + 1)?;
+            left = rest;
+            Some(serial)
+        })
+    }
+}
+
+/// Some serials of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    runs: Vec<Run>,
+    last: Vec<u8>,
+}
+
+/// Up to which serial a partition was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor(Vec<u8>);
+
+impl Page {
+    /// The values of the serials, big-endian, in their order, and why each is revoked; none in a
+    /// final CRL for what was not revoked before.
+    pub fn entries(&self) -> Vec<(&[u8], Option<Grounds>)> {
+        let runs = self.runs.iter();
+        let entries = runs.flat_map(|run| run.serials().map(|serial| (serial, run.grounds)));
+        let mut entries: Vec<_> = entries.collect();
+        entries.sort_unstable_by_key(|(serial, _)| *serial);
+        for (serial, _) in &mut entries {
+            *serial = serial.get(1..).unwrap_or_default();
+        }
+        entries
+    }
+
+    /// Where the next page begins; none if this one was the last.
+    pub fn cursor(&self) -> Option<Cursor> {
+        (!self.runs.is_empty()).then(|| Cursor(self.last.clone()))
+    }
+}
+
 /// The next revocations of one CRL partition in the order of serials, after `after`.
 ///
 /// A CRL is written from pages of one [`crate::Snapshot`], so that it shows one moment.
@@ -242,27 +314,14 @@ pub async fn page(
     r: &mut impl Reader,
     authority: &AuthorityId,
     partition: u32,
-    after: Option<&Serial>,
+    after: &Cursor,
     limit: u32,
-) -> Result<Vec<Revocation>, StoreError> {
-    let rows = query(PAGE)
-        .bind(authority.as_str())
-        .bind(i64::from(partition))
-        .bind(after.map(row::serial_bytes).unwrap_or_default())
-        .bind(i64::from(limit))
-        .fetch_all(r.conn())
-        .await
-        .map_err(StoreError::query)?;
-    row::all(&rows, read)
-}
-
-/// One serial of a final CRL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClosingEntry {
-    /// The serial.
-    pub serial: Serial,
-    /// Its revocation, if it was revoked before.
-    pub revoked: Option<Revocation>,
+) -> Result<Page, StoreError> {
+    let sql = match r.conn() {
+        Conn::Sqlite(_) => FILE_PAGE,
+        Conn::Postgres(..) => SERVER_PAGE,
+    };
+    read_page(r, sql, authority, partition, after, limit).await
 }
 
 /// The next serials of one partition that an authority ever certified or may have, unknown attempts
@@ -271,20 +330,46 @@ pub async fn closing_page(
     r: &mut impl Reader,
     authority: &AuthorityId,
     partition: u32,
-    after: Option<&Serial>,
+    after: &Cursor,
     limit: u32,
-) -> Result<Vec<ClosingEntry>, StoreError> {
-    let rows = query(CLOSING_PAGE)
+) -> Result<Page, StoreError> {
+    let sql = match r.conn() {
+        Conn::Sqlite(_) => FILE_CLOSING_PAGE,
+        Conn::Postgres(..) => SERVER_CLOSING_PAGE,
+    };
+    read_page(r, sql, authority, partition, after, limit).await
+}
+
+async fn read_page(
+    r: &mut impl Reader,
+    sql: &'static str,
+    authority: &AuthorityId,
+    partition: u32,
+    after: &Cursor,
+    limit: u32,
+) -> Result<Page, StoreError> {
+    let rows = query(sql)
         .bind(authority.as_str())
         .bind(i64::from(partition))
-        .bind(after.map(row::serial_bytes).unwrap_or_default())
+        .bind(&after.0[..])
         .bind(i64::from(limit))
         .fetch_all(r.conn())
         .await
         .map_err(StoreError::query)?;
-    row::all(&rows, |row| {
-        Ok(ClosingEntry { serial: row.serial("serial")?, revoked: read_option(row)? })
-    })
+    let mut page = Page { runs: Vec::with_capacity(rows.len()), last: Vec::new() };
+    for row in &rows {
+        let bytes =
+            |column| hex::decode(row.string(column)?).map_err(|error| row::corrupt(column, error));
+        page.last = page.last.max(bytes("last")?);
+        page.runs.push(Run { grounds: read_grounds(row)?, serials: bytes("serials")? });
+    }
+    Ok(page)
+}
+
+fn read_grounds(row: &DbRow) -> Result<Option<Grounds>, StoreError> {
+    let Some(revoked_at) = row.time_option("revoked_at")? else { return Ok(None) };
+    let reason = Reason::from_code(row.number("reason")?).unwrap_or(Reason::Unspecified);
+    Ok(Some(Grounds { revoked_at, reason, invalidity_date: row.time_option("invalidity_date")? }))
 }
 
 /// How many serials of an authority are revoked.

@@ -7,7 +7,7 @@ mod reason;
 mod scope;
 mod write;
 
-pub use entry::RevokedEntry;
+pub use entry::{EntryGrounds, RevokedEntry};
 pub use number::CrlNumber;
 pub use read::{Crl, Entries};
 pub use reason::{Reason, UnknownReason};

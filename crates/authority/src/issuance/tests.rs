@@ -15,7 +15,7 @@ fn profile(name: &str) -> Profile {
 
 fn row(pki: &Fixture) -> Row {
     let serial = pki.serial();
-    Row { id: serial.to_hex()[2..].parse().unwrap(), serial, blocked: None }
+    Row { id: serial.to_hex()[2..].parse().unwrap(), serial, partition: 0, blocked: None }
 }
 
 async fn applicant(pki: &Fixture, names: &[&str]) -> Applicant {

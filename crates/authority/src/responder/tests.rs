@@ -17,7 +17,7 @@ async fn responder(pki: &Fixture) -> Responder {
         lifetime: None,
     };
     let issuing = Issuing { authority: &pki.issuer, locations: &pki.locations, now: NOW };
-    let row = Row { id: "r".parse().unwrap(), serial: pki.serial(), blocked: None };
+    let row = Row { id: "r".parse().unwrap(), serial: pki.serial(), partition: 0, blocked: None };
     let intended = Profile::try_from(config).unwrap().intend(row, &applicant, &issuing).unwrap();
     let linted = intended.lint().unwrap();
     let request = linted.request(AttemptPurpose::Certificate, None);

@@ -69,6 +69,11 @@ pub struct InitArgs {
     /// its password comes from PGPASSWORD or PGPASSFILE [default: a file in the server's folder]
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// How many revocation lists share the certificates of an authority, 1 to 1024; each certificate
+    /// names its own for good. With a million certificates revoked, one list has 40 MB, and each of
+    /// 128 a third of a megabyte
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub crl_partitions: u32,
     /// Address for operators, HTTPS.
     #[arg(long, default_value = "127.0.0.1:7443", value_name = "IP:PORT")]
     pub api: SocketAddr,

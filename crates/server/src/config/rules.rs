@@ -30,6 +30,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if !agent_url.starts_with("https://") {
         return invalid("public.agent_url", "must begin with https://");
     }
+    if !(1..=1024).contains(&config.crl.partitions) {
+        return invalid("crl.partitions", "must be 1 to 1024");
+    }
     check_nesting(&config.lifetimes)?;
     check_places(&config.keys.places)?;
     check_quotas(&config.keys.quota)?;

@@ -1,8 +1,8 @@
 //! Certificates, revocations, attempts.
 
 use skink_model::{
-    AuthorityId, BlockedKey, CertificateId, CertificateKind, CertificateRow, CrlRow, EndpointName,
-    Revocation, SigningKey, Stamp, Time,
+    Authority, AuthorityId, BlockedKey, CertificateId, CertificateKind, CertificateRow, CrlRow,
+    EndpointName, Revocation, SigningKey, Stamp, Time,
 };
 use skink_store::certificates::{self as table, CertificateQuery};
 use skink_store::revocations::{self, Grounds, RevocationSet, SerialStatus};
@@ -12,11 +12,12 @@ use skink_x509::{Fingerprint, KeyDigest, Serial};
 
 use super::{glance, view};
 use crate::app::App;
-use crate::crl::own_scope;
+use crate::crl::own_scopes;
 use crate::failure::{Failure, Result};
 
 /// What a list of authorities tells beside their rows.
 pub(crate) struct AuthorityFacts {
+    /// The list that is due first.
     pub(crate) crl: Option<CrlRow>,
     pub(crate) certificates_valid: u64,
 }
@@ -39,10 +40,15 @@ pub(crate) async fn sweep_gone(app: &App) -> Result<u64> {
     Ok(swept.await?.attempts)
 }
 
-pub(crate) async fn authority_facts(app: &App, id: &AuthorityId) -> Result<AuthorityFacts> {
-    let mut reading = view(app).await?;
+pub(crate) async fn authority_facts(app: &App, row: &Authority) -> Result<AuthorityFacts> {
+    let (mut reading, mut lists) = (view(app).await?, Vec::new());
+    for scope in own_scopes(row) {
+        lists.extend(crls::published(&mut reading, &scope).await?);
+    }
+    let until = |list: &CrlRow| list.signed.as_ref().map(|facts| facts.next_update);
+    let id = &row.id;
     Ok(AuthorityFacts {
-        crl: crls::published(&mut reading, &own_scope(id)).await?,
+        crl: lists.into_iter().min_by_key(until),
         certificates_valid: table::count_valid(&mut reading, id, app.now()).await?,
     })
 }

@@ -1,16 +1,19 @@
 //! Revocation lists.
 
-use skink_model::{AuthorityId, CrlFacts, CrlRow, Stamp, Time};
-use skink_store::Snapshot;
+use std::collections::{BTreeSet, HashMap};
+use std::io::Write as _;
+
+use skink_model::{AuthorityId, CrlRow, Stamp, Time};
 use skink_store::crls::{self as table, NewCrl};
+use skink_store::revocations::{Cursor, Page};
 use skink_store::sightings::RootListSeen;
-use skink_store::{revocations, sightings};
-use skink_x509::crl::{Reason, RevokedEntry};
-use skink_x509::{Fingerprint, Serial};
+use skink_store::{Refusal, Snapshot, StoreError, revocations, sightings};
+use skink_x509::Fingerprint;
 
 use super::{glance, view};
 use crate::app::App;
-use crate::crl::Listing;
+use crate::crl::body::BodyWriter;
+use crate::crl::{Body, Listing, Overtaken, SignedList};
 use crate::failure::{Failure, Result};
 
 /// How far ahead of the database an agent's word may carry a number. A backup is not older than so
@@ -27,8 +30,8 @@ pub(crate) async fn published_crl(app: &App, scope: &str) -> Result<Option<CrlRo
     Ok(table::published(&mut view(app).await?, scope).await?)
 }
 
-/// Authorities whose list lacks something that is revoked.
-pub(crate) async fn owed_crls(app: &App) -> Result<Vec<AuthorityId>> {
+/// Scopes whose list lacks something that is revoked.
+pub(crate) async fn owed_crls(app: &App) -> Result<Vec<String>> {
     Ok(table::owed(&mut view(app).await?).await?)
 }
 
@@ -37,15 +40,28 @@ pub(crate) async fn crl_der(app: &App, scope: &str, number: u64) -> Result<Vec<u
     found.ok_or_else(|| Failure::not_found("list", format!("{scope} {number}")))
 }
 
-/// When the newest list that was signed for a scope was said.
-pub(crate) async fn newest_crl_time(
+/// The same where it may be large.
+pub(crate) async fn crl_body(app: &App, scope: &str, number: u64) -> Result<Body> {
+    let mut out = BodyWriter::new(app.settings().dir());
+    let mut reading = glance(app).await?;
+    for seq in 0.. {
+        match table::chunk(&mut reading, scope, number, seq).await? {
+            Some(bytes) => out.write_all(&bytes).map_err(Failure::Io)?,
+            None if seq == 0 => {
+                return Err(Failure::not_found("list", format!("{scope} {number}")));
+            }
+            None => break,
+        }
+    }
+    Ok(out.finish().map_err(Failure::Io)?.0)
+}
+
+/// When the newest list that was signed for each of these scopes was said.
+pub(crate) async fn newest_crl_times(
     app: &App,
-    authority: &AuthorityId,
-    scope: &str,
-) -> Result<Option<Time>> {
-    let rows = table::of_authority(&mut view(app).await?, authority).await?;
-    let own = rows.into_iter().filter(|row| row.scope == scope);
-    Ok(own.filter_map(|row| row.signed.map(|facts| facts.this_update)).max())
+    scopes: &[String],
+) -> Result<HashMap<String, Time>> {
+    Ok(table::newest(&mut view(app).await?, scopes).await?)
 }
 
 /// Whether a list is one of those that the database has.
@@ -64,49 +80,84 @@ pub(crate) async fn forgotten_root_lists(app: &App) -> Result<Vec<RootListSeen>>
     Ok(sightings::root_lists(&mut view(app).await?).await?)
 }
 
-pub(crate) async fn reserve_crl(app: &App, scope: &str, listing: &Listing) -> Result<CrlRow> {
+/// The next number of each of these scopes, in their order.
+pub(crate) async fn reserve_crls(
+    app: &App,
+    scopes: &[String],
+    listing: &Listing,
+) -> Result<Vec<CrlRow>> {
     let now = app.now();
-    let new = NewCrl {
-        scope: scope.to_owned(),
-        authority: listing.authority.clone(),
-        kind: listing.kind,
-        floor: 0,
-        incident: listing.incident.clone(),
-    };
-    let new = &new;
-    let reserved = app.store().run_tx("reserve_crl", move |tx| {
+    let reserved = app.store().run_tx("reserve_crls", move |tx| {
         Box::pin(async move {
-            // Lists that agents have read are out there, whatever a restored backup says.
-            let last = table::last_number(tx, &new.scope).await?.unwrap_or(0);
-            let read = sightings::crl_floor(tx, &new.scope).await?;
-            let floor = if read <= last.saturating_add(LEAP_MAX) { read } else { 0 };
-            let new = NewCrl { floor, ..new.clone() };
-            Ok::<_, Failure>(table::reserve(tx, now, &new).await?)
+            let mut rows = Vec::with_capacity(scopes.len());
+            for scope in scopes {
+                // Lists that agents have read are out there, whatever a restored backup says.
+                let last = table::last_number(tx, scope).await?.unwrap_or(0);
+                let read = sightings::crl_floor(tx, scope).await?;
+                let floor = if read <= last.saturating_add(LEAP_MAX) { read } else { 0 };
+                let new = NewCrl {
+                    scope: scope.clone(),
+                    authority: listing.authority.clone(),
+                    kind: listing.kind,
+                    floor,
+                    incident: listing.incident.clone(),
+                };
+                let number = table::reserve(tx, now, &new).await?;
+                rows.extend(table::find(tx, scope, number).await?);
+            }
+            Ok::<_, Failure>(rows)
         })
     });
-    let number = reserved.await?;
-    let found = table::find(&mut view(app).await?, scope, number).await?;
-    found.ok_or(Failure::Bug("a reserved list is gone"))
+    let rows = reserved.await?;
+    if rows.len() == scopes.len() { Ok(rows) } else { Err(Failure::Bug("a reserved list is gone")) }
 }
 
-pub(crate) async fn store_crl(
-    app: &App,
-    scope: &str,
-    number: u64,
-    facts: &CrlFacts,
-    der: &[u8],
-) -> Result<()> {
+/// Keeps signed lists, all or none, piece by piece.
+pub(crate) async fn store_crls(app: &App, lists: &[SignedList]) -> Result<()> {
     app.store()
-        .run_tx("store_crl", move |tx| {
-            Box::pin(async move { Ok(table::set_signed(tx, scope, number, facts, der).await?) })
+        .run_tx("store_crls", move |tx| {
+            Box::pin(async move {
+                for SignedList { row, body } in lists {
+                    for seq in 0.. {
+                        let bytes = body.chunk(seq).map_err(Failure::Io)?;
+                        if bytes.is_empty() {
+                            break;
+                        }
+                        table::add_chunk(tx, &row.scope, row.number, seq, &bytes).await?;
+                    }
+                    let facts = row.signed.as_ref().ok_or(Failure::Bug("an unsigned list"))?;
+                    table::set_signed(tx, &row.scope, row.number, facts).await?;
+                }
+                Ok(())
+            })
         })
         .await
 }
 
-pub(crate) async fn publish_crl(app: &App, scope: &str, number: u64, by: &Stamp) -> Result<()> {
+/// Puts signed lists out. Says which scopes have a list of a higher number out, where those may stay
+/// behind.
+pub(crate) async fn publish_crls(
+    app: &App,
+    lists: &[SignedList],
+    by: &Stamp,
+    overtaken: Overtaken,
+) -> Result<BTreeSet<String>> {
     app.store()
-        .run_tx("publish_crl", move |tx| {
-            Box::pin(async move { Ok(table::publish(tx, by, scope, number).await?) })
+        .run_tx("publish_crls", move |tx| {
+            Box::pin(async move {
+                let mut behind = BTreeSet::new();
+                for SignedList { row, .. } in lists {
+                    match table::publish(tx, by, &row.scope, row.number).await {
+                        Err(StoreError::Refused(Refusal::DoesNotOutrank { .. }))
+                            if overtaken == Overtaken::Stays =>
+                        {
+                            behind.insert(row.scope.clone());
+                        }
+                        done => done?,
+                    }
+                }
+                Ok(behind)
+            })
         })
         .await
 }
@@ -119,41 +170,20 @@ pub(crate) async fn moment(app: &App) -> Result<Snapshot> {
 pub(crate) async fn revoked(
     reading: &mut Snapshot,
     authority: &AuthorityId,
-    after: Option<&Serial>,
+    partition: u32,
+    after: &Cursor,
     limit: u32,
-) -> Result<Vec<RevokedEntry>> {
-    let page = revocations::page(reading, authority, 0, after, limit).await?;
-    let entry = |one: skink_model::Revocation| RevokedEntry {
-        serial: one.serial,
-        revoked_at: one.revoked_at,
-        reason: (one.reason != Reason::Unspecified).then_some(one.reason),
-        invalidity_date: one.invalidity_date,
-    };
-    Ok(page.into_iter().map(entry).collect())
+) -> Result<Page> {
+    Ok(revocations::page(reading, authority, partition, after, limit).await?)
 }
 
-/// Everything that was ever signed; what was revoked before keeps its own date and reason.
+/// Everything that was ever signed.
 pub(crate) async fn everything(
     reading: &mut Snapshot,
     authority: &AuthorityId,
-    (revoked_at, suspected_since): (Time, Option<Time>),
-    after: Option<&Serial>,
+    partition: u32,
+    after: &Cursor,
     limit: u32,
-) -> Result<Vec<RevokedEntry>> {
-    let page = revocations::closing_page(reading, authority, 0, after, limit).await?;
-    let entry = |one: revocations::ClosingEntry| match one.revoked {
-        Some(before) => RevokedEntry {
-            serial: one.serial,
-            revoked_at: before.revoked_at,
-            reason: (before.reason != Reason::Unspecified).then_some(before.reason),
-            invalidity_date: before.invalidity_date,
-        },
-        None => RevokedEntry {
-            serial: one.serial,
-            revoked_at,
-            reason: Some(Reason::CaCompromise),
-            invalidity_date: suspected_since,
-        },
-    };
-    Ok(page.into_iter().map(entry).collect())
+) -> Result<Page> {
+    Ok(revocations::closing_page(reading, authority, partition, after, limit).await?)
 }

@@ -229,7 +229,9 @@ async fn root_list(app: &App, read: &CrlRead, der: Option<&str>) -> Result<Optio
     let Some(der) = der.filter(|der| der.len() <= ROOT_LIST_MAX) else { return Ok(None) };
     let published = || app.published().crl(&crl::path(&read.scope));
     if !read.scope.starts_with(crl::OF_ROOT)
-        || published().is_some_and(|list| Fingerprint::of(&list) == read.digest)
+        || published()
+            .and_then(|list| list.whole().ok())
+            .is_some_and(|list| Fingerprint::of(&list) == read.digest)
         || crate::db::knows_crl(app, &read.scope, read.number, &read.digest).await?
     {
         return Ok(None);

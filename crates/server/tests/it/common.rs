@@ -13,7 +13,7 @@ use skink_api::Role;
 use skink_api::token::EnrolmentToken;
 use skink_server::{
     Config, Database, IncidentTimings, InitOptions, Initialised, KeyPlaces, KeysElsewhere,
-    Lifetimes, Listen, Public, Running, SystemClock, SystemRng,
+    Lifetimes, Listen, Lists, Public, Running, SystemClock, SystemRng,
 };
 use skink_signer::Credential;
 use skink_signer::sealed::Custodian;
@@ -28,6 +28,7 @@ pub(crate) struct TestServer {
 pub(crate) fn config() -> Config {
     let any = "127.0.0.1:0".parse().unwrap();
     Config {
+        crl: Lists::default(),
         database: Database::default(),
         domain: "example.test".into(),
         listen: Listen { api: any, agent: any, public: any },

@@ -7,6 +7,7 @@ mod ceremony;
 mod common;
 mod full_disk;
 mod incident;
+mod partitions;
 mod recovery;
 mod renewal;
 mod replicas;

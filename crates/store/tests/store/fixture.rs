@@ -115,6 +115,7 @@ pub(crate) async fn add_prepared(
         key_digest: key(id.as_str()),
         csr_pem: None,
         crl_uri: None,
+        crl_partitions: 1,
     };
     authorities::create(tx, &stamp(), &new).await?;
     let certificate = AuthorityCertificate {

@@ -19,24 +19,25 @@ pub struct RevokedEntry {
     pub invalidity_date: Option<Time>,
 }
 
-impl RevokedEntry {
-    /// Appends the entry's DER to `out`.
-    ///
-    /// No entry reaches 128 bytes, so that every length is one byte; a million of them take a
-    /// fraction of a second.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let start = out.len();
-        out.extend_from_slice(&[0x30, 0]);
-        push_tlv(out, 2, &self.serial.der_content());
+/// What an entry says beside its serial. Entries of one occasion have it in common, so that it is
+/// encoded once for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryGrounds {
+    /// When the certificate was revoked.
+    pub revoked_at: Time,
+    /// Why; none means unspecified.
+    pub reason: Option<Reason>,
+    /// Since when its key is known or suspected to be in wrong hands.
+    pub invalidity_date: Option<Time>,
+}
+
+impl EntryGrounds {
+    /// The DER of everything after the serial: the date, and the extensions where there are any.
+    pub(super) fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let at = tlv::x509_time(self.revoked_at)?;
-        out.extend(at.to_der().map_err(EncodeError::der("a revocation date"))?);
-        self.encode_extensions(out)?;
-        let length = out.len() - start - 2;
-        out[start + 1] = u8::try_from(length)
-            .ok()
-            .filter(|length| *length < 128)
-            .ok_or(EncodeError::rule("a revoked serial", "is too long for a CRL entry"))?;
-        Ok(())
+        let mut out = at.to_der().map_err(EncodeError::der("a revocation date"))?;
+        self.encode_extensions(&mut out)?;
+        Ok(out)
     }
 
     fn encode_extensions(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -63,6 +64,34 @@ impl RevokedEntry {
         // At most 12 and 26 bytes.
         out[start + 1] = u8::try_from(out.len() - start - 2).unwrap_or(u8::MAX);
         Ok(())
+    }
+}
+
+/// Appends an entry's DER to `out`: the value of its serial, big-endian, and its encoded grounds.
+///
+/// No entry reaches 128 bytes, so that every length is one byte.
+pub(super) fn append(out: &mut Vec<u8>, serial: &[u8], grounds: &[u8]) -> Result<(), EncodeError> {
+    let sign = serial.first().is_some_and(|first| *first >= 0x80);
+    let content = serial.len() + usize::from(sign);
+    let whole = 2 + content + grounds.len();
+    let short = |length: usize| u8::try_from(length).ok().filter(|length| *length < 128);
+    let (Some(content), Some(whole)) = (short(content), short(whole)) else {
+        return Err(EncodeError::rule("a revoked serial", "is too long for a CRL entry"));
+    };
+    out.extend_from_slice(&[0x30, whole, 2, content]);
+    if sign {
+        out.push(0);
+    }
+    out.extend_from_slice(serial);
+    out.extend_from_slice(grounds);
+    Ok(())
+}
+
+impl RevokedEntry {
+    /// What it says beside its serial.
+    pub fn grounds(&self) -> EntryGrounds {
+        let Self { revoked_at, reason, invalidity_date, .. } = *self;
+        EntryGrounds { revoked_at, reason, invalidity_date }
     }
 
     /// The content of the serial's INTEGER.
@@ -144,11 +173,4 @@ impl RevokedEntry {
         }
         Ok(None)
     }
-}
-
-fn push_tlv(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
-    out.push(tag);
-    // Too long a serial shows in the entry's own length.
-    out.push(u8::try_from(content.len()).unwrap_or(u8::MAX));
-    out.extend_from_slice(content);
 }

@@ -5,9 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use aws_lc_rs::digest::{self, Digest};
 use der::{Encode, Tag};
 
-use super::{CrlNumber, IssuingDistributionPoint, RevokedEntry};
+use super::{CrlNumber, EntryGrounds, IssuingDistributionPoint, RevokedEntry, entry};
 use crate::extension::authority_key_id_der;
-use crate::{EncodeError, Extension, Name, Serial, SignatureAlgorithm, Time, oid, tlv};
+use crate::{EncodeError, Extension, Name, SignatureAlgorithm, Time, oid, tlv};
 
 /// Everything that a CRL says but its entries.
 #[derive(Clone, Debug)]
@@ -44,7 +44,8 @@ pub struct CrlWriter<S> {
     buffer: Vec<u8>,
     spooled: u64,
     entries: u64,
-    last: Option<Serial>,
+    last: Vec<u8>,
+    grounds: Option<(EntryGrounds, Vec<u8>)>,
 }
 
 /// What stands before and after the entries in the `TBSCertList`.
@@ -63,16 +64,30 @@ impl<S: Read + Write + Seek> CrlWriter<S> {
         let frame = Frame::new(spec)?;
         spool.seek(SeekFrom::Start(0)).map_err(io_error)?;
         let buffer = Vec::with_capacity(BUFFER + 128);
-        Ok(Self { frame, spool, buffer, spooled: 0, entries: 0, last: None })
+        let (last, grounds) = (Vec::new(), None);
+        Ok(Self { frame, spool, buffer, spooled: 0, entries: 0, last, grounds })
     }
 
     /// Adds an entry. In the order of serials a repeated one is refused.
     pub fn push(&mut self, entry: &RevokedEntry) -> Result<(), EncodeError> {
-        if self.last.as_ref() == Some(&entry.serial) {
+        if entry.serial.is_negative() {
+            return Err(EncodeError::rule("a revoked serial", "is negative"));
+        }
+        self.push_value(entry.serial.as_be_bytes(), entry.grounds())
+    }
+
+    /// The same by the value of the serial, big-endian and without leading zeros.
+    pub fn push_value(&mut self, serial: &[u8], grounds: EntryGrounds) -> Result<(), EncodeError> {
+        if self.last == serial {
             return Err(EncodeError::rule("the CRL", "lists a serial twice"));
         }
-        self.last = Some(entry.serial.clone());
-        entry.encode(&mut self.buffer)?;
+        self.last.clear();
+        self.last.extend_from_slice(serial);
+        if !matches!(&self.grounds, Some((known, _)) if *known == grounds) {
+            self.grounds = Some((grounds, grounds.encode()?));
+        }
+        let encoded = self.grounds.as_ref().map_or(&[][..], |(_, encoded)| encoded);
+        entry::append(&mut self.buffer, serial, encoded)?;
         self.entries += 1;
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
     }

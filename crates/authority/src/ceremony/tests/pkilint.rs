@@ -80,7 +80,12 @@ async fn certificates_lists_and_answers_pass() {
             common_name: Some("responder".to_owned()),
             lifetime: None,
         };
-        let row = Row { id: config.name.parse().unwrap(), serial: pki.serial(), blocked: None };
+        let row = Row {
+            id: config.name.parse().unwrap(),
+            serial: pki.serial(),
+            partition: 0,
+            blocked: None,
+        };
         let linted = profile.intend(row, &applicant, &issuing).unwrap().lint().unwrap();
         let request = linted.request(AttemptPurpose::Certificate, None);
         let message = ToSign::Message(linted.bytes());

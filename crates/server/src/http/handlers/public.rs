@@ -31,7 +31,9 @@ pub(crate) async fn crl(
 ) -> Result<Response> {
     let path = format!("/crl/{authority}/{file}");
     let list = app.published().crl(&path).ok_or_else(|| Failure::not_found("list", &path))?;
-    Ok(with_type(StatusCode::OK, "application/pkix-crl", list))
+    let mut response = with_type(StatusCode::OK, "application/pkix-crl", list.to_http());
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(list.size()));
+    Ok(response)
 }
 
 pub(crate) async fn aia(State(app): State<App>, Path(file): Path<String>) -> Result<Response> {

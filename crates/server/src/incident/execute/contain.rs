@@ -1,5 +1,6 @@
 //! Step 2: taint, drain, closing set, disable, prove.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use skink_authority::{Closing, SigningAuthority};
@@ -15,7 +16,7 @@ use skink_x509::{Fingerprint, KeyAlgorithm};
 
 use super::{Came, Scene};
 use crate::app::{App, CONTROL};
-use crate::crl::{self, Entries, Listing};
+use crate::crl::{self, Entries, Listing, SignedList};
 use crate::failure::{Failure, Result};
 use crate::incident::measure::Tally;
 use crate::{operators, package, responders};
@@ -157,65 +158,117 @@ pub(super) async fn closing_set(scene: Scene<'_>, deadline: Time) -> Result<Came
     let _one_at_a_time = app.listing().lock().await;
     let authority = app.authority(id).await?;
     let signing = app.signing_authority(&authority)?;
-    let signed = signed_lists(scene).await?;
-    let plan = plan(scene, &signing, deadline).await?;
+    let plan = plan(scene, &authority, &signing, deadline).await?;
     let times = (plan.transition.this_update, plan.transition.next_update);
-    let transition = match signed.0 {
-        Some(row) => row,
-        None => crl::sign(app, &listing(scene, CrlKind::Transition, times)).await?,
-    };
+    let transition = signed_lists(scene, &authority, CrlKind::Transition, times).await?;
     crl::release(app, &transition, scene.stamp()).await?;
-    let said = facts(&transition)?.this_update.plus(Duration::from_secs(1));
+    let transition = Together::of(&transition)?;
+    let said = transition.this_update.plus(Duration::from_secs(1));
     let times = (said.max(plan.final_list.this_update), plan.final_list.next_update);
-    let last = match signed.1 {
-        Some(row) => row,
-        None => crl::sign(app, &listing(scene, CrlKind::Final, times)).await?,
-    };
+    let last = signed_lists(scene, &authority, CrlKind::Final, times).await?;
+    let last = Together::of(&last)?;
     // A crash after the set was closed leaves nothing to sign, and nothing that could be.
     if !authority.closed {
         responder(scene, plan.responder_until).await?;
         close(scene).await?;
     }
-    let facts_of_last = facts(&last)?;
     let outcome = Outcome::ClosingSet {
         transition_number: transition.number,
         final_number: last.number,
-        final_entries: facts_of_last.entries,
-        final_digest: facts_of_last.digest.to_string(),
-        transition_until: facts(&transition)?.next_update,
+        final_entries: last.entries,
+        final_digest: last.digest.to_string(),
+        transition_until: transition.next_update,
     };
-    Ok(Came::shown(outcome, &facts_of_last.digest))
+    Ok(Came::shown(outcome, &last.digest))
 }
 
-fn facts(row: &CrlRow) -> Result<&skink_model::CrlFacts> {
-    row.signed.as_ref().ok_or(Failure::Bug("a signed list without its facts"))
+/// What the lists of all partitions come to.
+struct Together {
+    /// The highest.
+    number: u64,
+    /// When the last one was said.
+    this_update: Time,
+    /// Until when all of them speak.
+    next_update: Time,
+    /// The sum.
+    entries: u64,
+    /// Of the only list; of several, of their digests one after another.
+    digest: Fingerprint,
 }
 
-/// The transition list and the final list that this incident has signed already.
-async fn signed_lists(scene: Scene<'_>) -> Result<(Option<CrlRow>, Option<CrlRow>)> {
-    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
-    let rows = crls::of_authority(&mut snapshot, scene.authority()).await?;
-    let newest = |kind| {
-        let ours = rows.iter().filter(|row| {
-            row.kind == kind
-                && row.signed.is_some()
-                && row.incident.as_ref() == Some(scene.incident())
-        });
-        ours.max_by_key(|row| row.number).cloned()
-    };
-    Ok((newest(CrlKind::Transition), newest(CrlKind::Final)))
+impl Together {
+    fn of(lists: &[SignedList]) -> Result<Self> {
+        let facts = lists.iter().map(|list| list.row.signed.as_ref().ok_or(UNSIGNED));
+        let facts = facts.collect::<Result<Vec<_>>>()?;
+        let digest = match &facts[..] {
+            [only] => only.digest,
+            several => {
+                let each = several.iter().map(|facts| facts.digest.as_bytes().as_slice());
+                Fingerprint::of(&each.collect::<Vec<_>>().concat())
+            }
+        };
+        Ok(Self {
+            number: lists.iter().map(|list| list.row.number).max().ok_or(UNSIGNED)?,
+            this_update: facts.iter().map(|one| one.this_update).max().ok_or(UNSIGNED)?,
+            next_update: facts.iter().map(|one| one.next_update).min().ok_or(UNSIGNED)?,
+            entries: facts.iter().map(|one| one.entries).sum(),
+            digest,
+        })
+    }
+}
+
+const UNSIGNED: Failure = Failure::Bug("a signed list without its facts");
+
+/// This incident's lists of a kind, one for each partition: those that it has signed already, and the
+/// others, signed now.
+async fn signed_lists(
+    scene: Scene<'_>,
+    authority: &Authority,
+    kind: CrlKind,
+    times: (Time, Time),
+) -> Result<Vec<SignedList>> {
+    let app = scene.app;
+    let mut snapshot = app.store().read().await.map_err(Failure::Store)?;
+    let rows = crls::of_authority(&mut snapshot, &authority.id).await?;
+    drop(snapshot);
+    let mut signed: BTreeMap<u32, CrlRow> = BTreeMap::new();
+    for row in rows {
+        let ours = row.kind == kind
+            && row.signed.is_some()
+            && row.incident.as_ref() == Some(scene.incident());
+        if let Some(partition) = crl::partition(&row.scope).filter(|_| ours) {
+            // In the order of their numbers: the newest one stays.
+            signed.insert(partition, row);
+        }
+    }
+    let missing = (0..authority.crl_partitions).filter(|number| !signed.contains_key(number));
+    let missing: BTreeSet<u32> = missing.collect();
+    let mut lists = Vec::with_capacity(signed.len() + missing.len());
+    for row in signed.into_values() {
+        lists.push(crl::stored(app, row).await?);
+    }
+    if !missing.is_empty() {
+        let listing = Listing { partitions: Some(missing), ..listing(scene, kind, times) };
+        lists.extend(crl::sign(app, &listing).await?);
+    }
+    lists.sort_by(|one, other| one.row.scope.cmp(&other.row.scope));
+    Ok(lists)
 }
 
 async fn plan(
     scene: Scene<'_>,
+    authority: &Authority,
     signing: &SigningAuthority,
     deadline: Time,
 ) -> Result<skink_authority::ClosingPlan> {
     let (app, id) = (scene.app, scene.authority());
-    let scope = crl::own_scope(id);
     let mut snapshot = app.store().read().await.map_err(Failure::Store)?;
-    let last = crls::last_number(&mut snapshot, &scope).await?.unwrap_or(0);
-    let newest = crls::published(&mut snapshot, &scope).await?.and_then(|row| row.signed);
+    let (mut last, mut newest) = (0, None);
+    for scope in crl::own_scopes(authority) {
+        last = crls::last_number(&mut snapshot, &scope).await?.unwrap_or(0).max(last);
+        let published = crls::published(&mut snapshot, &scope).await?;
+        newest = published.and_then(|row| row.signed).map(|facts| facts.this_update).max(newest);
+    }
     let counts = certificates::scope(&mut snapshot, id, app.now()).await?;
     let last_not_after = counts.iter().map(|one| one.last_end).max().unwrap_or(app.now());
     let closing = Closing {
@@ -225,7 +278,7 @@ async fn plan(
         first_number: CrlNumber::from_u64(last.saturating_add(1)),
         last_deadline: deadline,
         last_not_after,
-        last_this_update: newest.map(|facts| facts.this_update),
+        last_this_update: newest,
     };
     closing.plan().map_err(|error| Failure::conflict(error.to_string()))
 }
@@ -240,6 +293,7 @@ fn listing(scene: Scene<'_>, kind: CrlKind, times: (Time, Time)) -> Listing {
     };
     Listing {
         authority: scene.authority().clone(),
+        partitions: None,
         kind,
         times: Some(times),
         entries,

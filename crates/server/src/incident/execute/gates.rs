@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use skink_incident::{CrlRound, EffectKey, Outcome, StepName};
 use skink_model::{
-    Ack, CertificateKind, CrlKind, CrlRead, Endpoint, EndpointName, PackageVersion, Time,
+    Ack, AuthorityId, CertificateKind, CrlKind, CrlRead, Endpoint, EndpointName, PackageVersion,
+    Time,
 };
 use skink_store::{Reader, certificates, crls, endpoints, proofs, sightings};
 use skink_x509::Fingerprint;
@@ -161,19 +162,26 @@ pub(super) async fn read_back(scene: Scene<'_>, round: CrlRound, agents: u32) ->
     Ok(Came::Measured(measure::read_back(now, &expected, &fetched, &reads, agents)))
 }
 
+async fn own_scopes(scene: Scene<'_>, id: &AuthorityId) -> Result<Vec<String>> {
+    Ok(crl::own_scopes(&scene.app.authority(id).await?))
+}
+
 /// The lists that must be out after a round.
 async fn expected(scene: Scene<'_>, round: CrlRound) -> Result<Vec<Expected>> {
     let old = scene.authority();
     let scopes = match round {
         CrlRound::Transition => {
-            let new = crl::own_scope(scene.successor()?);
+            let mut scopes = own_scopes(scene, scene.successor()?).await?;
             if scene.state.declaration().is_compromise() {
-                vec![crl::own_scope(old), new]
-            } else {
-                vec![new]
+                scopes.extend(own_scopes(scene, old).await?);
             }
+            scopes
         }
-        CrlRound::Revocation => vec![crl::root_scope(old.as_str()), crl::own_scope(old)],
+        CrlRound::Revocation => {
+            let mut scopes = own_scopes(scene, old).await?;
+            scopes.insert(0, crl::root_scope(old.as_str()));
+            scopes
+        }
         CrlRound::Fleet => vec![crl::root_scope(old.as_str())],
     };
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;

@@ -129,12 +129,13 @@ pub(super) async fn publish(scene: Scene<'_>) -> Result<Came> {
     let app = scene.app;
     let _one_at_a_time = app.listing().lock().await;
     let escrow = escrow(scene).await?;
-    let own = crl::own_scope(scene.authority());
-    let last = newest(app, scene.incident(), &own, CrlKind::Final).await?;
-    let last = last.ok_or(Failure::Bug("a closing set without its final list"))?;
-    for row in [&escrow, &last] {
-        crl::release(app, row, scene.stamp()).await?;
+    let mut lists = vec![crl::stored(app, escrow.clone()).await?];
+    for own in crl::own_scopes(&app.authority(scene.authority()).await?) {
+        let last = newest(app, scene.incident(), &own, CrlKind::Final).await?;
+        let last = last.ok_or(Failure::Bug("a closing set without its final list"))?;
+        lists.push(crl::stored(app, last).await?);
     }
+    crl::release(app, &lists, scene.stamp()).await?;
     if app.authority(scene.authority()).await?.state == AuthorityState::Tainted {
         let (id, incident, stamp) = (scene.authority(), scene.incident(), scene.stamp());
         let stamp = &stamp;
@@ -147,7 +148,7 @@ pub(super) async fn publish(scene: Scene<'_>) -> Result<Came> {
             .await?;
     }
     let evidence = escrow.signed.as_ref().map(|facts| facts.digest.to_string());
-    let crls = [&escrow, &last].map(published).to_vec();
+    let crls = lists.iter().map(|list| published(&list.row)).collect();
     Ok(Came::Done(Outcome::Published { crls }, evidence.unwrap_or_default()))
 }
 

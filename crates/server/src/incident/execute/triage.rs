@@ -154,7 +154,8 @@ async fn kit(
 /// The lists by which readers without an agent judge the authority and its certificates.
 async fn cached_until(from: &mut impl Reader, authority: &Authority) -> Result<Option<Time>> {
     let mut until = None;
-    for scope in [crl::own_scope(&authority.id), crl::root_scope(authority.id.as_str())] {
+    let root = crl::root_scope(authority.id.as_str());
+    for scope in crl::own_scopes(authority).into_iter().chain([root]) {
         let published = crls::published(from, &scope).await?;
         until = until.max(published.and_then(|row| row.signed).map(|facts| facts.next_update));
     }
