@@ -156,3 +156,26 @@ pub struct Key {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at_ms: Option<i64>,
 }
+
+/// A list that waits, because the database was put back from a backup: it is neither signed nor handed
+/// out before the newest one that was out has been given, or two people go on without it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HeldList {
+    /// Its scope: `workloads-g1/p0`.
+    pub scope: String,
+    /// The authority whose list it is.
+    pub authority: String,
+    /// When the backup was taken: what was revoked since then may be missing.
+    pub taken_at_ms: i64,
+    /// Who would go on without it; it takes another person.
+    pub waived_by: Option<String>,
+}
+
+/// Going on without the newest list that was out.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HeldListWaiver {
+    /// The list's scope.
+    pub scope: String,
+    /// Why, for the journal.
+    pub reason: String,
+}

@@ -24,7 +24,8 @@ mod trust;
 mod words;
 
 pub use authorities::{
-    Activation, Attempt, Authority, Freeze, Issuer, Key, NewIssuer, Profile, ProfileLifetime,
+    Activation, Attempt, Authority, Freeze, HeldList, HeldListWaiver, Issuer, Key, NewIssuer,
+    Profile, ProfileLifetime,
 };
 pub use ceremonies::{Ceremony, CeremonyImported, CeremonyRequest, NewCeremony};
 pub use certificates::{

@@ -162,6 +162,8 @@ operations! {
     UnfreezeAuthority: Api Post "/api/v1/authorities/{id}/unfreeze", DECIDE, "Thaws a frozen authority", (json crate::Freeze) -> (json crate::Authority);
     ActivateAuthority: Api Post "/api/v1/authorities/{id}/activate", LEAD, "Makes a prepared generation the active one", (json crate::Activation) -> (json crate::Authority);
     ListAttempts: Api Get "/api/v1/authorities/{id}/attempts", READ, "An authority's attempts at signatures, in pages", (none) -> (page crate::Attempt);
+    ListHeldLists: Api Get "/api/v1/held-lists", READ, "Lists that wait because the database was put back from a backup", (none) -> (list crate::HeldList);
+    WaiveHeldList: Api Post "/api/v1/held-lists/waive", DECIDE, "Goes on without the newest list that was out, once two people say so", (json crate::HeldListWaiver) -> (list crate::HeldList);
     ListProfiles: Api Get "/api/v1/profiles", READ, "All profiles", (none) -> (list crate::Profile);
     ListKeys: Api Get "/api/v1/keys", READ, "All keys behind providers", (none) -> (list crate::Key);
 

@@ -17,6 +17,7 @@ pub(crate) mod profile;
 pub(crate) mod root;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod token;
 pub(crate) mod trust;
 

@@ -27,6 +27,7 @@ pub use commands::agent::{
 pub use commands::drill::{DrillArgs, DrillPlan};
 pub use commands::init::{InitArgs, ResolvedInit};
 pub use commands::serve::ServeArgs;
+pub use commands::store::{CopyArgs, FileArgs, ListsArgs, RestoreArgs, StoreArgs, StoreCommand};
 pub use custodian::ask_custodians;
 pub use exit::Exit;
 pub use failure::{Failure, report};

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     agent, authority, certificate, chain, drill, endpoint, incident, init, issuer, journal, key,
-    operator, posture, profile, root, serve, status, token, trust,
+    operator, posture, profile, root, serve, status, store, token, trust,
 };
 
 /// A private PKI that survives the theft of its own signing keys.
@@ -60,6 +60,9 @@ pub enum Command {
     /// Run the server
     #[command(long_about = serve::LONG, after_long_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
+    /// The server's database as a whole: check, copy, back up, put back
+    #[command(subcommand, long_about = store::LONG)]
+    Store(store::StoreCommand),
     /// Run on a host: enrol, then tend its certificates and its trust
     #[command(subcommand, long_about = agent::LONG)]
     Agent(agent::AgentCommand),

@@ -14,6 +14,7 @@ use skink_authority::{
 };
 use skink_model::{Authority, AuthorityId, Clock, Issuer, IssuerName, ProfileName, Rng, Time};
 use skink_signer::{KeyUri, Ledger, Signer};
+use skink_store::restored::Held;
 use skink_store::{Lock, Store};
 use skink_x509::{Certificate, Fingerprint, KeyDigest, PublicKey};
 use tokio::sync::Mutex;
@@ -79,6 +80,8 @@ struct Inner {
     asking: [Mutex<()>; 256],
     listing: Mutex<()>,
     stopping: AtomicBool,
+    /// Lists that wait because the database was put back from a backup.
+    held: RwLock<Vec<Held>>,
     /// Whether the database answers, as far as this server knows.
     ready: AtomicBool,
     /// Another server in this folder would write over its files, and `skink key disable` looks here.
@@ -138,6 +141,7 @@ impl App {
             asking: std::array::from_fn(|_| Mutex::default()),
             listing: Mutex::default(),
             stopping: AtomicBool::new(false),
+            held: RwLock::default(),
             ready: AtomicBool::new(true),
             _folder: folder,
             settings,
@@ -275,6 +279,25 @@ impl App {
 
     pub(crate) fn listing(&self) -> &Mutex<()> {
         &self.0.listing
+    }
+
+    /// Which lists wait, as it was read last.
+    pub(crate) fn hold(&self, lists: Vec<Held>) {
+        *self.0.held.write().unwrap_or_else(PoisonError::into_inner) = lists;
+    }
+
+    /// Whether a list waits for the newest one that was out.
+    pub(crate) fn holds(&self, scope: &str) -> bool {
+        self.held(|held| held.scope == scope)
+    }
+
+    /// Whether any list of an authority does: what is good may have been revoked.
+    pub(crate) fn holds_any_of(&self, authority: &AuthorityId) -> bool {
+        self.held(|held| held.authority == *authority)
+    }
+
+    fn held(&self, wanted: impl Fn(&Held) -> bool) -> bool {
+        self.0.held.read().unwrap_or_else(PoisonError::into_inner).iter().any(wanted)
     }
 
     /// Whether this server can do what is asked of it: with a database elsewhere, whether that answers.

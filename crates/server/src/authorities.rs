@@ -223,3 +223,34 @@ pub(crate) async fn keys(app: &App) -> Result<Vec<api::Key>> {
     }
     Ok(keys)
 }
+
+/// Lists that wait because the database was put back from a backup.
+pub(crate) async fn held_lists(app: &App) -> Result<Vec<api::HeldList>> {
+    let held = crate::db::held_lists(app).await?.into_iter().map(|one| api::HeldList {
+        scope: one.scope,
+        authority: one.authority.to_string(),
+        taken_at_ms: one.taken_at.as_millis(),
+        waived_by: one.waived_by,
+    });
+    Ok(held.collect())
+}
+
+/// Goes on without the newest list that was out, once a second person says so, too.
+pub(crate) async fn waive_held_list(
+    app: &App,
+    by: &Person,
+    waiver: &api::HeldListWaiver,
+) -> Result<()> {
+    let (scope, stamp) = (&waiver.scope, by.stamp(app.now()));
+    if waiver.reason.trim().is_empty() {
+        return Err(Failure::malformed("a list is not gone on without for no reason"));
+    }
+    if !crate::db::waive_list(app, scope, &waiver.reason, &stamp).await? {
+        tracing::warn!(crl.scope = scope, "one person would go on without the newest list");
+        return Ok(());
+    }
+    tracing::warn!(crl.scope = scope, "two people go on without the newest list that was out");
+    crate::crl::load(app).await?;
+    app.news().tell_published();
+    Ok(())
+}

@@ -240,7 +240,12 @@ pub(crate) async fn load(app: &App) -> Result<()> {
 
 /// The same of those whose number is not in `known` yet, by scope.
 pub(crate) async fn load_new(app: &App, known: &mut HashMap<String, u64>) -> Result<()> {
+    app.hold(crate::db::held_lists(app).await?);
     for row in crate::db::current_crls(app).await? {
+        // What was revoked since the backup may be missing in it.
+        if app.holds(&row.scope) {
+            continue;
+        }
         if known.get(&row.scope) != Some(&row.number) {
             let body = crate::db::crl_body(app, &row.scope, row.number).await?;
             app.published().put_crl(path(&row.scope), row.number, body);

@@ -145,7 +145,17 @@ fn store(error: &StoreError) -> Problem {
     }
 }
 
+/// It took so long that somebody called it unknown, while the database or this server was away. Nobody
+/// was given it, and nobody will be.
+fn given_up() -> Problem {
+    let detail = "the signature came too late and is not used; ask again";
+    Problem::new(Code::Unavailable, detail).retry_after(1)
+}
+
 fn refused(refusal: &Refusal) -> Problem {
+    if matches!(refusal, Refusal::AttemptNotOpen(_) | Refusal::NotSigned(_)) {
+        return given_up();
+    }
     let code = match refusal {
         Refusal::TokenUnknown
         | Refusal::TokenUsed
@@ -177,9 +187,9 @@ fn sign(error: &SignError) -> Problem {
         SignError::Refused(AskError::WrongState { .. }) => {
             Problem::new(Code::BarrierClosed, with_causes(error)).retry_after(COME_BACK_S)
         }
-        SignError::Refused(AskError::NotReady { .. }) => {
-            Problem::new(Code::Conflict, with_causes(error))
-        }
+        // Given up, because the database was away for too long, or because its key was blocked
+        // meanwhile: who asks again hears which.
+        SignError::Refused(AskError::NotReady { .. }) => given_up(),
         SignError::Provider { source, .. } => provider(source),
         SignError::Ledger(error) => ledger(error),
         _ => internal(),

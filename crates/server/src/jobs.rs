@@ -90,7 +90,8 @@ async fn lists(app: &App) -> Result<()> {
     // One that lacks a revocation, whose server was cut off before it had signed the list, is due now.
     let owed = crate::db::owed_crls(app).await?;
     let mut due: BTreeMap<AuthorityId, BTreeSet<u32>> = BTreeMap::new();
-    for row in current.iter().filter(|row| is_due(app, row) || owed.contains(&row.scope)) {
+    let free = current.iter().filter(|row| !app.holds(&row.scope));
+    for row in free.filter(|row| is_due(app, row) || owed.contains(&row.scope)) {
         due.entry(row.authority.clone()).or_default().extend(crl::partition(&row.scope));
     }
     for (authority, partitions) in due {

@@ -12,6 +12,7 @@ mod ceremonies;
 mod certificates;
 mod config;
 mod crl;
+pub mod databases;
 mod db;
 mod endpoints;
 mod failure;

@@ -78,6 +78,11 @@ pub(crate) async fn answer(app: &App, authority: &AuthorityId, request: &[u8]) -
         return Ok(error_response(ResponseStatus::MalformedRequest));
     }
     let found = crate::db::serial_statuses(app, authority, &serials).await?;
+    let revoked = |status: &SerialStatus| matches!(status, SerialStatus::Revoked(_));
+    if app.holds_any_of(authority) && !found.iter().all(revoked) {
+        // Put back from a backup: what was revoked since is not known here.
+        return Ok(error_response(ResponseStatus::TryLater));
+    }
     let statuses: Vec<CertStatus> = found.iter().map(status).collect();
     let now = app.now();
     if parsed.nonce().is_some()

@@ -101,6 +101,20 @@ async fn alarms(app: &App, now: Time) -> Result<Vec<Alarm>> {
             });
         }
     }
+    let held = crate::db::held_lists(app).await?;
+    if let Some(first) = held.first() {
+        let (count, taken_at) = (held.len(), first.taken_at);
+        alarms.push(Alarm {
+            code: "lists-held".to_owned(),
+            detail: format!(
+                "the database was put back from a backup of {taken_at}: {count} lists wait for the \
+                 newest that were out"
+            ),
+            hint: "stop the server and give them with `skink store lists`; where none is left, \
+                   `skink authority waive-list` by two people"
+                .to_owned(),
+        });
+    }
     for seen in crate::db::forgotten_root_lists(app).await? {
         if !crate::db::knows_crl(app, &seen.scope, seen.number, &seen.digest).await? {
             alarms.push(forgotten(&seen));

@@ -14,6 +14,7 @@ use skink_model::{
     Time,
 };
 use skink_signer::{AttemptPurpose, SignatureRequest, ToSign};
+use skink_store::{Refusal, StoreError};
 use skink_trust as trust;
 use skink_x509::{Certificate, Fingerprint, KeyDigest};
 
@@ -50,6 +51,10 @@ async fn publish_alone(
     incident: Option<IncidentId>,
 ) -> Result<PackageRef> {
     let now = app.now();
+    if let Some(held) = crate::db::held_lists(app).await?.into_iter().next() {
+        let (scope, taken_at) = (held.scope, held.taken_at);
+        return Err(Failure::Store(StoreError::Refused(Refusal::Held { scope, taken_at })));
+    }
     let contents = contents(app, now).await?;
     let newest = crate::db::latest_package(app).await?.map(|row| row.issued_at);
     crl::clock_is_not_behind(now, newest)?;

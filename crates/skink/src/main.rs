@@ -6,6 +6,7 @@ mod init;
 mod logging;
 mod serve;
 mod signals;
+mod store;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ async fn perform(cli: Cli) -> anyhow::Result<()> {
         Command::Agent(command) => agent::run(command, &cli.global).await,
         Command::Init(args) => init::run(*args, Output::new(cli.global.json)).await,
         Command::Serve(args) => serve::run(&args).await,
+        Command::Store(command) => store::run(command, Output::new(cli.global.json)).await,
         Command::Drill(args) => drill::run(args, Output::new(cli.global.json)).await,
     }
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use futures_util::TryStreamExt as _;
+use skink_model::Time;
 use tokio::runtime::Handle;
 
+use crate::row::Columns as _;
 use crate::sql::{self, DbRow, Value, for_each};
 use crate::tx::Connected as _;
-use crate::{Place, Snapshot, Store, StoreError, Tx};
+use crate::{Place, Snapshot, Store, StoreError, Tx, restored};
 
 /// Every table, those that others point at first.
 const TABLES: [&str; 39] = [
@@ -84,7 +86,26 @@ pub async fn everything(
     to: &Store,
     told: impl Fn(&Copied) + Send + Sync,
 ) -> Result<Vec<Copied>, StoreError> {
-    let told = &told;
+    copied(from, to, None, &told).await
+}
+
+/// The same from a backup that was taken at `taken_at`, if it does not say so itself: every list is
+/// held then (see [`restored`]).
+pub async fn restore(
+    from: &Store,
+    to: &Store,
+    taken_at: Time,
+    told: impl Fn(&Copied) + Send + Sync,
+) -> Result<Vec<Copied>, StoreError> {
+    copied(from, to, Some(taken_at), &told).await
+}
+
+async fn copied(
+    from: &Store,
+    to: &Store,
+    taken_at: Option<Time>,
+    told: &(impl Fn(&Copied) + Send + Sync),
+) -> Result<Vec<Copied>, StoreError> {
     to.run_tx("copy", move |tx| {
         Box::pin(async move {
             let mut source = from.read().await?;
@@ -97,6 +118,9 @@ pub async fn everything(
                 told(&copied);
                 done.push(copied);
             }
+            if let Some(taken_at) = taken_at {
+                restored::hold_all(tx, taken_at).await?;
+            }
             if to.is_shared() {
                 let go_on = sql::query(SERVER_GO_ON).fetch_one(tx.conn()).await;
                 go_on.map_err(StoreError::query)?;
@@ -105,6 +129,18 @@ pub async fn everything(
         })
     })
     .await
+}
+
+/// How many rows each table has.
+pub async fn count(from: &Store) -> Result<Vec<Copied>, StoreError> {
+    let mut source = from.read().await?;
+    let mut all = Vec::with_capacity(TABLES.len());
+    for table in TABLES {
+        let count = sql::built(format!("SELECT count(*) AS total FROM {table}"));
+        let row = count.fetch_one(source.conn()).await.map_err(StoreError::query)?;
+        all.push(Copied { table, rows: row.number("total")? });
+    }
+    Ok(all)
 }
 
 /// Copies everything into a new file.

@@ -125,10 +125,21 @@ pub async fn import(
     }
     raise_floor(tx, &new.scope, &new.authority, number).await?;
     insert(tx, at, new, number).await?;
-    for (seq, bytes) in (0..).zip(der.chunks(CHUNK_MAX)) {
-        add_chunk(tx, &new.scope, number, seq, bytes).await?;
-    }
+    add_chunks(tx, &new.scope, number, der).await?;
     set_signed(tx, &new.scope, number, facts).await
+}
+
+/// Stores a whole signed list that is at hand.
+pub(crate) async fn add_chunks(
+    tx: &mut Tx<'_>,
+    scope: &str,
+    number: u64,
+    der: &[u8],
+) -> Result<(), StoreError> {
+    for (seq, bytes) in (0..).zip(der.chunks(CHUNK_MAX)) {
+        add_chunk(tx, scope, number, seq, bytes).await?;
+    }
+    Ok(())
 }
 
 /// The most bytes that one piece of a list has.

@@ -212,6 +212,17 @@ pub enum Refusal {
         /// `void` or `released`.
         why: &'static str,
     },
+    /// The list may have been overtaken by one that a restored database has forgotten.
+    #[error(
+        "{scope} is held: the database was restored from a backup of {taken_at}, and the newest list \
+         that was out has not been given"
+    )]
+    Held {
+        /// The list's scope.
+        scope: String,
+        /// When the backup was taken.
+        taken_at: Time,
+    },
     /// A package of this or a later version is out.
     #[error("package {epoch}.{version} does not follow {last_epoch}.{last_version}")]
     PackageOrder {

@@ -2,8 +2,8 @@
 
 use skink_model::{Lease, Time};
 
-use crate::row::Columns;
-use crate::sql::{DbRow, query};
+use crate::row::{self, Columns};
+use crate::sql::{DbRow, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, Refusal, StoreError, Tx};
 
@@ -13,6 +13,8 @@ const TAKE: &str = "INSERT INTO lease (name, holder, fence, expires_at) VALUES (
     WHERE lease.holder = excluded.holder OR lease.expires_at <= $4";
 const GIVE_UP: &str = "UPDATE lease SET expires_at = 0 WHERE name = $1 AND holder = $2";
 const GIVE_UP_ALL: &str = "UPDATE lease SET expires_at = 0 WHERE holder = $1";
+const PRESENT: &str = "SELECT count(*) FROM lease
+    WHERE name LIKE 'replica/%' AND expires_at > $1";
 const FIND: &str = "SELECT * FROM lease WHERE name = $1";
 
 /// Takes or prolongs the lease on `name`, if nobody else holds it at `now`.
@@ -59,6 +61,16 @@ pub async fn give_up(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), StoreError> {
 pub async fn give_up_all(tx: &mut Tx<'_>, holder: &str) -> Result<(), StoreError> {
     let query = query(GIVE_UP_ALL).bind(holder);
     query.execute(tx.conn()).await.map(drop).map_err(StoreError::query)
+}
+
+/// How many servers say that they are there.
+pub async fn present(r: &mut impl Reader, now: Time) -> Result<u64, StoreError> {
+    let count: i64 = query_scalar(PRESENT)
+        .bind(now.as_millis())
+        .fetch_one(r.conn())
+        .await
+        .map_err(StoreError::query)?;
+    u64::try_from(count).map_err(|error| row::corrupt("count", error))
 }
 
 /// The lease on `name`, in force or not.

@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use skink_model::Time;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection, Pool, Sqlite};
+use tokio::runtime::Handle;
 
 use crate::store::Pools;
-use crate::{Store, StoreError, copy, private};
+use crate::{Place, Store, StoreError, copy, private, restored};
 
 const COPY: &str = "VACUUM INTO $1";
 const REBUILD: &str = "VACUUM";
@@ -24,6 +26,20 @@ impl Store {
     ///
     /// The copy appears under its name only when it is complete and on the disk.
     pub async fn snapshot(&self, to: &Path) -> Result<(), StoreError> {
+        self.written(to, None).await
+    }
+
+    /// Writes a consistent copy of the whole database to `to`, while servers go on, for the day on which
+    /// it is lost. It is a file of SQLite's, whatever the database is, and for its owner alone: with it
+    /// one can do whatever the server could.
+    ///
+    /// Whoever opens it finds every list held (see [`crate::restored`]): what is revoked from now on is
+    /// not in it.
+    pub async fn backup(&self, to: &Path, now: Time) -> Result<(), StoreError> {
+        self.written(to, Some(now)).await
+    }
+
+    async fn written(&self, to: &Path, backup: Option<Time>) -> Result<(), StoreError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Snapshot {
             path: to.to_owned(),
             source,
@@ -35,7 +51,7 @@ impl Store {
         remove(&part)
             .and_then(|()| private::create(&part))
             .map_err(|error| failed(Box::new(error)))?;
-        let copied = self.write_copy(&part).await;
+        let copied = self.write_copy(&part, backup).await;
         if copied.is_err() {
             // The failure to copy is what the caller must hear of.
             let _ = remove(&part);
@@ -47,20 +63,41 @@ impl Store {
         settle(&part, to).map_err(|error| failed(Box::new(error)))
     }
 
-    async fn write_copy(&self, part: &Path) -> Result<(), StoreError> {
+    async fn write_copy(&self, part: &Path, backup: Option<Time>) -> Result<(), StoreError> {
         match self.pools() {
             Pools::Sqlite { readers, .. } => {
                 vacuum(readers, part).await.map_err(StoreError::query)?;
             }
             Pools::Postgres { .. } => copy::into_file(self, part).await?,
         }
-        redact(part).await.map_err(StoreError::query)
+        match backup {
+            None => redact(part).await.map_err(StoreError::query),
+            Some(now) => hold(part, now).await,
+        }
     }
 }
 
 async fn vacuum(readers: &Pool<Sqlite>, part: &Path) -> Result<(), sqlx::Error> {
     let to = part.to_string_lossy().into_owned();
     sqlx::query(COPY).bind(to).execute(&mut *readers.acquire().await?).await.map(drop)
+}
+
+/// On a thread of its own, like [`copy::into_file`].
+async fn hold(part: &Path, now: Time) -> Result<(), StoreError> {
+    let (part, here) = (part.to_owned(), Handle::current());
+    let place = Place::File(part.clone());
+    let holding = tokio::task::spawn_blocking(move || {
+        here.block_on(async {
+            let copy = Store::new_file(&part).await?;
+            let held = copy.run_tx("hold", move |tx| {
+                Box::pin(async move { restored::hold_all(tx, now).await })
+            });
+            let held = held.await;
+            copy.close().await;
+            held.map(drop)
+        })
+    });
+    holding.await.unwrap_or_else(|stopped| Err(place.cannot_open(stopped)))
 }
 
 async fn redact(part: &Path) -> Result<(), sqlx::Error> {

@@ -4,7 +4,7 @@ mod ceremony;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use skink_api::{Activation, Authority, Freeze, Key};
+use skink_api::{Activation, Authority, Freeze, HeldList, HeldListWaiver, Key};
 
 use super::{Session, key};
 use crate::api::segment;
@@ -25,6 +25,12 @@ const ACTIVATE_LONG: &str = "Make a prepared generation the active one.\n\n\
     For the first generation of a new issuer. To move an issuer that is in use to its next \
     generation without a failed handshake, use `skink incident declare --plan rotation`.";
 
+const WAIVE_LONG: &str = "Go on without the newest list that was out, as one of two people.\n\n\
+    For a server that was put back from a backup, where the newest list is nowhere to be found. \
+    What was revoked since the backup and is not known here is good again: look through what \
+    people remember, tickets and logs, and revoke it again first; revocations are taken while the \
+    lists wait. Numbers go on far above the backup's.";
+
 #[derive(Debug, Subcommand)]
 pub enum AuthorityCommand {
     /// All authorities
@@ -42,6 +48,17 @@ pub enum AuthorityCommand {
     /// Make a prepared generation the active one
     #[command(long_about = ACTIVATE_LONG)]
     Activate(Activate),
+    /// Lists that wait because the database was put back from a backup
+    HeldLists,
+    /// Go on without the newest list that was out, as one of two people
+    #[command(long_about = WAIVE_LONG)]
+    WaiveList {
+        /// The list's scope, as `workloads-g1/p0`.
+        scope: String,
+        /// Why, for the journal.
+        #[arg(long)]
+        reason: String,
+    },
     /// All keys behind providers
     Keys,
     /// The file exchange with the offline root
@@ -84,6 +101,15 @@ pub(crate) async fn run(command: AuthorityCommand, session: &Session) -> Result<
             let body = Activation { reason: target.reason, dry_run };
             show(session, &session.api.post(&path, &body).await?)
         }
+        AuthorityCommand::HeldLists => {
+            let held: Vec<HeldList> = session.api.get("/api/v1/held-lists", &[]).await?;
+            session.out.table(&held, || held_table(&held))
+        }
+        AuthorityCommand::WaiveList { scope, reason } => {
+            let body = HeldListWaiver { scope, reason };
+            let held: Vec<HeldList> = session.api.post("/api/v1/held-lists/waive", &body).await?;
+            session.out.table(&held, || held_table(&held))
+        }
         AuthorityCommand::Keys => {
             let keys: Vec<Key> = session.api.get("/api/v1/keys", &[]).await?;
             session.out.table(&keys, || key::table(&keys))
@@ -118,6 +144,15 @@ fn table(authorities: &[Authority]) -> Table {
             or_dash(authority.crl_number),
             or_dash(authority.not_after_ms.map(when::show)),
         ]);
+    }
+    table
+}
+
+fn held_table(held: &[HeldList]) -> Table {
+    let mut table = Table::new(["list", "backup of", "waived by"], "no list waits");
+    for one in held {
+        let waived = or_dash(one.waived_by.as_ref());
+        table.row([one.scope.clone(), when::show(one.taken_at_ms), waived]);
     }
     table
 }

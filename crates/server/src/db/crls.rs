@@ -5,9 +5,10 @@ use std::io::Write as _;
 
 use skink_model::{AuthorityId, CrlRow, Stamp, Time};
 use skink_store::crls::{self as table, NewCrl};
+use skink_store::restored::Held;
 use skink_store::revocations::{Cursor, Page};
 use skink_store::sightings::RootListSeen;
-use skink_store::{Refusal, Snapshot, StoreError, revocations, sightings};
+use skink_store::{Refusal, Snapshot, StoreError, restored, revocations, sightings};
 use skink_x509::Fingerprint;
 
 use super::{glance, view};
@@ -33,6 +34,20 @@ pub(crate) async fn published_crl(app: &App, scope: &str) -> Result<Option<CrlRo
 /// Scopes whose list lacks something that is revoked.
 pub(crate) async fn owed_crls(app: &App) -> Result<Vec<String>> {
     Ok(table::owed(&mut view(app).await?).await?)
+}
+
+/// Lists that wait because the database was put back from a backup.
+pub(crate) async fn held_lists(app: &App) -> Result<Vec<Held>> {
+    Ok(restored::held(&mut view(app).await?).await?)
+}
+
+/// Says whether the list is free now; it takes two people.
+pub(crate) async fn waive_list(app: &App, scope: &str, why: &str, by: &Stamp) -> Result<bool> {
+    app.store()
+        .run_tx("waive_list", move |tx| {
+            Box::pin(async move { Ok(restored::waive(tx, by, scope, why).await?) })
+        })
+        .await
 }
 
 pub(crate) async fn crl_der(app: &App, scope: &str, number: u64) -> Result<Vec<u8>> {
@@ -91,6 +106,7 @@ pub(crate) async fn reserve_crls(
         Box::pin(async move {
             let mut rows = Vec::with_capacity(scopes.len());
             for scope in scopes {
+                restored::require_free(tx, scope).await?;
                 // Lists that agents have read are out there, whatever a restored backup says.
                 let last = table::last_number(tx, scope).await?.unwrap_or(0);
                 let read = sightings::crl_floor(tx, scope).await?;

@@ -49,6 +49,8 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Op::FreezeAuthority => post(authorities::freeze),
         Op::UnfreezeAuthority => post(authorities::unfreeze),
         Op::ActivateAuthority => post(authorities::activate),
+        Op::ListHeldLists => get(authorities::held_lists),
+        Op::WaiveHeldList => post(authorities::waive_held_list),
         Op::ListProfiles => get(authorities::profiles),
         Op::ListAttempts => get(authorities::attempts),
         Op::ListKeys => get(authorities::keys),

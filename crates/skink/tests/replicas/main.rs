@@ -21,7 +21,7 @@ use crate::load::Load;
 use crate::reader::Reader;
 
 /// Disasters of the short form.
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 3;
 /// Enough that the servers' leases run out.
 const LONG: Duration = Duration::from_secs(7);
 
@@ -62,9 +62,9 @@ fn disaster(cluster: &mut Cluster, round: u64, dice: &mut Dice) {
     let pause = Duration::from_millis(dice.below(700));
     match round % 7 {
         0 | 4 => cluster.kill_server(one, pause),
-        1 | 5 => cluster.crash_database(pause),
-        2 => cluster.crash_both(one, pause),
-        3 => cluster.lose_the_database(LONG + pause),
+        1 => cluster.crash_both(one, pause),
+        3 | 5 => cluster.crash_database(pause),
+        2 => cluster.lose_the_database(LONG + pause),
         _ => {
             cluster.kill_server(one, pause);
             cluster.kill_server(1 - one, pause);

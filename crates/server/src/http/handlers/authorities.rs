@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use skink_api::{
-    Activation, Attempt, Authority, Freeze, Issuer, Key, NewIssuer, Page, PageQuery, Profile,
+    Activation, Attempt, Authority, Freeze, HeldList, HeldListWaiver, Issuer, Key, NewIssuer, Page,
+    PageQuery, Profile,
 };
 use skink_model::AuthorityId;
 
@@ -79,4 +80,17 @@ pub(crate) async fn profiles(State(app): State<App>) -> Result<Json<Vec<Profile>
 
 pub(crate) async fn keys(State(app): State<App>) -> Result<Json<Vec<Key>>> {
     authorities::keys(&app).await.map(Json)
+}
+
+pub(crate) async fn held_lists(State(app): State<App>) -> Result<Json<Vec<HeldList>>> {
+    authorities::held_lists(&app).await.map(Json)
+}
+
+pub(crate) async fn waive_held_list(
+    State(app): State<App>,
+    by: Person,
+    Json(waiver): Json<HeldListWaiver>,
+) -> Result<Json<Vec<HeldList>>> {
+    authorities::waive_held_list(&app, &by, &waiver).await?;
+    authorities::held_lists(&app).await.map(Json)
 }
