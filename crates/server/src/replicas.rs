@@ -36,17 +36,14 @@ const BREATH: Duration = Duration::from_millis(20);
 pub(crate) async fn appear(app: &App) -> Result<()> {
     let another = app.store().another_standing();
     let name = another.clone().unwrap_or_else(|| app.store().standing());
-    let taken = take(app, &presence(&name)).await;
+    if take(app, &presence(&name)).await?.is_none() {
+        return Err(Failure::Bug("another server has this server's name"));
+    }
     if another.is_some() {
-        match &taken {
-            Ok(Some(_)) => app.store().stand_as(name),
-            _ => app.store().still_in_doubt(),
-        }
+        tracing::warn!("the database was lost: signatures that were under way become unknown");
+        app.store().stand_as(name);
     }
-    match taken? {
-        Some(_) => Ok(()),
-        None => Err(Failure::Bug("another server has this server's name")),
-    }
+    Ok(())
 }
 
 /// Whether it is this server's turn to do `what`, for [`LEASE`] from now on.
@@ -99,24 +96,24 @@ pub(crate) fn spawn(app: &App, tasks: &mut JoinSet<()>, stop: &watch::Receiver<b
 /// Stays there, and calls unknown what servers left open that are gone.
 async fn beat(app: App, mut stop: watch::Receiver<bool>) {
     loop {
-        let appeared = async {
-            appear(&app).await?;
-            crate::db::sweep_gone(&app).await
-        };
         // Whoever balances load between servers is told soon.
-        let done = timeout(BEAT, appeared).await;
-        app.set_ready(matches!(done, Ok(Ok(_))));
+        let appeared = timeout(BEAT, appear(&app)).await;
+        app.set_ready(matches!(appeared, Ok(Ok(()))));
+        let done = match appeared {
+            Ok(Ok(())) => crate::db::sweep_gone(&app).await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                tracing::error!("this server cannot say it is there: the database is silent");
+                Ok(0)
+            }
+        };
         match done {
-            Ok(Ok(0)) => {}
-            Ok(Ok(attempts)) => {
+            Ok(0) => {}
+            Ok(attempts) => {
                 tracing::warn!(attempts, "signatures of a server that is gone are unknown");
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::error!(error = with_causes(&error), "this server cannot say it is there");
-            }
-            Err(_) => {
-                app.store().still_in_doubt();
-                tracing::error!("this server cannot say it is there: the database is silent");
             }
         }
         tokio::select! {

@@ -43,7 +43,7 @@ struct Inner {
     place: Place,
     replica: Arc<str>,
     standing: RwLock<Arc<str>>,
-    /// Something was begun of which nobody knows whether it is in the database.
+    /// Attempts were begun or ended of which nobody knows whether they are in the database so.
     in_doubt: AtomicBool,
     pools: Pools,
     /// How often something else than the ledger of signatures was written.
@@ -148,23 +148,20 @@ impl Store {
         Arc::clone(&self.inner.standing.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Another name to stand under, if the database was lost since this was asked last: what was
-    /// under way may be in it or not, and nobody goes on with it. Under the name before, it becomes
-    /// what a program leaves open that is killed.
+    /// Another name to stand under, if the database was lost under this one: what was under way may be
+    /// in it or not, and nobody goes on with it. Under the name before, it becomes what a program
+    /// leaves open that is killed.
     pub fn another_standing(&self) -> Option<Arc<str>> {
-        let doubt = self.inner.in_doubt.swap(false, Ordering::SeqCst);
+        let doubt = self.inner.in_doubt.load(Ordering::SeqCst);
         let name = || format!("{}.{:08x}", self.replica(), RandomState::new().hash_one(0)).into();
         doubt.then(name)
     }
 
     /// From now on asks for signatures under this name, of which there is a lease.
     pub fn stand_as(&self, name: Arc<str>) {
+        // Before: what is lost from now on may be of the new name.
+        self.inner.in_doubt.store(false, Ordering::SeqCst);
         *self.inner.standing.write().unwrap_or_else(PoisonError::into_inner) = name;
-    }
-
-    /// The name that [`Self::another_standing`] gave cannot be used, or something else was lost.
-    pub fn still_in_doubt(&self) {
-        self.inner.in_doubt.store(true, Ordering::SeqCst);
     }
 
     /// Whether other servers may have the same database open.
@@ -186,7 +183,7 @@ impl Store {
         E: From<StoreError>,
         F: for<'t> Fn(&'t mut Tx<'w>) -> Work<'t, T, E>,
     {
-        self.run(name, work).await
+        self.run(name, work, Leaves::Attempts).await
     }
 
     /// Runs `work` in a write transaction and commits what it did if it returns `Ok`.
@@ -201,10 +198,10 @@ impl Store {
     {
         // Also if it fails or is given up: nobody can say then what came of it.
         let _changed = Changed(&self.inner.edition);
-        self.run(name, work).await
+        self.run(name, work, Leaves::Nothing).await
     }
 
-    async fn run<'w, T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    async fn run<'w, T, E, F>(&self, name: &'static str, work: F, leaves: Leaves) -> Result<T, E>
     where
         E: From<StoreError>,
         F: for<'t> Fn(&'t mut Tx<'w>) -> Work<'t, T, E>,
@@ -215,7 +212,7 @@ impl Store {
             let mut tx = match self.begin(name).await {
                 Ok(tx) => tx,
                 Err(error) => {
-                    self.still_in_doubt();
+                    self.lost(leaves);
                     return Err(E::from(error));
                 }
             };
@@ -225,7 +222,7 @@ impl Store {
                     let again = tx.must_run_again();
                     // The error that made us turn back matters more than one on the way.
                     if let Err(error) = tx.roll_back().await {
-                        self.still_in_doubt();
+                        self.lost(leaves);
                         tracing::warn!(tx.name = name, %error, "a transaction did not roll back");
                     }
                     Err(Failed::Work(error, again))
@@ -239,12 +236,12 @@ impl Store {
                 }
                 Ok(value) => break Ok(value),
                 Err(Failed::Commit(error)) => {
-                    self.still_in_doubt();
+                    self.lost(leaves);
                     break Err(E::from(StoreError::query(error)));
                 }
                 Err(Failed::Work(error, again)) => {
                     if again {
-                        self.still_in_doubt();
+                        self.lost(leaves);
                     }
                     break Err(error);
                 }
@@ -254,6 +251,13 @@ impl Store {
         metrics::histogram!("skink_transaction_seconds", "name" => name, "outcome" => outcome)
             .record(began.elapsed());
         result
+    }
+
+    /// Nobody knows what came of a transaction.
+    fn lost(&self, leaves: Leaves) {
+        if leaves == Leaves::Attempts {
+            self.inner.in_doubt.store(true, Ordering::SeqCst);
+        }
     }
 
     /// A consistent view for reading. Drop it soon: while it lives, the log cannot be folded back
@@ -366,6 +370,15 @@ impl Store {
             }
         }
     }
+}
+
+/// What a transaction may leave open that is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// Nothing that anybody waits for.
+    Nothing,
+    /// Attempts at signatures.
+    Attempts,
 }
 
 /// There is a new edition when this is dropped.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use skink_model::{CertificateKind, EventHash};
 use skink_store::revocations::{Grounds, RevocationSet};
-use skink_store::{Store, StoreError, certificates, copy, journal, revocations};
+use skink_store::{Store, StoreError, certificates, copy, journal, revocations, settings};
 use skink_testkit::Postgres;
 use skink_x509::crl::Reason;
 
@@ -77,4 +77,38 @@ async fn revoke_everything(store: &Store) {
         })
     });
     revoked.await.unwrap();
+}
+
+/// What was under way in the ledger when the connection was lost is nobody's to go on with: the program
+/// stands under another name, and its lease on the old one runs out.
+#[tokio::test]
+async fn a_connection_that_is_lost_in_the_ledger_is_a_doubt() {
+    let Some(postgres) = Postgres::start() else { return };
+    let server = Store::at(&new_schema(&postgres.url()).await).await.unwrap();
+    let cut_off = || {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name = 'skink' AND state = 'idle in transaction'";
+        assert_eq!(postgres.run(cut).trim(), "t");
+    };
+    let elsewhere = server.run_tx("elsewhere", |tx| {
+        Box::pin(async move {
+            settings::set(tx, "a", "b").await?;
+            cut_off();
+            Ok::<_, StoreError>(())
+        })
+    });
+    elsewhere.await.unwrap_err();
+    assert_eq!(server.another_standing(), None);
+    let ledger = server.run_ledger_tx("ledger", |tx| {
+        Box::pin(async move {
+            settings::set(tx, "a", "b").await?;
+            cut_off();
+            Ok::<_, StoreError>(())
+        })
+    });
+    ledger.await.unwrap_err();
+    let (before, another) = (server.standing(), server.another_standing().unwrap());
+    assert_ne!(before, another);
+    server.stand_as(another.clone());
+    assert_eq!((server.standing(), server.another_standing()), (another, None));
 }
