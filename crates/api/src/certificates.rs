@@ -155,6 +155,9 @@ pub struct RevokeSet {
     /// Only for this endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// Only for endpoints of this owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// RFC 5280 name.
     pub reason: String,
     /// Since when the keys may have been in other hands.
@@ -162,6 +165,64 @@ pub struct RevokeSet {
     pub invalidity_date_ms: Option<i64>,
     /// Count, change nothing.
     #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// How the serials of a list are revoked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeSerials {
+    /// RFC 5280 name.
+    pub reason: String,
+    /// Since when the keys may have been in other hands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidity_date_ms: Option<i64>,
+    /// Count, change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What a list of serials came to.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SerialsRevoked {
+    /// How many were revoked by this request (or would be).
+    pub revoked: u64,
+    /// How many were revoked before.
+    pub revoked_before: u64,
+    /// How many the authority never certified.
+    pub unknown: u64,
+    /// The CRL that says so, once it is out; the highest number where several say so.
+    pub crl_number: Option<u64>,
+    /// Whether anything changed.
+    pub dry_run: bool,
+}
+
+/// A key that was found where it must not be: in a repository, in a dump, on a stolen disk.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFound {
+    /// Its public half, `SubjectPublicKeyInfo` as PEM. The private half is sent to nobody.
+    pub public_key_pem: String,
+    /// Where it was found, for the journal.
+    pub found: String,
+    /// Since when it may have been in other hands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalidity_date_ms: Option<i64>,
+    /// Say what would be revoked, change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What was ever certified for a found key.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct KeyRevoked {
+    /// SHA-256 of the normalised public key: nothing is certified for it again.
+    pub key_digest: String,
+    /// Every certificate of it, as it was found.
+    pub certificates: Vec<Certificate>,
+    /// How many of them were revoked by this request (or would be).
+    pub revoked: u64,
+    /// Whether anything changed.
     pub dry_run: bool,
 }
 

@@ -29,8 +29,8 @@ pub use authorities::{
 };
 pub use ceremonies::{Ceremony, CeremonyImported, CeremonyRequest, NewCeremony};
 pub use certificates::{
-    Certificate, CertificateQuery, IssueRequest, IssuedCertificate, Revocation, RevokeOutcome,
-    RevokeRequest, RevokeSet,
+    Certificate, CertificateQuery, IssueRequest, IssuedCertificate, KeyFound, KeyRevoked,
+    Revocation, RevokeOutcome, RevokeRequest, RevokeSerials, RevokeSet, SerialsRevoked,
 };
 pub use endpoints::{Endpoint, EndpointSpec, EndpointTrust, RollBack};
 pub use incidents::{

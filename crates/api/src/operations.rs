@@ -171,6 +171,8 @@ operations! {
     ListCertificates: Api Get "/api/v1/certificates", READ, "Certificates by prefix, in pages", (none) -> (page crate::Certificate);
     RevokeCertificates: Api Post "/api/v1/certificates/revoke", RESPOND, "Revokes a set of certificates at once", (json crate::RevokeSet) -> (json crate::RevokeOutcome);
     ShowCertificate: Api Get "/api/v1/certificates/{id}", READ, "One certificate", (none) -> (json crate::Certificate);
+    RevokeSerials: Api Post "/api/v1/authorities/{id}/revoke", RESPOND, "Revokes the serials of a list, one in a line, at once", (media "text/plain") -> (json crate::SerialsRevoked);
+    RevokeKey: Api Post "/api/v1/keys/found", RESPOND, "Revokes everything that was ever certified for a key that was found, and blocks the key", (json crate::KeyFound) -> (json crate::KeyRevoked);
     RevokeCertificate: Api Post "/api/v1/certificates/{id}/revoke", RESPOND, "Revokes one certificate", (json crate::RevokeRequest) -> (json crate::RevokeOutcome);
 
     ListEndpoints: Api Get "/api/v1/endpoints", READ, "Endpoints, in pages", (none) -> (page crate::Endpoint);

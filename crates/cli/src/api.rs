@@ -43,13 +43,17 @@ impl Api {
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: Query<'_>) -> Result<T> {
+        self.json(path, self.identified(self.http.get(self.url(path, query)?))).await
+    }
+
+    fn url(&self, path: &str, query: Query<'_>) -> Result<Url> {
         let mut url = self.base.join(path)?;
         for (name, value) in query {
             if let Some(value) = value {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        self.json(path, self.identified(self.http.get(url))).await
+        Ok(url)
     }
 
     /// Reads page after page until the list, or `limit`, ends.
@@ -91,6 +95,17 @@ impl Api {
     ) -> Result<T> {
         let request = self.request(Method::POST, path)?;
         self.json(path, request.header("content-type", "application/json").body(file)).await
+    }
+
+    /// Sends a list of things, one in a line.
+    pub(crate) async fn post_list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: Query<'_>,
+        list: Vec<u8>,
+    ) -> Result<T> {
+        let request = self.identified(self.http.post(self.url(path, query)?));
+        self.json(path, request.header("content-type", "text/plain").body(list)).await
     }
 
     pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {

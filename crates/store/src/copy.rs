@@ -12,7 +12,7 @@ use crate::tx::Connected as _;
 use crate::{Place, Snapshot, Store, StoreError, Tx, restored};
 
 /// Every table, those that others point at first.
-const TABLES: [&str; 39] = [
+const TABLES: [&str; 40] = [
     "setting",
     "counter",
     "journal",
@@ -25,6 +25,7 @@ const TABLES: [&str; 39] = [
     "certificate",
     "certificate_der",
     "revocation",
+    "wanted_serial",
     "attempt",
     "crl_scope",
     "crl",

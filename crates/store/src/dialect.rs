@@ -24,7 +24,7 @@ pub(crate) const APPLICATION_ID: i64 = 0x536b_696e;
 pub(crate) type Step = (i64, &'static str, &'static str);
 
 /// SQLite's migrations in order.
-pub(crate) const SQLITE: [Step; 13] = [
+pub(crate) const SQLITE: [Step; 14] = [
     (
         1,
         "authorities and certificates",
@@ -42,15 +42,17 @@ pub(crate) const SQLITE: [Step; 13] = [
     (11, "open certificates", include_str!("../migrations/sqlite/0011_open_certificates.sql")),
     (12, "narrower indexes", include_str!("../migrations/sqlite/0012_narrower_indexes.sql")),
     (13, "partitions", include_str!("../migrations/sqlite/0013_partitions.sql")),
+    (14, "wanted serials", include_str!("../migrations/sqlite/0014_wanted_serials.sql")),
 ];
 
 /// PostgreSQL's, which begin where SQLite's had come to.
-pub(crate) const POSTGRES: [Step; 5] = [
+pub(crate) const POSTGRES: [Step; 6] = [
     (9, "baseline", include_str!("../migrations/postgres/0009_baseline.sql")),
     (10, "replicas", include_str!("../migrations/postgres/0010_replicas.sql")),
     (11, "open certificates", include_str!("../migrations/postgres/0011_open_certificates.sql")),
     (12, "narrower indexes", include_str!("../migrations/postgres/0012_narrower_indexes.sql")),
     (13, "partitions", include_str!("../migrations/postgres/0013_partitions.sql")),
+    (14, "wanted serials", include_str!("../migrations/postgres/0014_wanted_serials.sql")),
 ];
 
 /// How connections to a file are set up: what is committed is on the disk, what is deleted is

@@ -1,16 +1,19 @@
 //! Revocations: insert-only, in the order in which CRLs are written.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use serde_json::json;
 use skink_model::{
-    AuthorityId, CertificateId, EndpointName, IncidentId, ProfileName, Revocation, Stamp, Time,
+    AuthorityId, BlockedKey, CertificateId, EndpointName, IncidentId, ProfileName, Revocation,
+    Stamp, Time,
 };
 use skink_x509::Serial;
 use skink_x509::crl::Reason;
 
 use crate::row::{self, Columns};
-use crate::sql::{Conn, DbRow, query, query_scalar};
+use crate::sql::{Conn, DbRow, Value, for_each, query, query_scalar};
 use crate::tx::Connected;
-use crate::{Reader, StoreError, Tx, audit, journal};
+use crate::{Reader, StoreError, Tx, audit, journal, keys};
 
 // A serial counts as certified when a signature over it exists or may exist. Sets leave responders
 // out: their keys are their own, and they must go on answering.
@@ -42,6 +45,8 @@ const REVOKE_SET: &str = "INSERT INTO revocation
       AND (CAST($5 AS TEXT) IS NULL OR c.profile = $5)
       AND (CAST($6 AS TEXT) IS NULL OR c.endpoint = $6)
       AND (CAST($7 AS TEXT) IS NULL OR (c.name >= $7 AND c.name < $8))
+      AND (CAST($9 AS TEXT) IS NULL
+           OR c.endpoint IN (SELECT e.name FROM endpoint e WHERE e.owner = $9))
     ORDER BY c.crl_part, c.serial
     ON CONFLICT (authority, crl_part, serial) DO NOTHING";
 const COUNT_SET: &str = "SELECT count(*) FROM certificate c
@@ -51,8 +56,35 @@ const COUNT_SET: &str = "SELECT count(*) FROM certificate c
       AND (CAST($2 AS TEXT) IS NULL OR c.profile = $2)
       AND (CAST($3 AS TEXT) IS NULL OR c.endpoint = $3)
       AND (CAST($4 AS TEXT) IS NULL OR (c.name >= $4 AND c.name < $5))
+      AND (CAST($6 AS TEXT) IS NULL
+           OR c.endpoint IN (SELECT e.name FROM endpoint e WHERE e.owner = $6))
       AND NOT EXISTS (SELECT 1 FROM revocation r WHERE r.authority = c.authority
                       AND r.crl_part = c.crl_part AND r.serial = c.serial)";
+// Of every authority, and responders, too: whoever found the key can sign in their names.
+const REVOKE_KEY: &str = "INSERT INTO revocation
+    (authority, crl_part, serial, revoked_at, reason, invalidity_date)
+    SELECT c.authority, c.crl_part, c.serial, $2, $3, $4 FROM certificate c
+    WHERE c.key_digest = $1 AND (c.state IN ('issued', 'unknown')
+        OR (c.state = 'linted' AND EXISTS (
+            SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+    ON CONFLICT (authority, crl_part, serial) DO NOTHING";
+const WANT: &str = "INSERT INTO wanted_serial (request, serial) VALUES ($1, $2)
+    ON CONFLICT (request, serial) DO NOTHING";
+const KNOWN: &str = "SELECT count(*) FROM wanted_serial w
+    JOIN certificate c ON c.serial = w.serial AND c.authority = $2
+    WHERE w.request = $1 AND c.kind <> 'ocsp'
+      AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+           SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))";
+const REVOKE_WANTED: &str = "INSERT INTO revocation
+    (authority, crl_part, serial, revoked_at, reason, invalidity_date)
+    SELECT c.authority, c.crl_part, c.serial, $3, $4, $5 FROM wanted_serial w
+    JOIN certificate c ON c.serial = w.serial AND c.authority = $2
+    WHERE w.request = $1 AND c.kind <> 'ocsp'
+      AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+           SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+    ORDER BY c.crl_part, c.serial
+    ON CONFLICT (authority, crl_part, serial) DO NOTHING";
+const FORGET_WANTED: &str = "DELETE FROM wanted_serial WHERE request = $1";
 const OF_CERTIFICATE: &str = "SELECT r.* FROM certificate c
     JOIN revocation r
       ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
@@ -99,6 +131,9 @@ const COUNT: &str = "SELECT count(*) FROM revocation WHERE authority = $1";
 const PARTITIONS: &str =
     "SELECT DISTINCT crl_part FROM certificate WHERE authority = $1 ORDER BY crl_part";
 
+/// How many serials of a list are written down at a time.
+const WANT_AT_ONCE: usize = 8_192;
+
 /// Why and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grounds {
@@ -121,6 +156,8 @@ pub struct RevocationSet {
     pub endpoint: Option<EndpointName>,
     /// Only those whose name begins so.
     pub prefix: Option<String>,
+    /// Only for endpoints of this owner.
+    pub owner: Option<String>,
     /// The incident that revokes, if one does.
     pub incident: Option<IncidentId>,
 }
@@ -128,11 +165,15 @@ pub struct RevocationSet {
 impl RevocationSet {
     /// Everything that the authority ever certified, or may have.
     pub const fn everything_of(authority: AuthorityId) -> Self {
-        Self { authority, profile: None, endpoint: None, prefix: None, incident: None }
+        let (profile, endpoint, prefix, owner, incident) = (None, None, None, None, None);
+        Self { authority, profile, endpoint, prefix, owner, incident }
     }
 
     const fn is_everything(&self) -> bool {
-        self.profile.is_none() && self.endpoint.is_none() && self.prefix.is_none()
+        self.profile.is_none()
+            && self.endpoint.is_none()
+            && self.prefix.is_none()
+            && self.owner.is_none()
     }
 }
 
@@ -178,7 +219,7 @@ pub async fn revoke_set(
     if revoked > 0 {
         let detail = json!({
             "authority": set.authority, "profile": set.profile, "endpoint": set.endpoint,
-            "prefix": set.prefix, "incident": set.incident, "revoked": revoked,
+            "prefix": set.prefix, "owner": set.owner, "incident": set.incident, "revoked": revoked,
             "reason": grounds.reason.as_str(), "by": stamp.actor.to_string(),
         });
         let id = set.authority.as_str();
@@ -204,7 +245,8 @@ async fn insert(
             .bind(set.profile.as_ref().map(|profile| profile.as_str().to_owned()))
             .bind(set.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()))
             .bind(set.prefix.clone())
-            .bind(set.prefix.as_ref().map(|prefix| format!("{prefix}\u{10ffff}")));
+            .bind(set.prefix.as_ref().map(|prefix| format!("{prefix}\u{10ffff}")))
+            .bind(set.owner.clone());
     }
     let done = query.execute(tx.conn()).await.map_err(StoreError::query)?;
     Ok(done.rows_affected())
@@ -218,10 +260,96 @@ pub async fn count_set(r: &mut impl Reader, set: &RevocationSet) -> Result<u64, 
         .bind(set.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()))
         .bind(set.prefix.clone())
         .bind(set.prefix.as_ref().map(|prefix| format!("{prefix}\u{10ffff}")))
+        .bind(set.owner.clone())
         .fetch_one(r.conn())
         .await
         .map_err(StoreError::query)?;
     u64::try_from(count).map_err(|error| row::corrupt("count", error))
+}
+
+/// Revokes everything that was ever certified for a key, by whichever authority, and blocks the key:
+/// it was found where it must not be. Returns how many this revoked.
+pub async fn revoke_key(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    found: &BlockedKey,
+    grounds: &Grounds,
+) -> Result<u64, StoreError> {
+    let done = query(REVOKE_KEY)
+        .bind(found.digest.as_bytes().to_vec())
+        .bind(grounds.revoked_at.as_millis())
+        .bind(i64::from(grounds.reason.code()))
+        .bind(row::millis(grounds.invalidity_date))
+        .execute(tx.conn())
+        .await;
+    let revoked = done.map_err(StoreError::query)?.rows_affected();
+    let blocked = keys::block(tx, stamp, found).await?;
+    if revoked > 0 || blocked {
+        let digest = found.digest.to_string();
+        let detail = json!({
+            "key_digest": digest, "found": found.reason, "revoked": revoked,
+            "reason": grounds.reason.as_str(), "by": stamp.actor.to_string(),
+        });
+        journal::append(tx, journal::SERVER, stamp.at, "key.found", &detail).await?;
+        audit::record(tx, stamp, "key.found", &digest, &detail).await?;
+    }
+    Ok(revoked)
+}
+
+/// What a list of serials came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SerialsRevoked {
+    /// Revoked by this.
+    pub revoked: u64,
+    /// Revoked before.
+    pub before: u64,
+    /// Never certified by the authority.
+    pub unknown: u64,
+}
+
+/// Revokes these serials of an authority, however many, in one statement and with one journal row.
+/// None of them may stand twice in the list.
+pub async fn revoke_serials(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    authority: &AuthorityId,
+    serials: &[Serial],
+    grounds: &Grounds,
+) -> Result<SerialsRevoked, StoreError> {
+    // Nobody else's, were he at it in the same moment.
+    let request = format!("{:016x}", RandomState::new().hash_one(stamp.at));
+    for some in serials.chunks(WANT_AT_ONCE) {
+        let rows = some
+            .iter()
+            .map(|serial| vec![Value::from(request.as_str()), row::serial_bytes(serial).into()]);
+        for_each(tx.conn(), WANT, rows.collect()).await.map_err(StoreError::query)?;
+    }
+    let known = query_scalar(KNOWN).bind(request.as_str()).bind(authority.as_str());
+    let known: i64 = known.fetch_one(tx.conn()).await.map_err(StoreError::query)?;
+    let known = u64::try_from(known).map_err(|error| row::corrupt("count", error))?;
+    let done = query(REVOKE_WANTED)
+        .bind(request.as_str())
+        .bind(authority.as_str())
+        .bind(grounds.revoked_at.as_millis())
+        .bind(i64::from(grounds.reason.code()))
+        .bind(row::millis(grounds.invalidity_date))
+        .execute(tx.conn())
+        .await;
+    let revoked = done.map_err(StoreError::query)?.rows_affected();
+    let forget = query(FORGET_WANTED).bind(request.as_str()).execute(tx.conn()).await;
+    forget.map_err(StoreError::query)?;
+    let asked = u64::try_from(serials.len()).unwrap_or(u64::MAX);
+    if revoked > 0 {
+        let detail = json!({
+            "authority": authority, "serials": asked, "revoked": revoked,
+            "reason": grounds.reason.as_str(), "by": stamp.actor.to_string(),
+        });
+        let id = authority.as_str();
+        journal::append(tx, journal::SERVER, stamp.at, "certificates.revoked", &detail).await?;
+        audit::record(tx, stamp, "certificates.revoke", id, &detail).await?;
+    }
+    let (before, unknown) = (known.saturating_sub(revoked), asked.saturating_sub(known));
+    Ok(SerialsRevoked { revoked, before, unknown })
 }
 
 /// The revocation of a certificate, if it is revoked.

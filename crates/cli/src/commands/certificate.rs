@@ -1,13 +1,18 @@
 //! `skink certificate`
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use skink_api::{
-    Certificate, IssueRequest, IssuedCertificate, RevokeOutcome, RevokeRequest, RevokeSet,
+    Certificate, IssueRequest, IssuedCertificate, KeyFound, KeyRevoked, RevokeOutcome,
+    RevokeRequest, RevokeSet, SerialsRevoked,
 };
+use skink_chain::input::{self, Item, NoPassphrase};
 use skink_model::{IssuerName, ProfileName};
+use skink_x509::PublicKey;
+use zeroize::Zeroizing;
 
 use super::{Session, write_new};
 use crate::Failure;
@@ -29,9 +34,21 @@ const REVOKE_LONG: &str = "Revoke one certificate, or a set at once.\n\n\
     however large. `--dry-run` counts first. A stolen issuing key is another matter: revoking its \
     certificates does not touch what the thief made; declare an incident.";
 
+const FOUND_LONG: &str = "Revoke everything that was certified for a key that was found where it \
+    must not be: in a repository, in a dump, on a stolen disk.\n\n\
+    Every certificate of the key is found, of whichever authority, and revoked as keyCompromise in \
+    one step, and the key is blocked for good: nothing is certified for it again. Of a private key \
+    only the public half is sent. The key of an authority is another matter: declare an incident.";
+
+const FOUND_EXAMPLES: &str = "Examples:\n  \
+    skink certificate found-key leaked.key --in 'github.com/corp/web, commit 1a2b3c' --dry-run\n  \
+    skink certificate found-key web.pem --in 'paste of 2026-11-20' --invalidity-date 3d";
+
 const REVOKE_EXAMPLES: &str = "Examples:\n  \
     skink certificate revoke c-01ab --reason keyCompromise --invalidity-date 2d\n  \
-    skink certificate revoke --authority workloads-g1 --prefix web- --reason superseded --dry-run";
+    skink certificate revoke --authority workloads-g1 --prefix web- --reason superseded --dry-run\n  \
+    skink certificate revoke --authority workloads-g1 --owner payments --reason cessationOfOperation\n  \
+    skink certificate revoke --authority workloads-g1 --serials leaked.txt --reason keyCompromise";
 
 #[derive(Debug, Subcommand)]
 pub enum CertificateCommand {
@@ -51,6 +68,24 @@ pub enum CertificateCommand {
     /// Revoke one certificate, or a set at once
     #[command(long_about = REVOKE_LONG, after_long_help = REVOKE_EXAMPLES)]
     Revoke(Revoke),
+    /// Revoke everything that was certified for a key that was found where it must not be
+    #[command(long_about = FOUND_LONG, after_long_help = FOUND_EXAMPLES)]
+    FoundKey(FoundKey),
+}
+
+#[derive(Debug, Args)]
+pub struct FoundKey {
+    /// The key, or a certificate or request of it, in any form that `skink chain` reads.
+    file: PathBuf,
+    /// Where it was found, for the journal.
+    #[arg(long = "in", value_name = "TEXT")]
+    found: String,
+    /// Since when it may have been in other hands: a time, or how long ago.
+    #[arg(long, value_name = "TIME")]
+    invalidity_date: Option<When>,
+    /// Say what would be revoked, change nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -113,6 +148,13 @@ pub struct Revoke {
     /// Only for this endpoint.
     #[arg(long, value_name = "NAME", requires = "authority")]
     endpoint: Option<String>,
+    /// Only for endpoints of this owner.
+    #[arg(long, value_name = "NAME", requires = "authority")]
+    owner: Option<String>,
+    /// The serials in this file, hexadecimal, one in a line; `-` for standard input
+    #[arg(long, value_name = "FILE", requires = "authority",
+        conflicts_with_all = ["profile", "prefix", "endpoint", "owner"])]
+    serials: Option<PathBuf>,
     /// Why, by its RFC 5280 name: keyCompromise, superseded, cessationOfOperation, …
     #[arg(long)]
     reason: String,
@@ -151,7 +193,11 @@ pub(crate) async fn run(command: CertificateCommand, session: &Session) -> Resul
             }
             session.out.show(&certificate, || facts(&certificate).to_string())
         }
-        CertificateCommand::Revoke(revoke) => self::revoke(session, revoke).await,
+        CertificateCommand::Revoke(revoke) => match &revoke.serials {
+            Some(file) => revoke_serials(session, &revoke, file).await,
+            None => self::revoke(session, revoke).await,
+        },
+        CertificateCommand::FoundKey(found) => found_key(session, found).await,
     }
 }
 
@@ -201,6 +247,7 @@ async fn revoke(session: &Session, revoke: Revoke) -> Result<()> {
                 profile: revoke.profile.map(|profile| profile.as_str().to_owned()),
                 prefix: revoke.prefix,
                 endpoint: revoke.endpoint,
+                owner: revoke.owner,
                 reason: revoke.reason,
                 invalidity_date_ms,
                 dry_run: revoke.dry_run,
@@ -213,6 +260,73 @@ async fn revoke(session: &Session, revoke: Revoke) -> Result<()> {
         (false, Some(number)) => format!("revoked {}; CRL {number} says so", outcome.revoked),
         (false, None) => format!("revoked {}; the next CRL will say so", outcome.revoked),
     })
+}
+
+async fn revoke_serials(session: &Session, revoke: &Revoke, file: &Path) -> Result<()> {
+    let list = if file.as_os_str() == "-" {
+        let mut list = Vec::new();
+        std::io::stdin().read_to_end(&mut list)?;
+        list
+    } else {
+        fs_err::read(file)?
+    };
+    let authority = revoke.authority.as_deref().unwrap_or_default();
+    let since = revoke.invalidity_date.as_ref().map(|time| time.millis(when::now()).to_string());
+    let query = [
+        ("reason", Some(revoke.reason.clone())),
+        ("invalidity_date_ms", since),
+        ("dry_run", Some(revoke.dry_run.to_string())),
+    ];
+    let path = format!("/api/v1/authorities/{}/revoke", segment(authority)?);
+    let outcome: SerialsRevoked = session.api.post_list(&path, &query, list).await?;
+    session.out.show(&outcome, || {
+        let SerialsRevoked { revoked, revoked_before, unknown, .. } = outcome;
+        let others = format!("{revoked_before} were before, {unknown} are not of {authority}");
+        match (outcome.dry_run, outcome.crl_number) {
+            (true, _) => format!("would revoke {revoked}; {others}; nothing was changed"),
+            (false, Some(number)) => format!("revoked {revoked}; {others}; CRL {number} says so"),
+            (false, None) => format!("revoked {revoked}; {others}"),
+        }
+    })
+}
+
+async fn found_key(session: &Session, found: FoundKey) -> Result<()> {
+    let request = KeyFound {
+        public_key_pem: public_key(&found.file)?.to_pem(),
+        found: found.found,
+        invalidity_date_ms: found.invalidity_date.map(|time| time.millis(when::now())),
+        dry_run: found.dry_run,
+    };
+    let outcome: KeyRevoked = session.api.post("/api/v1/keys/found", &request).await?;
+    session.out.show(&outcome, || {
+        let (count, revoked) = (outcome.certificates.len(), outcome.revoked);
+        let what = if outcome.dry_run {
+            format!("would revoke {revoked} of {count} and block the key; nothing was changed")
+        } else {
+            format!("revoked {revoked} of {count}; the key is blocked for good")
+        };
+        format!("{}key {}: {what}", table(&outcome.certificates), outcome.key_digest)
+    })
+}
+
+/// The one public key that a file is about.
+fn public_key(file: &Path) -> Result<PublicKey> {
+    let bytes = Zeroizing::new(fs_err::read(file)?);
+    let pieces = input::read(&bytes, &mut NoPassphrase);
+    let key = pieces.iter().find_map(|piece| match &piece.item {
+        Item::PrivateKey(key) => Some(key.public().clone()),
+        Item::PublicKey(key) => Some(key.clone()),
+        Item::Certificate(certificate, _) => Some(certificate.public_key().clone()),
+        Item::Request(request) => Some(request.public_key().clone()),
+        _ => None,
+    });
+    let Some(key) = key else {
+        bail!(Failure::Usage {
+            what: format!("{} has no key, certificate or request that can be read", file.display()),
+            hint: "unlock it first, or take a certificate of the key".into(),
+        });
+    };
+    Ok(key)
 }
 
 fn table(certificates: &[Certificate]) -> Table {

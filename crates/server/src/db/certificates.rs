@@ -5,8 +5,8 @@ use skink_model::{
     EndpointName, Revocation, SigningKey, Stamp, Time,
 };
 use skink_store::certificates::{self as table, CertificateQuery};
-use skink_store::revocations::{self, Grounds, RevocationSet, SerialStatus};
-use skink_store::{attempts, crls, keys};
+use skink_store::revocations::{self, Grounds, RevocationSet, SerialStatus, SerialsRevoked};
+use skink_store::{StoreError, attempts, crls, keys};
 use skink_x509::crl::Reason;
 use skink_x509::{Fingerprint, KeyDigest, Serial};
 
@@ -158,6 +158,58 @@ pub(crate) async fn revoke_set(
             Box::pin(async move { Ok(revocations::revoke_set(tx, by, set, grounds).await?) })
         })
         .await
+}
+
+/// Everything that was ever certified for a key; and the key is blocked.
+pub(crate) async fn revoke_key(
+    app: &App,
+    found: &BlockedKey,
+    grounds: &Grounds,
+    by: &Stamp,
+) -> Result<u64> {
+    app.store()
+        .run_tx("revoke_key", move |tx| {
+            Box::pin(async move { Ok(revocations::revoke_key(tx, by, found, grounds).await?) })
+        })
+        .await
+}
+
+/// The authority that signs with a key.
+pub(crate) async fn authority_of_key(app: &App, key: &KeyDigest) -> Result<Option<Authority>> {
+    Ok(skink_store::authorities::by_key(&mut view(app).await?, key).await?)
+}
+
+/// What a list of serials would come to, or has come to.
+enum Counted {
+    Only(SerialsRevoked),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Counted {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// All of these serials in one statement; to count them only, the same is rolled back.
+pub(crate) async fn revoke_serials(
+    app: &App,
+    authority: &AuthorityId,
+    serials: &[Serial],
+    grounds: &Grounds,
+    by: &Stamp,
+    count_only: bool,
+) -> Result<SerialsRevoked> {
+    let done = app.store().run_tx("revoke_serials", move |tx| {
+        Box::pin(async move {
+            let came = revocations::revoke_serials(tx, by, authority, serials, grounds).await?;
+            if count_only { Err(Counted::Only(came)) } else { Ok(came) }
+        })
+    });
+    match done.await {
+        Ok(came) | Err(Counted::Only(came)) => Ok(came),
+        Err(Counted::Failed(error)) => Err(error.into()),
+    }
 }
 
 /// The newest certificate that an authority issued for its responder's key.

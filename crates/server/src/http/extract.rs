@@ -52,6 +52,20 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     }
 }
 
+/// A list for a million serials, of forty bytes a line.
+const LIST_MAX: usize = 48 * 1024 * 1024;
+
+/// A list, one thing in a line.
+pub(crate) struct Lines(pub(crate) Vec<u8>);
+
+impl<S: Send + Sync> FromRequest<S> for Lines {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        body(request, LIST_MAX).await.map(Self)
+    }
+}
+
 /// The bytes of an OCSP request, which anybody may send.
 pub(crate) struct Question(pub(crate) Vec<u8>);
 

@@ -58,6 +58,8 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Op::ListCertificates => get(certificates::list),
         Op::RevokeCertificates => post(certificates::revoke_set),
         Op::ShowCertificate => get(certificates::show),
+        Op::RevokeSerials => post(certificates::revoke_serials),
+        Op::RevokeKey => post(certificates::revoke_key),
         Op::RevokeCertificate => post(certificates::revoke),
         Op::ListEndpoints => get(endpoints::list),
         Op::CreateEndpoint => post(endpoints::create),

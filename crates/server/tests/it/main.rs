@@ -12,6 +12,7 @@ mod recovery;
 mod renewal;
 mod replicas;
 mod responder;
+mod revocation;
 mod secrets;
 mod upkeep;
 mod walking_line;

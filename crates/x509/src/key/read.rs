@@ -9,7 +9,7 @@ use der::{Decode as _, Encode as _, Sequence};
 use super::dsa::DsaNumbers;
 use super::{Numbers, PublicKey, RsaNumbers, bit_len};
 use crate::algorithm::read_pss;
-use crate::{KeyAlgorithm, KeyError, SignatureAlgorithm, oid, tlv};
+use crate::{KeyAlgorithm, KeyError, ParseError, SignatureAlgorithm, oid, tlv};
 
 const MAX_RSA_BITS: usize = 16_384;
 
@@ -41,6 +41,11 @@ impl PublicKey {
             return Err(KeyError::UnsupportedAlgorithm(oid::DSA));
         }
         if key.is_sound() { Ok(key) } else { Err(KeyError::InvalidValue) }
+    }
+
+    /// The same of a PEM block `PUBLIC KEY`.
+    pub fn from_pem(text: &str) -> Result<Self, ParseError> {
+        Self::from_spki_der(&crate::pem::decode("PUBLIC KEY", text)?).map_err(ParseError::Key)
     }
 
     /// Reads the key of a certificate that somebody issued. An algorithm that is not known makes

@@ -2,15 +2,15 @@
 
 use axum::extract::State;
 use skink_api::{
-    Certificate, CertificateQuery, IssueRequest, IssuedCertificate, Page, RevokeOutcome,
-    RevokeRequest, RevokeSet,
+    Certificate, CertificateQuery, IssueRequest, IssuedCertificate, KeyFound, KeyRevoked, Page,
+    RevokeOutcome, RevokeRequest, RevokeSerials, RevokeSet, SerialsRevoked,
 };
-use skink_model::CertificateId;
+use skink_model::{AuthorityId, CertificateId};
 
 use crate::app::App;
 use crate::failure::Result;
 use crate::http::authorise::Person;
-use crate::http::extract::{Json, Path, Query};
+use crate::http::extract::{Json, Lines, Path, Query};
 use crate::{certificates, revoke};
 
 pub(crate) async fn issue(
@@ -50,4 +50,22 @@ pub(crate) async fn revoke_set(
     Json(request): Json<RevokeSet>,
 ) -> Result<Json<RevokeOutcome>> {
     revoke::set(&app, &by, &request).await.map(Json)
+}
+
+pub(crate) async fn revoke_serials(
+    State(app): State<App>,
+    by: Person,
+    Path(authority): Path<AuthorityId>,
+    Query(request): Query<RevokeSerials>,
+    Lines(list): Lines,
+) -> Result<Json<SerialsRevoked>> {
+    revoke::serials(&app, &by, &authority, &request, &list).await.map(Json)
+}
+
+pub(crate) async fn revoke_key(
+    State(app): State<App>,
+    by: Person,
+    Json(request): Json<KeyFound>,
+) -> Result<Json<KeyRevoked>> {
+    revoke::key(&app, &by, &request).await.map(Json)
 }

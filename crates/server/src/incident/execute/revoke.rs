@@ -99,6 +99,7 @@ async fn revoke_set(scene: Scene<'_>) -> Result<u64> {
         profile: None,
         endpoint: None,
         prefix: None,
+        owner: None,
         incident: Some(scene.incident().clone()),
     };
     let grounds = revocations::Grounds {
