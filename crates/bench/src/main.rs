@@ -6,6 +6,7 @@
 
 mod cores;
 mod error;
+mod ground;
 mod http;
 mod load;
 mod machine;

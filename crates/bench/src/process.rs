@@ -116,6 +116,21 @@ pub(crate) fn cpu_us(pid: u32) -> Result<f64, BenchError> {
     Ok(ticks.sum::<f64>() * 10_000.0)
 }
 
+/// MiB of memory of a process by the kernel's name for it: `VmRSS` now, `VmHWM` at its largest.
+pub(crate) fn memory_mib(pid: u32, name: &str) -> Result<f64, BenchError> {
+    let text = fs_err::read_to_string(format!("/proc/{pid}/status"));
+    let text = text.map_err(|_| BenchError::Gone(pid))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.map(|kib| kib / 1024.0).ok_or(BenchError::Gone(pid))
+}
+
+/// From now on `VmHWM` is about what follows.
+pub(crate) fn forget_peak(pid: u32) -> Result<(), BenchError> {
+    let forget = fs_err::write(format!("/proc/{pid}/clear_refs"), "5");
+    forget.map_err(BenchError::file("forget how large a process was"))
+}
+
 /// Microseconds of CPU time that this thread has used.
 pub(crate) fn own_cpu_us() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);

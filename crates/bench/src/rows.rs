@@ -6,12 +6,14 @@ use crate::Options;
 use crate::error::BenchError;
 use crate::row::Row;
 
+mod crl;
 mod crypto;
 mod issue;
+mod million;
 mod revoke;
 
 /// The names of rows.
-const KNOWN: [&str; 3] = ["issue", "crypto", "revoke"];
+const KNOWN: [&str; 5] = ["issue", "crypto", "revoke", "crl", "million"];
 
 /// Refuses names of rows that there are not.
 pub(crate) fn known(names: &[String]) -> Result<(), BenchError> {
@@ -29,6 +31,13 @@ pub(crate) async fn all(options: &Options, dir: &Path) -> Result<Vec<Row>, Bench
     }
     if options.wants("revoke") {
         rows.extend(revoke::measure(options, dir).await?);
+    }
+    if options.wants("crl") {
+        rows.extend(crl::measure(options, dir).await?);
+    }
+    // It has no quick form that would say anything: that is for trying the row itself.
+    if options.wants("million") && (!options.quick || !options.only.is_empty()) {
+        rows.extend(million::measure(options, dir).await?);
     }
     Ok(rows)
 }

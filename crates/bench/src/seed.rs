@@ -44,10 +44,11 @@ async fn fill(
     authority: &AuthorityId,
     count: usize,
 ) -> Result<Vec<Serial>, BenchError> {
+    let partitions = partitions(store, authority).await?;
     let (now, mut serials) = (template.not_before(), Vec::with_capacity(count));
     while serials.len() < count {
         let numbers = serials.len()..count.min(serials.len() + AT_ONCE);
-        let rows = numbers.map(|number| row(template, authority, number, now));
+        let rows = numbers.map(|number| row(template, (authority, partitions), number, now));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         serials.extend(rows.iter().map(|row| row.serial.clone()));
         let rows = &rows;
@@ -99,24 +100,34 @@ async fn issue(
     Ok(())
 }
 
+async fn partitions(store: &Store, authority: &AuthorityId) -> Result<u32, BenchError> {
+    let mut reading = store.read().await?;
+    Ok(authorities::require(&mut reading, authority).await?.crl_partitions)
+}
+
 fn row(
     template: &Certificate,
-    authority: &AuthorityId,
+    (authority, partitions): (&AuthorityId, u32),
     number: usize,
     now: Time,
 ) -> Result<CertificateRow, BenchError> {
     let name = format!("seed-{number:08}.{DOMAIN}");
+    // A thousand each millisecond; the last bytes say the partition, as the server has it.
+    let after = u64::try_from(number / 1_000).unwrap_or(u64::MAX);
+    let at = u64::try_from(now.as_millis()).unwrap_or_default().saturating_add(after);
+    let serial = Serial::in_order(at, random()?);
+    let last = serial.as_be_bytes().last_chunk().copied().unwrap_or_default();
     Ok(CertificateRow {
         id: parsed(&hex(random::<16>()?))?,
         authority: authority.clone(),
-        serial: Serial::from_random(random()?),
+        serial,
         kind: CertificateKind::Leaf,
         state: CertificateState::Linted,
         profile: parsed(PROFILE)?,
         names: vec![name.clone()],
         name,
         key_digest: KeyDigest::from_bytes(random()?),
-        partition: 0,
+        partition: u32::from_be_bytes(last) % partitions,
         not_before: template.not_before(),
         not_after: template.not_after(),
         channel: Channel::Api,

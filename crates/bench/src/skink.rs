@@ -61,13 +61,15 @@ struct OperatorFile {
 }
 
 impl Home {
-    /// Makes a hierarchy below `dir`, in a file there or in the database at `url`.
+    /// Makes a hierarchy below `dir`, in a file there or in the database at `url`, whose authorities
+    /// have so many lists.
     pub(crate) async fn make(
         program: &Path,
         dir: &Path,
         url: Option<&str>,
+        partitions: u32,
     ) -> Result<Self, BenchError> {
-        init(program, dir, url).await?;
+        init(program, dir, url, partitions).await?;
         let dir = dir.join("server");
         let place = match url {
             Some(url) => url.parse().map_err(|error| {
@@ -111,7 +113,7 @@ impl Home {
 impl Skink {
     /// Makes a hierarchy below `dir` and serves it from the servers' core.
     pub(crate) async fn start(program: &Path, dir: &Path) -> Result<Self, BenchError> {
-        Home::make(program, dir, None).await?.serve(Core::Server).await
+        Home::make(program, dir, None, 1).await?.serve(Core::Server).await
     }
 
     pub(crate) const fn pid(&self) -> u32 {
@@ -165,7 +167,12 @@ pub(crate) fn certificate(
     Certificate::from_pem(pem).map_err(|error| failed(error.to_string()))
 }
 
-async fn init(program: &Path, dir: &Path, url: Option<&str>) -> Result<(), BenchError> {
+async fn init(
+    program: &Path,
+    dir: &Path,
+    url: Option<&str>,
+    partitions: u32,
+) -> Result<(), BenchError> {
     let passphrases = dir.join("passphrases");
     let people = CUSTODIANS.iter().chain(&["root"]);
     let lines: Vec<String> =
@@ -179,6 +186,7 @@ async fn init(program: &Path, dir: &Path, url: Option<&str>) -> Result<(), Bench
         command.args(["--custodian", name]);
     }
     command.arg("--passphrase-file").arg(&passphrases);
+    command.arg("--crl-partitions").arg(partitions.to_string());
     if let Some(url) = url {
         command.args(["--database", url]);
     }

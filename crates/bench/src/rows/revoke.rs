@@ -5,22 +5,19 @@ use std::path::Path;
 use std::time::Instant;
 
 use aws_lc_rs::rand;
-use serde_json::{Value, json};
-use skink_api::{RevokeOutcome, RevokeSet};
+use skink_x509::Serial;
 use skink_x509::crl::Crl;
 use skink_x509::ocsp::CertStatus;
-use skink_x509::{Certificate, Serial};
 
 use crate::cores::Core;
 use crate::error::BenchError;
-use crate::http::{Answer, Connection, Target};
+use crate::ground::{Ground, ask, folder, ground, not_understood};
 use crate::load::{Keep, float, round};
 use crate::material::requests;
 use crate::openbao::{self, OpenBao};
 use crate::postgres::Postgres;
 use crate::row::Row;
-use crate::seed::seed;
-use crate::skink::{AUTHORITY, Home, Skink};
+use crate::skink::{AUTHORITY, Home};
 use crate::status::{question, status};
 use crate::{Options, say};
 
@@ -64,12 +61,12 @@ pub(crate) async fn measure(options: &Options, dir: &Path) -> Result<Vec<Row>, B
     };
     let mut rows = Vec::new();
     let ours = folder(dir, "revoke-file")?;
-    let home = Home::make(&options.skink, &ours, None).await?;
+    let home = Home::make(&options.skink, &ours, None, 1).await?;
     let seconds = everything(&home, count).await?;
     rows.push(beside(Row::alone(work("SQLite"), seconds, "s")).at_most(FILE_MOST));
     let ours = folder(dir, "revoke-server")?;
     if let Some(postgres) = Postgres::start(&ours, Core::Any).await? {
-        let home = Home::make(&options.skink, &ours, Some(&postgres.url)).await?;
+        let home = Home::make(&options.skink, &ours, Some(&postgres.url), 1).await?;
         let seconds = everything(&home, count).await;
         postgres.stop().await?;
         rows.push(beside(Row::alone(work("PostgreSQL"), seconds?, "s")).at_most(SERVER_MOST));
@@ -79,40 +76,16 @@ pub(crate) async fn measure(options: &Options, dir: &Path) -> Result<Vec<Row>, B
     Ok(rows)
 }
 
-fn folder(dir: &Path, name: &str) -> Result<std::path::PathBuf, BenchError> {
-    let made = dir.join(name);
-    fs_err::create_dir_all(&made).map_err(BenchError::file("make a server's folder"))?;
-    Ok(made)
-}
-
 /// Seconds from the request until everybody can see that all of them are revoked.
 async fn everything(home: &Home, count: usize) -> Result<f64, BenchError> {
-    let skink = home.serve(Core::Any).await?;
-    let (template, issuer) = one(&skink).await?;
-    skink.stop().await?;
-    say(&format!("revoke: {count} certificates are put into the database"));
-    let authority = AUTHORITY.parse().map_err(|_| not_understood("its own name"))?;
-    let serials = seed(home.place(), &template, &authority, count).await?;
-    let skink = home.serve(Core::Any).await?;
-    let asked: Vec<&Serial> = some(&serials)?;
-    let questions = asked.iter().map(|serial| question(&skink.public, &issuer, serial));
+    let ground = ground(home, count, Core::Any).await?;
+    let Ground { skink, issuer, serials } = &ground;
+    let asked: Vec<&Serial> = some(serials)?;
+    let questions = asked.iter().map(|serial| question(&skink.public, issuer, serial));
     let questions = questions.collect::<Result<Vec<_>, _>>()?;
-    let set = RevokeSet {
-        authority: AUTHORITY.to_owned(),
-        profile: None,
-        prefix: None,
-        endpoint: None,
-        reason: "keyCompromise".to_owned(),
-        invalidity_date_ms: None,
-        dry_run: false,
-    };
-    let body = serde_json::to_vec(&set).map_err(|error| BenchError::Material(error.to_string()))?;
-    let request = skink.target.request("POST", "/api/v1/certificates/revoke", &body);
     let began = Instant::now();
-    let answer = ask(&skink.target, &request).await?;
+    ground.revoke_all().await?;
     let committed = began.elapsed();
-    let outcome: RevokeOutcome =
-        serde_json::from_slice(&answer.body).map_err(|_| not_understood("no outcome"))?;
     let path = format!("/crl/{AUTHORITY}/p0.crl");
     let answer = ask(&skink.public, &skink.public.request("GET", &path, b"")).await?;
     let list = Crl::from_der(&answer.body).map_err(|_| not_understood("no list"))?;
@@ -126,21 +99,18 @@ async fn everything(home: &Home, count: usize) -> Result<f64, BenchError> {
         listed.len()
     ));
     // What follows is no part of the time: it is about whether the time counts.
-    if outcome.revoked < u64::try_from(count).unwrap_or(u64::MAX) || outcome.crl_number.is_none() {
-        return Err(not_understood("fewer were revoked than there are"));
-    }
     let key = issuer.public_key();
     list.verify_signed_by(key).map_err(|_| not_understood("a list that does not verify"))?;
     if !serials.iter().all(|serial| listed.contains(serial)) {
         return Err(not_understood("a list without one of the serials"));
     }
     for (number, answer) in &answers.kept {
-        let said = status(answer, &issuer, asked[*number])?;
+        let said = status(answer, issuer, asked[*number])?;
         if !matches!(said, CertStatus::Revoked { .. }) {
             return Err(not_understood("OCSP calls a revoked serial something else"));
         }
     }
-    skink.stop().await?;
+    ground.skink.stop().await?;
     Ok(seconds)
 }
 
@@ -161,33 +131,6 @@ async fn peer_seconds(dir: &Path, sizes: &Sizes) -> Result<f64, BenchError> {
     Ok(seconds * float(sizes.certificates) / float(sizes.theirs))
 }
 
-/// A certificate that is really issued, and its issuer's.
-pub(crate) async fn one(skink: &Skink) -> Result<(Certificate, Certificate), BenchError> {
-    let wanted = requests("template", 1)?;
-    let [wanted] = &wanted[..] else { return Err(not_understood("no request")) };
-    let answer = ask(&skink.target, &skink.issue(wanted)?).await?;
-    let chain: Value = serde_json::from_slice(&answer.body).unwrap_or(json!(null));
-    let chain = chain.pointer("/chain_pem").and_then(Value::as_str).unwrap_or_default();
-    let chain = Certificate::all_from_pem(chain).map_err(|_| not_understood("no chain"))?;
-    let issued = Skink::issued(&answer)?;
-    let above = chain.into_iter().find(|one| one.subject() == issued.issuer());
-    Ok((issued, above.ok_or_else(|| not_understood("no issuer in the chain"))?))
-}
-
-/// One request on a connection of its own, answered well.
-pub(crate) async fn ask(target: &Target, request: &[u8]) -> Result<Answer, BenchError> {
-    let speak = |source| BenchError::Speak(target.whom.to_owned(), source);
-    let mut connection = Connection::open(target).await.map_err(speak)?;
-    let answer = connection.ask(request).await.map_err(speak)?;
-    if answer.status == 200 {
-        return Ok(answer);
-    }
-    let (whom, path) = (target.whom.to_owned(), String::from_utf8_lossy(request).into_owned());
-    let path = path.lines().next().unwrap_or_default().to_owned();
-    let body = String::from_utf8_lossy(&answer.body).into_owned();
-    Err(BenchError::Refused { whom, path, status: answer.status, body })
-}
-
 /// Some of the serials, at random, each at most once.
 fn some(serials: &[Serial]) -> Result<Vec<&Serial>, BenchError> {
     let mut numbers = HashSet::new();
@@ -198,8 +141,4 @@ fn some(serials: &[Serial]) -> Result<Vec<&Serial>, BenchError> {
         numbers.insert(usize::try_from(at).unwrap_or_default());
     }
     Ok(numbers.into_iter().filter_map(|number| serials.get(number)).collect())
-}
-
-fn not_understood(what: &str) -> BenchError {
-    BenchError::Answer { whom: "skink".to_owned(), what: what.to_owned() }
 }
