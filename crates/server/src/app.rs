@@ -34,6 +34,7 @@ use crate::news::News;
 use crate::ocsp::Remembered;
 use crate::published::Published;
 use crate::secrets::Nonces;
+use crate::statuses::Statuses;
 use crate::{crl, identity, package, replicas, secrets};
 
 /// The issuer of the server's and the agents' TLS identities.
@@ -63,6 +64,7 @@ struct Inner {
     board: Board,
     published: Published,
     remembered: Remembered,
+    statuses: Statuses,
     nonces: Nonces,
     /// Parsed once: an authority's certificate and key never change.
     signing: RwLock<HashMap<AuthorityId, Arc<SigningAuthority>>>,
@@ -127,6 +129,7 @@ impl App {
             board: Board::default(),
             published: Published::default(),
             remembered: Remembered::default(),
+            statuses: Statuses::new(store.clone()),
             nonces,
             signing: RwLock::default(),
             responders: RwLock::default(),
@@ -258,6 +261,16 @@ impl App {
         &self.0.remembered
     }
 
+    /// Whether OCSP answers may be given from memory: this server hears of every revocation.
+    pub fn remembers_statuses(&self) -> bool {
+        self.0.remembered.hears(self.store())
+    }
+
+    /// What the database says of serials.
+    pub(crate) fn statuses(&self) -> &Statuses {
+        &self.0.statuses
+    }
+
     pub(crate) fn nonces(&self) -> &Nonces {
         &self.0.nonces
     }
@@ -296,6 +309,11 @@ impl App {
         self.held(|held| held.authority == *authority)
     }
 
+    /// Whether any list waits at all.
+    pub(crate) fn holds_anything(&self) -> bool {
+        self.held(|_| true)
+    }
+
     fn held(&self, wanted: impl Fn(&Held) -> bool) -> bool {
         self.0.held.read().unwrap_or_else(PoisonError::into_inner).iter().any(wanted)
     }
@@ -328,6 +346,7 @@ impl App {
 
     pub(crate) async fn close(&self) {
         self.0.ledger.close().await;
+        self.0.statuses.close().await;
         self.0.records.close().await;
         replicas::leave(self).await;
         self.0.store.close().await;

@@ -1,5 +1,7 @@
 //! Every way in which a use case can fail, and the one place where that becomes a problem.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use skink_api::{Code, Problem};
@@ -23,6 +25,9 @@ pub enum Failure {
     /// The database refused or failed.
     #[error("the database did not do what was asked")]
     Store(#[source] StoreError),
+    /// The database does not say what was asked of it together with others.
+    #[error("the database did not say which serials are revoked")]
+    StatusesUnknown(#[source] Arc<StoreError>),
     /// There is no signature.
     #[error("there is no signature")]
     Sign(#[source] SignError),
@@ -94,6 +99,7 @@ impl Failure {
         match self {
             Self::Refused(problem) => (**problem).clone(),
             Self::Store(error) => store(error),
+            Self::StatusesUnknown(error) => store(error),
             Self::Sign(error) | Self::Finish(FinishError::Sign(error)) => sign(error),
             Self::Lint(LintRefusal::Findings { findings }) => {
                 Problem::new(Code::LintFailed, findings.join("; "))

@@ -4,5 +4,6 @@ pub(crate) mod authorise;
 pub(crate) mod extract;
 mod handlers;
 pub(crate) mod listen;
+pub(crate) mod quick;
 pub(crate) mod router;
 pub(crate) mod tls;

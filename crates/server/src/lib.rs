@@ -43,6 +43,7 @@ mod responders;
 mod revoke;
 mod secrets;
 mod serve;
+mod statuses;
 mod tokens;
 mod views;
 mod words;

@@ -14,9 +14,10 @@ use crate::ambient::{SystemClock, SystemRng};
 use crate::app::App;
 use crate::config::{ConfigError, Settings};
 use crate::failure::Failure;
-use crate::http::listen;
+use crate::http::listen::{self, Served};
+use crate::http::quick::Quick;
 use crate::http::router::router;
-use crate::{files, jobs, replicas};
+use crate::{files, jobs, ocsp, replicas};
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -109,18 +110,19 @@ impl Running {
         tasks.spawn(listen::serve(
             api,
             Some(api_tls),
-            router(&app, Listener::Api),
+            served(&app, Listener::Api),
             stopped.clone(),
         ));
         tasks.spawn(listen::serve(
             agent,
             Some(agent_tls),
-            router(&app, Listener::Agent),
+            served(&app, Listener::Agent),
             stopped.clone(),
         ));
-        tasks.spawn(listen::serve(public, None, router(&app, Listener::Public), stopped.clone()));
+        tasks.spawn(listen::serve(public, None, served(&app, Listener::Public), stopped.clone()));
         jobs::spawn(&app, &mut tasks, &stopped);
         replicas::spawn(&app, &mut tasks, &stopped);
+        ocsp::spawn(&app, &mut tasks, &stopped);
         let text = serde_json::to_vec_pretty(&ports).unwrap_or_default();
         files::write_atomic(&dir.join("ports.json"), 0o644, &text).map_err(ServeError::Ports)?;
         tracing::info!(
@@ -152,6 +154,11 @@ impl Running {
         self.app.close().await;
         tracing::info!("the server has stopped");
     }
+}
+
+fn served(app: &App, listener: Listener) -> Served {
+    let quick = (listener == Listener::Public).then(|| Quick::new(app));
+    Served { router: router(app, listener), quick }
 }
 
 async fn bind(

@@ -120,6 +120,7 @@ pub async fn take_back<'e>(
     let ours = given.partition;
     let mut entries = entries.filter(|_| ours.is_some()).peekable();
     let mut forgotten = 0;
+    tx.revokes().await?;
     while entries.peek().is_some() {
         let rows = entries.by_ref().take(CHUNK).map(|entry| {
             vec![

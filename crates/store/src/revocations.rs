@@ -1,5 +1,6 @@
 //! Revocations: insert-only, in the order in which CRLs are written.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 
 use serde_json::json;
@@ -11,7 +12,7 @@ use skink_x509::Serial;
 use skink_x509::crl::Reason;
 
 use crate::row::{self, Columns};
-use crate::sql::{Conn, DbRow, Value, for_each, query, query_scalar};
+use crate::sql::{Conn, DbRow, Value, fetch_rows, for_each, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit, journal, keys};
 
@@ -89,12 +90,21 @@ const OF_CERTIFICATE: &str = "SELECT r.* FROM certificate c
     JOIN revocation r
       ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
     WHERE c.id = $1";
-const STATUS: &str = "SELECT c.authority, c.crl_part, c.serial, r.revoked_at, r.reason,
+// In this order: the serials that are asked about, each by the index.
+const FILE_STATUSES: &str = "SELECT c.authority, c.crl_part, c.serial, r.revoked_at, r.reason,
         r.invalidity_date
-    FROM certificate c
+    FROM (VALUES ($1, $2)) AS asked
+    CROSS JOIN certificate c
     LEFT JOIN revocation r
       ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
-    WHERE c.authority = $1 AND c.serial = $2 AND c.state <> 'intended'";
+    WHERE c.authority = asked.column1 AND c.serial = asked.column2 AND c.state <> 'intended'";
+const SERVER_STATUSES: &str = "SELECT c.authority, c.crl_part, c.serial, r.revoked_at, r.reason,
+        r.invalidity_date
+    FROM (VALUES ($1, CAST($2 AS BYTEA))) AS asked
+    CROSS JOIN certificate c
+    LEFT JOIN revocation r
+      ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
+    WHERE c.authority = asked.column1 AND c.serial = asked.column2 AND c.state <> 'intended'";
 // One row for all serials that were revoked together: a row for each would cost more than what is
 // done with it. Hexadecimal, which both databases put together the same way.
 const FILE_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
@@ -184,6 +194,7 @@ pub async fn revoke(
     id: &CertificateId,
     grounds: &Grounds,
 ) -> Result<bool, StoreError> {
+    tx.revokes().await?;
     let done = query(REVOKE_ONE)
         .bind(id.as_str())
         .bind(grounds.revoked_at.as_millis())
@@ -210,6 +221,7 @@ pub async fn revoke_set(
     set: &RevocationSet,
     grounds: &Grounds,
 ) -> Result<u64, StoreError> {
+    tx.revokes().await?;
     let revoked = if set.is_everything() {
         insert(tx, REVOKE_ALL, set, grounds).await?
             + insert(tx, REVOKE_IN_FLIGHT, set, grounds).await?
@@ -275,6 +287,7 @@ pub async fn revoke_key(
     found: &BlockedKey,
     grounds: &Grounds,
 ) -> Result<u64, StoreError> {
+    tx.revokes().await?;
     let done = query(REVOKE_KEY)
         .bind(found.digest.as_bytes().to_vec())
         .bind(grounds.revoked_at.as_millis())
@@ -327,6 +340,7 @@ pub async fn revoke_serials(
     let known = query_scalar(KNOWN).bind(request.as_str()).bind(authority.as_str());
     let known: i64 = known.fetch_one(tx.conn()).await.map_err(StoreError::query)?;
     let known = u64::try_from(known).map_err(|error| row::corrupt("count", error))?;
+    tx.revokes().await?;
     let done = query(REVOKE_WANTED)
         .bind(request.as_str())
         .bind(authority.as_str())
@@ -378,10 +392,34 @@ pub async fn status(
     authority: &AuthorityId,
     serial: &Serial,
 ) -> Result<SerialStatus, StoreError> {
-    let query = query(STATUS).bind(authority.as_str()).bind(row::serial_bytes(serial));
-    let row = query.fetch_optional(r.conn()).await.map_err(StoreError::query)?;
-    let Some(row) = row else { return Ok(SerialStatus::NeverIssued) };
-    Ok(read_option(&row)?.map_or(SerialStatus::Good, SerialStatus::Revoked))
+    let mut found = statuses(r, &[(authority, serial)]).await?;
+    Ok(found.pop().unwrap_or(SerialStatus::NeverIssued))
+}
+
+/// The statuses of serials, each of an authority, in this order.
+pub async fn statuses(
+    r: &mut impl Reader,
+    asked: &[(&AuthorityId, &Serial)],
+) -> Result<Vec<SerialStatus>, StoreError> {
+    let values = |(authority, serial): &(&AuthorityId, &Serial)| {
+        vec![Value::from(authority.as_str().to_owned()), row::serial_bytes(serial).into()]
+    };
+    let values: Vec<_> = asked.iter().map(values).collect();
+    let sql = match r.conn() {
+        Conn::Sqlite(_) => FILE_STATUSES,
+        Conn::Postgres(..) => SERVER_STATUSES,
+    };
+    let rows = fetch_rows(r.conn(), sql, &values).await.map_err(StoreError::query)?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let status = read_option(row)?.map_or(SerialStatus::Good, SerialStatus::Revoked);
+        found.insert((row.parsed::<AuthorityId>("authority")?, row.serial("serial")?), status);
+    }
+    let status = |(authority, serial): &(&AuthorityId, &Serial)| {
+        let key = (AuthorityId::clone(authority), Serial::clone(serial));
+        found.get(&key).cloned().unwrap_or(SerialStatus::NeverIssued)
+    };
+    Ok(asked.iter().map(status).collect())
 }
 
 /// Serials that were revoked together, or, in a final CRL, that were not revoked yet.

@@ -14,12 +14,16 @@ use crate::dialect::{
     self, Meaning, POSTGRES_READ, POSTGRES_WRITE, SQLITE_READ, SQLITE_WRITE, WRITER_CACHE, meaning,
 };
 use crate::lock::Lock;
+use crate::statuses::Statuses;
 use crate::tx::{Begun, Glance, Held, Snapshot, Tx, Work};
 use crate::{Place, StoreError, private, schema};
 
 /// The channel on which programs tell each other what is new.
 const CHANNEL: &str = "skink";
 const SERVER_TELL: &str = "SELECT pg_notify('skink', $1)";
+/// The channel of revocations and of echoes.
+const REVOKED: &str = "skink_revoked";
+const SERVER_ECHO: &str = "SELECT pg_notify('skink_revoked', $1)";
 
 const READERS: u32 = 4;
 /// Connections to a server that one program holds at most, for each of reading and writing.
@@ -48,6 +52,7 @@ struct Inner {
     pools: Pools,
     /// How often something else than the ledger of signatures was written.
     edition: AtomicU64,
+    statuses: Arc<Statuses>,
     _lock: Option<Lock>,
 }
 
@@ -128,7 +133,12 @@ impl Store {
         let replica: Arc<str> = format!("{:016x}{:016x}", one.hash_one(0), one.hash_one(1)).into();
         let standing = RwLock::new(Arc::clone(&replica));
         let in_doubt = AtomicBool::new(false);
-        let inner = Inner { place, replica, standing, in_doubt, pools, edition, _lock: lock };
+        let statuses = Arc::new(Statuses::new(match &pools {
+            Pools::Sqlite { writer, .. } => Some(writer.clone()),
+            Pools::Postgres { .. } => None,
+        }));
+        let inner =
+            Inner { place, replica, standing, in_doubt, pools, edition, statuses, _lock: lock };
         Self { inner: Arc::new(inner) }
     }
 
@@ -176,6 +186,13 @@ impl Store {
         (!self.is_shared()).then(|| self.inner.edition.load(Ordering::SeqCst))
     }
 
+    /// Stays the same as long as this program revokes nothing; none while it does. A certified serial
+    /// whose status was read since this was asked for still has it, unless another server revoked it:
+    /// see [`Self::revoked`].
+    pub fn statuses_edition(&self) -> Option<u64> {
+        self.inner.statuses.edition()
+    }
+
     /// Like [`Self::run_tx`], for work that writes certificates, attempts and what is told of them,
     /// and nothing else.
     pub async fn run_ledger_tx<'w, T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
@@ -216,7 +233,9 @@ impl Store {
                     return Err(E::from(error));
                 }
             };
-            let done = match work(&mut tx).await {
+            let worked = work(&mut tx).await;
+            let revoking = tx.take_revoking();
+            let done = match worked {
                 Ok(value) => tx.commit().await.map(|()| value).map_err(Failed::Commit),
                 Err(error) => {
                     let again = tx.must_run_again();
@@ -228,6 +247,9 @@ impl Store {
                     Err(Failed::Work(error, again))
                 }
             };
+            if let Some(revoking) = revoking {
+                revoking.ended();
+            }
             match done {
                 Err(failed) if runs < RUNS && failed.may_run_again() => {
                     count_retry(name);
@@ -327,6 +349,29 @@ impl Store {
         Ok(Some(Told { listener, own: Arc::clone(&self.inner.replica) }))
     }
 
+    /// When servers on the same database revoke, this one included; `None` on a file, where
+    /// [`Self::statuses_edition`] is all there is to know.
+    pub async fn revoked(&self) -> Result<Option<Revoked>, StoreError> {
+        let Place::Server(options) = self.place() else { return Ok(None) };
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_lazy_with(dialect::server(PgConnectOptions::clone(options)));
+        let mut listener = PgListener::connect_with(&pool).await.map_err(StoreError::query)?;
+        listener.listen(REVOKED).await.map_err(StoreError::query)?;
+        Ok(Some(Revoked { listener, own: Arc::clone(&self.inner.replica) }))
+    }
+
+    /// Has [`Revoked::next`] say `number`: after every revocation that was committed before.
+    pub async fn echo_revoked(&self, number: u64) -> Result<(), StoreError> {
+        let Pools::Postgres { readers, .. } = self.pools() else { return Ok(()) };
+        let told = sqlx::query(SERVER_ECHO)
+            .bind(format!("{} {number}", self.replica()))
+            .execute(readers)
+            .await;
+        told.map(drop).map_err(StoreError::query)
+    }
+
     /// Waits for the running transactions and closes the database, so that nothing is left in the
     /// write-ahead log.
     pub async fn close(&self) {
@@ -359,7 +404,8 @@ impl Store {
                     writers.begin_with(POSTGRES_WRITE).await.map(|tx| Begun::Postgres(tx, false))
                 }
             };
-            let begun = begun.map(|begun| Tx::new(begun, self.standing()));
+            let begun = begun
+                .map(|begun| Tx::new(begun, self.standing(), Arc::clone(&self.inner.statuses)));
             match begun.map_err(StoreError::query) {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tries += 1;
@@ -408,6 +454,31 @@ impl Told {
             match word.payload().split_once(' ') {
                 Some((by, _)) if *by == *self.own => {}
                 Some((_, kind)) => return Ok(Some(kind.to_owned())),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Words of revocations on a database that several servers share, in the order of commits: the
+/// database itself says them, each in the transaction that revokes.
+#[derive(Debug)]
+pub struct Revoked {
+    listener: PgListener,
+    own: Arc<str>,
+}
+
+impl Revoked {
+    /// Waits for the next: the number of an echo, or `None` when something was revoked, or may have
+    /// been while the connection was lost.
+    pub async fn next(&mut self) -> Result<Option<u64>, StoreError> {
+        loop {
+            let Some(word) = self.listener.try_recv().await.map_err(StoreError::query)? else {
+                return Ok(None);
+            };
+            match word.payload().split_once(' ') {
+                Some((by, number)) if *by == *self.own => return Ok(number.parse().ok()),
+                Some(_) => {}
                 None => return Ok(None),
             }
         }

@@ -8,7 +8,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::StoreError;
-use crate::sql::Conn;
+use crate::sql::{Conn, query};
+use crate::statuses::{Revoking, Statuses};
+
+const SERVER_TELL: &str = "SELECT pg_notify('skink_revoked', '')";
 
 /// What `run_tx` runs: `|tx| Box::pin(async move { … })`.
 pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
@@ -38,12 +41,31 @@ impl Begun {
 pub struct Tx<'w> {
     begun: Begun,
     replica: Arc<str>,
+    statuses: Arc<Statuses>,
+    revoking: Option<Revoking>,
     work: PhantomData<&'w ()>,
 }
 
 impl Tx<'_> {
-    pub(crate) const fn new(begun: Begun, replica: Arc<str>) -> Self {
-        Self { begun, replica, work: PhantomData }
+    pub(crate) const fn new(begun: Begun, replica: Arc<str>, statuses: Arc<Statuses>) -> Self {
+        Self { begun, replica, statuses, revoking: None, work: PhantomData }
+    }
+
+    /// To be called before serials' statuses are changed: whoever remembers some forgets them when
+    /// this transaction ends, and so do other programs, who are told at the instant of its commit.
+    pub(crate) async fn revokes(&mut self) -> Result<(), StoreError> {
+        if self.revoking.is_none() {
+            self.revoking = Some(self.statuses.begin());
+            if let Begun::Postgres(..) = self.begun {
+                query(SERVER_TELL).execute(self.conn()).await.map_err(StoreError::query)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be told of the end of this transaction.
+    pub(crate) const fn take_revoking(&mut self) -> Option<Revoking> {
+        self.revoking.take()
     }
 
     /// Which program writes: what it leaves open is told from what others work on.

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use super::quick::Quick;
 use super::tls::TlsSource;
 
 /// How long a peer may take over its handshake.
@@ -55,11 +56,19 @@ impl Shown {
     }
 }
 
-/// Serves `router` until `stop` turns true, then lets open requests finish.
+/// What a listener answers with.
+#[derive(Clone)]
+pub(crate) struct Served {
+    pub(crate) router: Router,
+    /// Asked before the router.
+    pub(crate) quick: Option<Quick>,
+}
+
+/// Serves until `stop` turns true, then lets open requests finish.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsSource>,
-    router: Router,
+    served: Served,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -67,7 +76,7 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => {
-                    let one = connection(stream, address, tls.clone(), router.clone(), stop.clone());
+                    let one = connection(stream, address, tls.clone(), served.clone(), stop.clone());
                     connections.spawn(one);
                 }
                 Err(error) => pause(&error).await,
@@ -98,18 +107,18 @@ async fn connection(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<TlsSource>,
-    router: Router,
+    served: Served,
     stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return speak(stream, Peer { address, shown: None }, router, stop).await;
+        return speak(stream, Peer { address, shown: None }, served, stop).await;
     };
     let acceptor = TlsAcceptor::from(tls.current());
     match timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
             let shown = Shown::by(stream.get_ref().1.peer_certificates().unwrap_or_default());
-            speak(stream, Peer { address, shown }, router, stop).await;
+            speak(stream, Peer { address, shown }, served, stop).await;
         }
         Ok(Err(error)) => {
             tracing::info!(peer.address = %address, %error, "a TLS handshake failed");
@@ -119,15 +128,24 @@ async fn connection(
     }
 }
 
-async fn speak<S>(stream: S, peer: Peer, router: Router, mut stop: watch::Receiver<bool>)
+async fn speak<S>(stream: S, peer: Peer, served: Served, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let address = peer.address;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(peer.clone());
-        router.clone().oneshot(request)
+        let at_once = served.quick.as_ref().and_then(|quick| quick.answer(&request));
+        let routed = at_once.is_none().then(|| {
+            let mut request: Request = request.map(axum::body::Body::new);
+            request.extensions_mut().insert(peer.clone());
+            served.router.clone().oneshot(request)
+        });
+        async move {
+            match (at_once, routed) {
+                (None, Some(routed)) => routed.await,
+                (response, _) => Ok(response.unwrap_or_default()),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -19,6 +19,9 @@ use crate::incident::look;
 /// Everything else is told within a second; this is for a machine that is busy.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long an answer of one server may say what another server has changed.
+const STALE: Duration = Duration::from_secs(1);
+
 struct Pair {
     first: TestServer,
     second: Running,
@@ -99,13 +102,52 @@ async fn what_one_server_does_the_other_says_at_once() {
     }
     second.post(&format!("{path}/revoke"), &json!({"reason": "superseded"})).await.ok();
     let revoked = Instant::now();
-    // The database is asked each time: OCSP has nothing to catch up with.
-    for public in [pair.first.public(), pair.public_at_second()] {
-        assert!(is_revoked(&public, &above, leaf.serial()).await);
+    assert!(is_revoked(&pair.public_at_second(), &above, leaf.serial()).await);
+    // The other one hears of it, or does not trust its memory.
+    loop {
+        let asked = revoked.elapsed();
+        if is_revoked(&pair.first.public(), &above, leaf.serial()).await {
+            break;
+        }
+        assert!(asked < STALE, "not revoked after {asked:?}");
     }
     while !lists(&pair.first.public(), leaf.serial()).await {
         assert!(revoked.elapsed() < LIMIT, "the first server never heard of the list");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    pair.second.stop().await;
+}
+
+/// Both give answers from memory while they hear of each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn remembered_answers_are_forgotten_within_a_second_of_a_revocation_elsewhere() {
+    let Some(postgres) = Postgres::start() else { return };
+    let pair = Pair::start(&postgres).await;
+    let (oscar, first) = (pair.first.operator("oscar"), pair.first.public());
+    for round in 0..3 {
+        let csr = TestKey::new().csr("web", &["web.example.test"]);
+        let ask = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
+        let issued = oscar.post("/api/v1/certificates", &ask).await.ok();
+        let leaf = Certificate::from_pem(issued["certificate_pem"].as_str().unwrap()).unwrap();
+        let above = Certificate::from_pem(issued["chain_pem"].as_str().unwrap()).unwrap();
+        let since = Instant::now();
+        // Long enough for echoes to come back.
+        while since.elapsed() < STALE {
+            assert!(!is_revoked(&first, &above, leaf.serial()).await);
+        }
+        let (app, path) = (pair.first.running.app(), format!("round {round}"));
+        assert!(app.remembers_statuses(), "{path}: nothing was heard of the other server");
+        let path = format!("/api/v1/certificates/{}/revoke", issued["id"].as_str().unwrap());
+        let second = pair.operator_at_second("oscar");
+        second.post(&path, &json!({"reason": "superseded"})).await.ok();
+        let revoked = Instant::now();
+        loop {
+            let asked = revoked.elapsed();
+            if is_revoked(&first, &above, leaf.serial()).await {
+                break;
+            }
+            assert!(asked < STALE, "not revoked after {asked:?}");
+        }
     }
     pair.second.stop().await;
 }

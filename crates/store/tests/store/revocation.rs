@@ -89,6 +89,46 @@ async fn ocsp_tells_never_issued_from_good_and_revoked() {
     assert!(matches!(status, SerialStatus::Revoked(it) if it.reason == Reason::CaCompromise));
 }
 
+#[tokio::test]
+async fn statuses_have_another_edition_after_each_transaction_that_may_have_revoked() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let row = linted(&g1(), CertificateKind::Leaf);
+    let id = issue(store, &row).await.unwrap().unwrap();
+    let before = store.statuses_edition().unwrap();
+    issue(store, &linted(&g1(), CertificateKind::Leaf)).await.unwrap().unwrap();
+    assert_eq!(store.statuses_edition(), Some(before), "nothing was revoked");
+    // Nobody can say anything while it is under way, and whether it was done does not matter.
+    let refused = store.run_tx("revoke", |tx| {
+        let id = &id;
+        Box::pin(async move {
+            revocations::revoke(tx, &stamp(), id, &GROUNDS).await?;
+            assert_eq!(store.statuses_edition(), None);
+            Err::<(), _>(StoreError::NotFound { kind: "reason", id: "to go on".into() })
+        })
+    });
+    refused.await.unwrap_err();
+    let refused = store.statuses_edition().unwrap();
+    assert!(refused > before);
+    revoke_set(store, &RevocationSet::everything_of(g1())).await;
+    assert!(store.statuses_edition().unwrap() > refused);
+    // Given up before the database has answered: it is waited for.
+    let given_up = store.run_tx("revoke", |tx| {
+        let id = &id;
+        Box::pin(async move {
+            revocations::revoke(tx, &stamp(), id, &GROUNDS).await?;
+            std::future::pending::<Result<(), StoreError>>().await
+        })
+    });
+    let last = store.statuses_edition().unwrap();
+    tokio::time::timeout(std::time::Duration::from_millis(300), given_up).await.unwrap_err();
+    let since = std::time::Instant::now();
+    while store.statuses_edition().is_none_or(|now| now == last) {
+        assert!(since.elapsed().as_secs() < 20, "there is no edition any more");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
 /// Not even by hand: the schema itself is insert-only.
 #[tokio::test]
 async fn history_cannot_be_taken_back() {

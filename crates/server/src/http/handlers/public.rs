@@ -1,7 +1,7 @@
 //! Plain HTTP: lists, responders, certificates, packages.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::app::App;
 use crate::failure::{Failure, Result};
 use crate::http::extract::{Path, Question, with_type};
+use crate::http::quick;
 use crate::ocsp;
 
 pub(crate) async fn health() -> Response {
@@ -48,22 +49,23 @@ pub(crate) async fn ocsp_post(
     Path(authority): Path<String>,
     Question(request): Question,
 ) -> Result<Response> {
-    answer(&app, &authority, &request).await
+    answer(&app, &authority, &request, &HeaderMap::new()).await
 }
 
 /// RFC 6960, appendix A.1: base64 in the path.
 pub(crate) async fn ocsp_get(
     State(app): State<App>,
     Path((authority, request)): Path<(String, String)>,
+    asked: HeaderMap,
 ) -> Result<Response> {
     let request = STANDARD.decode(request.as_bytes()).unwrap_or_default();
-    answer(&app, &authority, &request).await
+    answer(&app, &authority, &request, &asked).await
 }
 
-async fn answer(app: &App, authority: &str, request: &[u8]) -> Result<Response> {
+async fn answer(app: &App, authority: &str, request: &[u8], asked: &HeaderMap) -> Result<Response> {
     let authority = crate::authorities::id(authority)?;
-    let response = ocsp::answer(app, &authority, request).await?;
-    Ok(with_type(StatusCode::OK, "application/ocsp-response", response))
+    let answer = ocsp::answer(app, &authority, request).await?;
+    Ok(quick::response(answer, asked, app.now()))
 }
 
 pub(crate) async fn envelope(State(app): State<App>) -> Result<Response> {
