@@ -99,6 +99,9 @@ pub(crate) async fn serials(
     })
 }
 
+/// How many serials one list may have: each takes some fifty bytes of memory while it is read.
+const SERIALS_MAX: usize = 1 << 20;
+
 /// The serials of a list, each once: hexadecimal, one in a line, with or without colons. Empty lines
 /// and what follows a `#` say nothing.
 fn parsed_list(list: &[u8]) -> Result<Vec<Serial>> {
@@ -115,6 +118,10 @@ fn parsed_list(list: &[u8]) -> Result<Vec<Serial>> {
             let why = skink_model::with_causes(&error);
             Failure::malformed(format!("line {number}, {shown:?}, is no serial: {why}"))
         })?;
+        if serials.len() == SERIALS_MAX {
+            let detail = format!("line {number}: a list has {SERIALS_MAX} serials at most");
+            return Err(Problem::new(Code::TooLarge, detail).hint("send it in parts").into());
+        }
         serials.push(serial);
     }
     if serials.is_empty() {

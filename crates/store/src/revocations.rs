@@ -8,8 +8,8 @@ use skink_model::{
     AuthorityId, BlockedKey, CertificateId, EndpointName, IncidentId, ProfileName, Revocation,
     Stamp, Time,
 };
-use skink_x509::Serial;
 use skink_x509::crl::Reason;
+use skink_x509::{Fingerprint, Serial};
 
 use crate::row::{self, Columns};
 use crate::sql::{Conn, DbRow, Value, fetch_rows, for_each, query, query_scalar};
@@ -355,7 +355,8 @@ pub async fn revoke_serials(
     let asked = u64::try_from(serials.len()).unwrap_or(u64::MAX);
     if revoked > 0 {
         let detail = json!({
-            "authority": authority, "serials": asked, "revoked": revoked,
+            "authority": authority, "serials": asked, "digest": digest(serials).to_string(),
+            "revoked": revoked,
             "reason": grounds.reason.as_str(), "by": stamp.actor.to_string(),
         });
         let id = authority.as_str();
@@ -364,6 +365,11 @@ pub async fn revoke_serials(
     }
     let (before, unknown) = (known.saturating_sub(revoked), asked.saturating_sub(known));
     Ok(SerialsRevoked { revoked, before, unknown })
+}
+
+/// SHA-256 over the values of the serials in their order, each with its length in front.
+fn digest(serials: &[Serial]) -> Fingerprint {
+    Fingerprint::of(&serials.iter().flat_map(row::serial_bytes).collect::<Vec<u8>>())
 }
 
 /// The revocation of a certificate, if it is revoked.

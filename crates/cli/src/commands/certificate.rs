@@ -313,20 +313,27 @@ async fn found_key(session: &Session, found: FoundKey) -> Result<()> {
 fn public_key(file: &Path) -> Result<PublicKey> {
     let bytes = Zeroizing::new(fs_err::read(file)?);
     let pieces = input::read(&bytes, &mut NoPassphrase);
-    let key = pieces.iter().find_map(|piece| match &piece.item {
-        Item::PrivateKey(key) => Some(key.public().clone()),
-        Item::PublicKey(key) => Some(key.clone()),
-        Item::Certificate(certificate, _) => Some(certificate.public_key().clone()),
-        Item::Request(request) => Some(request.public_key().clone()),
+    let keys = pieces.iter().filter_map(|piece| match &piece.item {
+        Item::PrivateKey(key) => Some(key.public()),
+        Item::PublicKey(key) => Some(key),
+        Item::Certificate(certificate, _) => Some(certificate.public_key()),
+        Item::Request(request) => Some(request.public_key()),
         _ => None,
     });
-    let Some(key) = key else {
-        bail!(Failure::Usage {
+    let mut keys: Vec<&PublicKey> = keys.collect();
+    keys.dedup_by_key(|key| key.digest());
+    match keys[..] {
+        [key] => Ok(key.clone()),
+        [] => bail!(Failure::Usage {
             what: format!("{} has no key, certificate or request that can be read", file.display()),
             hint: "unlock it first, or take a certificate of the key".into(),
-        });
-    };
-    Ok(key)
+        }),
+        // A chain, or a dump: which of them was found is not for us to guess.
+        _ => bail!(Failure::Usage {
+            what: format!("{} is about several keys", file.display()),
+            hint: "put each into a file of its own, and a certificate without its chain".into(),
+        }),
+    }
 }
 
 fn table(certificates: &[Certificate]) -> Table {

@@ -1,6 +1,6 @@
 //! Bodies, queries and paths that answer with problems when they do not parse.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -56,13 +56,13 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
 const LIST_MAX: usize = 48 * 1024 * 1024;
 
 /// A list, one thing in a line.
-pub(crate) struct Lines(pub(crate) Vec<u8>);
+pub(crate) struct Lines(pub(crate) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Lines {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        body(request, LIST_MAX).await.map(Self)
+        bytes(request, LIST_MAX).await.map(Self)
     }
 }
 
@@ -78,11 +78,14 @@ impl<S: Send + Sync> FromRequest<S> for Question {
 }
 
 async fn body(request: Request, most: usize) -> Result<Vec<u8>, Failure> {
-    let bytes = to_bytes(request.into_body(), most).await.map_err(|_| {
+    bytes(request, most).await.map(Into::into)
+}
+
+async fn bytes(request: Request, most: usize) -> Result<Bytes, Failure> {
+    to_bytes(request.into_body(), most).await.map_err(|_| {
         let detail = format!("the body broke off or is longer than {most} bytes");
-        Failure::from(Problem::new(Code::TooLarge, detail))
-    })?;
-    Ok(bytes.to_vec())
+        Problem::new(Code::TooLarge, detail).into()
+    })
 }
 
 /// The query.
