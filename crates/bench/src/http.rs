@@ -29,6 +29,11 @@ impl Target {
         self.typed(method, path, "application/json", body)
     }
 
+    /// A request for what everybody may have.
+    pub(crate) fn get(&self, path: &str) -> Vec<u8> {
+        format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address).into_bytes()
+    }
+
     /// A request with a body of some media type.
     pub(crate) fn typed(&self, method: &str, path: &str, media: &str, body: &[u8]) -> Vec<u8> {
         let length = body.len();

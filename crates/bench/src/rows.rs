@@ -10,10 +10,11 @@ mod crl;
 mod crypto;
 mod issue;
 mod million;
+mod ocsp;
 mod revoke;
 
 /// The names of rows.
-const KNOWN: [&str; 5] = ["issue", "crypto", "revoke", "crl", "million"];
+const KNOWN: [&str; 6] = ["issue", "crypto", "revoke", "crl", "ocsp", "million"];
 
 /// Refuses names of rows that there are not.
 pub(crate) fn known(names: &[String]) -> Result<(), BenchError> {
@@ -34,6 +35,9 @@ pub(crate) async fn all(options: &Options, dir: &Path) -> Result<Vec<Row>, Bench
     }
     if options.wants("crl") {
         rows.extend(crl::measure(options, dir).await?);
+    }
+    if options.wants("ocsp") {
+        rows.extend(ocsp::measure(options, dir).await?);
     }
     // It has no quick form that would say anything: that is for trying the row itself.
     if options.wants("million") && (!options.quick || !options.only.is_empty()) {

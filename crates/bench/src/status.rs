@@ -1,5 +1,7 @@
 //! Questions to an OCSP responder, and what it answers.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use skink_x509::ocsp::{CertId, CertStatus, HashAlgorithm, OcspRequest, OcspResponse};
 use skink_x509::{Certificate, Serial};
 
@@ -16,6 +18,12 @@ pub(crate) fn question(
     let body = request(issuer, serial, None)?;
     let path = format!("/ocsp/{AUTHORITY}");
     Ok(target.typed("POST", &path, "application/ocsp-request", &body))
+}
+
+/// Where a responder at `base` is asked this by GET (RFC 6960, appendix A.1).
+pub(crate) fn path(base: &str, request: &[u8]) -> String {
+    let encoded = STANDARD.encode(request);
+    format!("{base}{}", encoded.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D"))
 }
 
 /// The DER of a request about one serial.
