@@ -13,8 +13,9 @@ use crate::channel::ChannelError;
 use crate::enroll::{FetchError, fetch_package};
 use crate::state::aside;
 
-/// The longest that an agent stays away when the server tells it when to come again.
-const AWAY_MOST: Duration = Duration::from_mins(15);
+/// The longest that an agent stays away, whatever the server tells it: news of an incident must not
+/// wait for longer.
+const AWAY_MOST: Duration = Duration::from_mins(1);
 
 /// How often a server is shown that it has forgotten a package.
 const SHOW_AGAIN: Duration = Duration::from_mins(1);
