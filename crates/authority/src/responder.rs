@@ -2,10 +2,7 @@
 
 use skink_model::{IncidentId, Time};
 use skink_signer::{AttemptPurpose, SignatureRequest, Signed, Signer, ToSign};
-use skink_x509::ocsp::{
-    CertId, CertStatus, OcspRequest, OcspResponseSpec, ResponseStatus, SingleResponse,
-    error_response,
-};
+use skink_x509::ocsp::{CertId, CertStatus, OcspRequest, OcspResponseSpec, SingleResponse};
 use skink_x509::{Certificate, EncodeError, Serial};
 
 use crate::identity::SigningAuthority;
@@ -107,11 +104,6 @@ impl Responder {
             request.cert_ids().iter().map(|id| id.serial().to_hex()).collect();
         let to_be_signed = ToBeSigned::new(self.delegate.identity(), spec.tbs_der()?);
         Ok(Answer { spec, to_be_signed, subject: format!("ocsp:{}", serials.join(",")) })
-    }
-
-    /// What is said to a request about another authority.
-    pub fn unauthorized() -> Vec<u8> {
-        error_response(ResponseStatus::Unauthorized)
     }
 }
 

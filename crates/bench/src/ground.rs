@@ -72,7 +72,7 @@ impl Ground {
 /// A certificate that was really issued.
 pub(crate) struct Made {
     pub(crate) id: String,
-    certificate: Certificate,
+    pub(crate) certificate: Certificate,
     issuer: Certificate,
 }
 

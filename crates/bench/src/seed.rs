@@ -12,9 +12,9 @@ use skink_model::{
     AttemptPurpose, AuthorityId, CertificateKind, CertificateRow, CertificateState, Channel, Stamp,
     Time,
 };
-use skink_store::attempts::{Ask, Outcome, Settlement};
-use skink_store::certificates::{Issued, record, release};
-use skink_store::{Place, Store, Tx, attempts, authorities};
+use skink_store::attempts::Ask;
+use skink_store::issuance::{Begun, Finished};
+use skink_store::{Place, Store, Tx, authorities, issuance};
 use skink_x509::{Certificate, KeyDigest, Serial};
 
 use crate::error::BenchError;
@@ -67,10 +67,9 @@ async fn issue(
     rows: &[CertificateRow],
     now: Time,
 ) -> Result<(), BenchError> {
-    let (stamp, key) = (Stamp::server(now), authorities::require(tx, authority).await?.key);
-    record(tx, &stamp, rows).await?;
-    let asks = rows.iter().map(|row| {
-        Ok(Ask {
+    let key = authorities::require(tx, authority).await?.key;
+    let begun = rows.iter().map(|row| {
+        let ask = Ask {
             id: parsed(&hex(random::<16>()?))?,
             authority: authority.clone(),
             key: key.uri.clone().unwrap_or_default(),
@@ -78,25 +77,22 @@ async fn issue(
             subject: row.id.to_string(),
             algorithm: key.algorithm.signature_algorithm(),
             incident: None,
-        })
+        };
+        Ok(Begun { row: row.clone(), ask })
     });
-    let asks = asks.collect::<Result<Vec<Ask>, BenchError>>()?;
-    for answer in attempts::ask(tx, now, &asks).await? {
+    let begun = begun.collect::<Result<Vec<_>, BenchError>>()?;
+    for answer in issuance::begin(tx, now, &begun).await? {
         answer.map_err(|refusal| BenchError::Material(refusal.to_string()))?;
     }
-    let signed = |ask: Ask| Settlement {
+    let finished = begun.into_iter().map(|Begun { row, ask }| Finished {
         attempt: ask.id,
-        outcome: Outcome::Signed,
-        code: None,
         request_id: None,
-    };
-    let settled: Vec<_> = asks.into_iter().map(signed).collect();
-    attempts::settle(tx, now, &settled).await?;
-    let issued = |row: &CertificateRow| Issued {
-        id: row.id.clone(),
         der: with_serial(template, &row.serial),
-    };
-    release(tx, &stamp, &rows.iter().map(issued).collect::<Vec<_>>()).await?;
+        id: row.id,
+        replaces: None,
+        by: Stamp::server(now),
+    });
+    issuance::finish(tx, now, &finished.collect::<Vec<_>>()).await?;
     Ok(())
 }
 

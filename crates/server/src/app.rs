@@ -99,10 +99,7 @@ impl App {
         metrics: Option<PrometheusHandle>,
         ports: Option<&Ports>,
     ) -> Result<Self> {
-        let folder = match settings.place().file() {
-            Some(_) => None,
-            None => Some(Lock::folder(settings.dir()).map_err(Failure::Store)?),
-        };
+        let folder = settings.lock().map_err(Failure::Store)?;
         let store = Store::at(settings.place()).await.map_err(Failure::Store)?;
         let keys = Keys::open(&settings)?;
         let ledger =

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use skink_authority::ProfileConfig;
 use skink_signer::{KeyUri, Quotas};
-use skink_store::Place;
+use skink_store::{Lock, Place, StoreError};
 
 mod rules;
 
@@ -272,6 +272,15 @@ impl Settings {
         let config = toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path, source: Box::new(source) })?;
         Self::new(dir, config)
+    }
+
+    /// Takes the folder of a server whose database does not say by itself that it is in use: a file
+    /// of SQLite's has a lock of its own.
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, StoreError> {
+        match self.place().file() {
+            Some(_) => Ok(None),
+            None => Lock::folder(self.dir()).map(Some),
+        }
     }
 
     /// Checks a configuration.

@@ -83,10 +83,7 @@ impl Alone {
     async fn open(dir: &Path) -> Result<Self> {
         let settings = Settings::load(dir).map_err(DatabaseError::Config)?;
         exists(settings.place())?;
-        let folder = match settings.place().file() {
-            Some(_) => None,
-            None => Some(Lock::folder(dir)?),
-        };
+        let folder = settings.lock()?;
         let store = Store::at(settings.place()).await?;
         let present = leases::present(&mut store.glance().await?, SystemClock.now()).await?;
         if store.is_shared() && present > 0 {
@@ -106,10 +103,7 @@ fn exists(place: &Place) -> Result<()> {
 /// For reading, beside a running server or without one.
 async fn beside(settings: &Settings) -> Result<Store> {
     exists(settings.place())?;
-    Ok(match settings.place() {
-        Place::File(path) => Store::inspect(path).await?,
-        place @ Place::Server(_) => Store::at(place).await?,
-    })
+    Ok(Store::beside(settings.place()).await?)
 }
 
 async fn look(store: &Store) -> Result<Looked> {
@@ -187,10 +181,7 @@ pub async fn put_back(
     let settings = Settings::load(dir).map_err(DatabaseError::Config)?;
     let backup = Store::inspect(from).await?;
     let taken_at = written_at(from);
-    let folder = match settings.place().file() {
-        Some(_) => None,
-        None => Some(Lock::folder(dir)?),
-    };
+    let folder = settings.lock()?;
     let store = Store::at(settings.place()).await?;
     copy::restore(&backup, &store, taken_at, told).await?;
     let looked = look(&store).await;
@@ -303,7 +294,6 @@ async fn genuine(alone: &Alone, name: &str, bytes: &[u8]) -> Result<Genuine> {
     crl.verify_signed_by(signer.public_key())
         .map_err(|error| bad("is not signed by whose it says it is", Some(Box::new(error))))?;
     let number = crl.number().and_then(CrlNumber::to_u64).ok_or_else(none)?;
-    let partition = second.strip_prefix('p').and_then(|number| number.parse().ok());
     let facts = CrlFacts {
         this_update: crl.this_update(),
         next_update: crl.next_update().ok_or_else(none)?,
@@ -311,7 +301,7 @@ async fn genuine(alone: &Alone, name: &str, bytes: &[u8]) -> Result<Genuine> {
         size: u64::try_from(crl.der().len()).unwrap_or(u64::MAX),
         digest: crl.fingerprint(),
     };
-    let partition = if of_root { None } else { Some(partition.ok_or_else(none)?) };
+    let partition = if of_root { None } else { Some(crl::partition(&scope).ok_or_else(none)?) };
     Ok(Genuine { scope, partition, number, facts, crl, about })
 }
 

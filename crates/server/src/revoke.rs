@@ -153,8 +153,10 @@ pub(crate) async fn key(app: &App, by: &Person, request: &KeyFound) -> Result<Ke
     }
     let key_digest = digest.to_string();
     if request.dry_run {
-        let open =
-            |one: &&skink_api::Certificate| one.state == "issued" && one.revocation.is_none();
+        // What may have been signed is revoked as well.
+        let open = |one: &&skink_api::Certificate| {
+            matches!(one.state.as_str(), "issued" | "unknown") && one.revocation.is_none()
+        };
         let revoked = u64::try_from(certificates.iter().filter(open).count()).unwrap_or(u64::MAX);
         return Ok(KeyRevoked { key_digest, certificates, revoked, dry_run: true });
     }
@@ -162,8 +164,9 @@ pub(crate) async fn key(app: &App, by: &Person, request: &KeyFound) -> Result<Ke
     let blocked = BlockedKey { digest, reason: found.to_owned(), incident: None, at: now };
     let grounds = grounds(now, Reason::KeyCompromise, request.invalidity_date_ms);
     let revoked = crate::db::revoke_key(app, &blocked, &grounds, &by.stamp(now)).await?;
+    // Read once more: one may have been issued since the first look.
     let mut touched: BTreeMap<AuthorityId, BTreeSet<u32>> = BTreeMap::new();
-    for row in rows {
+    for row in crate::db::certificates_of_key(app, &digest).await? {
         touched.entry(row.authority).or_default().insert(row.partition);
     }
     if revoked > 0 {

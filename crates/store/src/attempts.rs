@@ -55,8 +55,6 @@ const GONE: &str = "UPDATE attempt SET state = 'unknown', settled_at = $1, code 
 const BY_ID: &str = "SELECT * FROM attempt WHERE id = $1";
 const OF_CERTIFICATE: &str = "SELECT * FROM attempt
     WHERE purpose IN ('certificate', 'closing_set') AND subject = $1";
-const SIGNED_AMONG: &str = "SELECT subject FROM attempt
-    WHERE purpose IN ('certificate', 'closing_set') AND state = 'signed' AND subject IN ($1)";
 const OPEN: &str = "SELECT * FROM attempt WHERE authority = $1 AND state = 'asked' ORDER BY id";
 const AFTER: &str = "SELECT * FROM attempt WHERE authority = $1 AND id > $2 ORDER BY id LIMIT $3";
 const BY_REQUEST: &str = "SELECT count(*) FROM attempt WHERE signer_key = $1 AND request_id = $2";
@@ -199,16 +197,6 @@ pub async fn settle(tx: &mut Tx<'_>, at: Time, batch: &[Settlement]) -> Result<(
         }
     }
     Ok(())
-}
-
-/// Those of these certificates that were signed.
-pub(crate) async fn signed_among(
-    r: &mut impl Reader,
-    ids: impl Iterator<Item = &CertificateId>,
-) -> Result<HashSet<String>, StoreError> {
-    let ids: Vec<_> = ids.map(|id| vec![Value::from(id.as_str())]).collect();
-    let rows = fetch_rows(r.conn(), SIGNED_AMONG, &ids).await.map_err(StoreError::query)?;
-    rows.iter().map(|row| row.string("subject")).collect()
 }
 
 /// What [`sweep_unknown`] found.

@@ -1,8 +1,5 @@
 //! Certificates: intended, linted, issued; found by id, serial, fingerprint, endpoint or prefix.
 
-use std::collections::HashMap;
-
-use serde_json::json;
 use skink_model::{
     AgentName, AuthorityId, CertificateId, CertificateKind, CertificateRow, CertificateState,
     EndpointName, Stamp, Time,
@@ -10,9 +7,9 @@ use skink_model::{
 use skink_x509::{Fingerprint, KeyDigest, Serial};
 
 use crate::row::{self, Columns};
-use crate::sql::{Conn, DbRow, Value, fetch_rows, for_each, query, query_scalar};
+use crate::sql::{DbRow, Value, fetch_rows, for_each, query, query_scalar};
 use crate::tx::Connected;
-use crate::{Reader, Refusal, StoreError, Tx, attempts, audit, keys};
+use crate::{Reader, Refusal, StoreError, Tx, keys};
 
 mod query;
 
@@ -22,18 +19,6 @@ pub(crate) const INSERT: &str = "INSERT INTO certificate
     (id, authority, serial, kind, state, profile, name, names, key_digest, crl_part, not_before,
      not_after, channel, requested_by, endpoint, agent, replaces, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
-const SET_LINTED: &str =
-    "UPDATE certificate SET state = 'linted' WHERE id = $1 AND state = 'intended'";
-const FILE_SET_ISSUED: &str = "UPDATE certificate
-    SET state = 'issued', issued_at = news.column2, fingerprint = news.column3
-    FROM (VALUES ($1, $2, $3)) AS news
-    WHERE certificate.id = news.column1 AND certificate.state = 'linted'
-    RETURNING certificate.id, certificate.replaces";
-const SERVER_SET_ISSUED: &str = "UPDATE certificate
-    SET state = 'issued', issued_at = news.column2, fingerprint = news.column3
-    FROM (VALUES ($1, CAST($2 AS BIGINT), CAST($3 AS BYTEA))) AS news
-    WHERE certificate.id = news.column1 AND certificate.state = 'linted'
-    RETURNING certificate.id, certificate.replaces";
 pub(crate) const SET_REPLACED: &str = "UPDATE certificate SET replaced_by = $1 WHERE id = $2";
 const SAME: &str = "SELECT c.id FROM certificate c
     WHERE c.key_digest = $1 AND c.authority = $2 AND c.kind = $3 AND c.profile = $4
@@ -132,69 +117,6 @@ pub(crate) fn values(certificate: &CertificateRow, at: Time) -> Vec<Value<'_>> {
         certificate.replaces.as_ref().map(CertificateId::as_str).into(),
         at.as_millis().into(),
     ]
-}
-
-/// The lints have passed: the certificates may be asked for.
-pub async fn set_linted(tx: &mut Tx<'_>, ids: &[CertificateId]) -> Result<(), StoreError> {
-    for id in ids {
-        let done = query(SET_LINTED).bind(id.as_str()).execute(tx.conn()).await;
-        if done.map_err(StoreError::query)?.rows_affected() == 0 {
-            return Err(StoreError::not_found("intended certificate", id));
-        }
-    }
-    Ok(())
-}
-
-/// A certificate whose signature was made and verified.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    /// Its row.
-    pub id: CertificateId,
-    /// The certificate.
-    pub der: Vec<u8>,
-}
-
-/// Stores signed certificates: from now on they may be given out, once.
-///
-/// Each must have an attempt that was settled as signed. One that crashed in between has become
-/// unknown and is refused: its serial is in the final CRL, and nobody was given it.
-pub async fn release(tx: &mut Tx<'_>, stamp: &Stamp, issued: &[Issued]) -> Result<(), StoreError> {
-    let signed = attempts::signed_among(tx, issued.iter().map(|one| &one.id)).await?;
-    if let Some(one) = issued.iter().find(|one| !signed.contains(one.id.as_str())) {
-        return Err(Refusal::NotSigned(one.id.clone()).into());
-    }
-    let prints: Vec<_> = issued.iter().map(|one| Fingerprint::of(&one.der)).collect();
-    let news = issued.iter().zip(&prints).map(|(one, print)| {
-        let at = stamp.at.as_millis();
-        vec![Value::from(one.id.as_str()), at.into(), print.as_bytes().to_vec().into()]
-    });
-    let news: Vec<_> = news.collect();
-    let set_issued = match tx.conn() {
-        Conn::Sqlite(_) => FILE_SET_ISSUED,
-        Conn::Postgres(..) => SERVER_SET_ISSUED,
-    };
-    let done = fetch_rows(tx.conn(), set_issued, &news).await;
-    let mut replaces = HashMap::new();
-    for row in done.map_err(StoreError::query)? {
-        replaces.insert(row.string("id")?, row.raw::<Option<String>>("replaces")?);
-    }
-    if let Some(one) = issued.iter().find(|one| !replaces.contains_key(one.id.as_str())) {
-        return Err(Refusal::NotSigned(one.id.clone()).into());
-    }
-    let ders = issued.iter().map(|one| vec![one.id.as_str().into(), one.der.as_slice().into()]);
-    let done = for_each(tx.conn(), INSERT_DER, ders.collect()).await;
-    done.map_err(StoreError::query)?;
-    for (id, before) in &replaces {
-        if let Some(before) = before {
-            let update = query(SET_REPLACED).bind(id).bind(before);
-            update.execute(tx.conn()).await.map_err(StoreError::query)?;
-        }
-    }
-    let told = issued
-        .iter()
-        .zip(&prints)
-        .map(|(one, print)| (stamp, one.id.as_str(), json!({"fingerprint": print.to_string()})));
-    audit::record_many(tx, "certificate.issue", told).await
 }
 
 /// Those of these ids that are there.

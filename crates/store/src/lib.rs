@@ -33,9 +33,8 @@
 //! Any error type that is made from [`StoreError`] will do; returning `Err` rolls back.
 //!
 //! Signatures take two transactions, whatever the size of the batch: [`attempts::ask`] before the
-//! provider is called, [`attempts::settle`] with [`certificates::release`] after. Of certificates that
-//! are issued one by one, [`issuance`] has both. A server that starts calls
-//! [`attempts::sweep_unknown`] before it signs anything.
+//! provider is called, [`attempts::settle`] after. Of certificates, [`issuance`] has both. A server
+//! that starts calls [`attempts::sweep_unknown`] before it signs anything.
 //!
 //! **What holds**, by the schema and not only by this code: one active generation per issuer, taint
 //! irreversible, one serial per authority, one attempt per certificate and list number, one approval

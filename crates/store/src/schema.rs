@@ -79,16 +79,41 @@ pub(crate) async fn migrate_server(
     conn: &mut PgConnection,
     place: &Place,
 ) -> Result<(), StoreError> {
+    match of_server(conn).await? {
+        OfServer::Others if !being_made(conn).await? => {
+            return Err(StoreError::NotSkink { place: place.to_string() });
+        }
+        OfServer::Ours | OfServer::Others | OfServer::Empty => {}
+    }
+    migrator(&POSTGRES).run(conn).await.map_err(|error| refused(error, place))
+}
+
+/// Looks at a database on a server without changing it: is it ours, and no newer than this program?
+pub(crate) async fn check_server(conn: &mut PgConnection, place: &Place) -> Result<(), StoreError> {
+    match of_server(conn).await? {
+        OfServer::Ours => Ok(()),
+        OfServer::Others => Err(StoreError::NotSkink { place: place.to_string() }),
+        OfServer::Empty => Err(StoreError::not_found("database", place)),
+    }
+}
+
+/// Whose tables a database on a server has.
+enum OfServer {
+    Ours,
+    Others,
+    Empty,
+}
+
+async fn of_server(conn: &mut PgConnection) -> Result<OfServer, StoreError> {
     let (tables, ours): (i64, i64) =
         sqlx::query_as(SERVER_TABLES).fetch_one(&mut *conn).await.map_err(StoreError::query)?;
     if ours == 2 {
         let found: i64 =
             sqlx::query_scalar(APPLIED).fetch_one(&mut *conn).await.map_err(StoreError::query)?;
         not_newer(found)?;
-    } else if tables > 0 && !being_made(conn).await? {
-        return Err(StoreError::NotSkink { place: place.to_string() });
+        return Ok(OfServer::Ours);
     }
-    migrator(&POSTGRES).run(conn).await.map_err(|error| refused(error, place))
+    Ok(if tables > 0 { OfServer::Others } else { OfServer::Empty })
 }
 
 const SERVER_MAKING: &str = "SELECT count(*) FROM information_schema.tables

@@ -102,6 +102,21 @@ impl Store {
         Ok(Self::new(place, Pools::Postgres { writers, readers }, None))
     }
 
+    /// Opens the database at `place` for reading only, beside running servers or without one; nothing
+    /// is migrated.
+    pub async fn beside(place: &Place) -> Result<Self, StoreError> {
+        let options = match place {
+            Place::File(path) => return Self::inspect(path).await,
+            Place::Server(options) => options,
+        };
+        let readers = server_pool(options);
+        let mut conn = readers.acquire().await.map_err(|error| place.cannot_open(error))?;
+        schema::check_server(&mut conn, place).await?;
+        drop(conn);
+        let pools = Pools::Postgres { writers: readers.clone(), readers };
+        Ok(Self::new(place.clone(), pools, None))
+    }
+
     /// Opens the database at `path` for reading only, beside a running server or without one.
     pub async fn inspect(path: &Path) -> Result<Self, StoreError> {
         if !path.exists() {

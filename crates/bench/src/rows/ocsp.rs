@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand;
-use serde_json::{Value, json};
+use serde_json::json;
 use skink_x509::ocsp::{CertStatus, OcspResponse};
 use skink_x509::{Certificate, Serial};
 
 use crate::cores::Core;
 use crate::error::BenchError;
-use crate::ground::{Ground, ask, ground};
+use crate::ground::{Ground, ask, ground, not_understood, one};
 use crate::http::{Answer, Target};
 use crate::load::{Keep, Round, float, median, round};
 use crate::material::requests;
@@ -188,17 +188,13 @@ impl Side {
 
 /// Seconds from the answer to a revocation until OCSP says so, of an answer that was remembered.
 async fn stale(skink: &Skink, side: &Side) -> Result<f64, BenchError> {
-    let wanted = requests("revoked", 1)?;
-    let [wanted] = &wanted[..] else { return Err(not_understood("no request")) };
-    let answer = ask(&skink.target, &skink.issue(wanted)?).await?;
-    let (issued, body) = (Skink::issued(&answer)?, serde_json::from_slice::<Value>(&answer.body));
-    let body = body.map_err(|_| not_understood("no certificate"))?;
-    let id = body.pointer("/id").and_then(Value::as_str).unwrap_or_default();
-    let der = request(&side.issuer, issued.serial(), None)?;
+    let made = one(skink, "revoked").await?;
+    let serial = made.certificate.serial();
+    let der = request(&side.issuer, serial, None)?;
     let question = side.target.get(&path(&side.base, &der));
     let is_good = async || {
         let answer = ask(&side.target, &question).await?;
-        Ok::<_, BenchError>(status(&answer, &side.issuer, issued.serial())? == CertStatus::Good)
+        Ok::<_, BenchError>(status(&answer, &side.issuer, serial)? == CertStatus::Good)
     };
     for _ in 0..2 {
         if !is_good().await? {
@@ -206,7 +202,7 @@ async fn stale(skink: &Skink, side: &Side) -> Result<f64, BenchError> {
         }
     }
     let reason = json!({"reason": "superseded"}).to_string();
-    let revoke = format!("/api/v1/certificates/{id}/revoke");
+    let revoke = format!("/api/v1/certificates/{}/revoke", made.id);
     ask(&skink.target, &skink.target.request("POST", &revoke, reason.as_bytes())).await?;
     let began = Instant::now();
     while is_good().await? {
@@ -226,8 +222,4 @@ fn random() -> Result<Vec<u8>, BenchError> {
     let mut bytes = vec![0; NONCE_BYTES];
     rand::fill(&mut bytes).map_err(|error| BenchError::Material(error.to_string()))?;
     Ok(bytes)
-}
-
-fn not_understood(what: &str) -> BenchError {
-    BenchError::Answer { whom: "a server".to_owned(), what: what.to_owned() }
 }

@@ -10,9 +10,11 @@ use skink_model::{
 };
 use skink_store::attempts::{Ask, AskRefusal, Outcome, Settlement};
 use skink_store::authorities::{self, NewAuthority, TAINT_STEP};
-use skink_store::certificates::{self, Issued};
+use skink_store::issuance::{self, Finished};
 use skink_store::operators::{self, NewOperator};
-use skink_store::{Place, Store, StoreError, Tx, approvals, attempts, incidents, issuers};
+use skink_store::{
+    Place, Store, StoreError, Tx, approvals, attempts, certificates, incidents, issuers,
+};
 use skink_x509::{Fingerprint, KeyAlgorithm, KeyDigest, Serial, SignatureAlgorithm};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
@@ -208,17 +210,25 @@ pub(crate) async fn issue(
     if let Err(refusal) = asked.await?.remove(0) {
         return Ok(Err(refusal));
     }
-    let settlement = settled(&ask, Outcome::Signed);
-    let issued = Issued { id: row.id.clone(), der: format!("der of {}", row.id).into_bytes() };
-    let (settlement, issued) = (&settlement, &issued);
-    let stored = store.run_tx("settle", |tx| {
-        Box::pin(async move {
-            attempts::settle(tx, NOW, std::slice::from_ref(settlement)).await?;
-            certificates::release(tx, &stamp(), std::slice::from_ref(issued)).await
-        })
+    let finished = finished(&ask, row);
+    let finished = &finished;
+    let stored = store.run_tx("finish", |tx| {
+        Box::pin(async move { issuance::finish(tx, NOW, std::slice::from_ref(finished)).await })
     });
     stored.await?;
     Ok(Ok(row.id.clone()))
+}
+
+/// What the provider made of what was asked for a leaf.
+pub(crate) fn finished(ask: &Ask, row: &CertificateRow) -> Finished {
+    Finished {
+        attempt: ask.id.clone(),
+        request_id: Some(format!("call-{}", ask.id)),
+        id: row.id.clone(),
+        der: format!("der of {}", row.id).into_bytes(),
+        replaces: row.replaces.clone(),
+        by: stamp(),
+    }
 }
 
 pub(crate) fn incident_id() -> IncidentId {

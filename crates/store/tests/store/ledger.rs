@@ -6,14 +6,15 @@ use skink_model::{
 };
 use skink_store::attempts::{self, Ask, AskRefusal, Outcome};
 use skink_store::authorities::TAINT_STEP;
-use skink_store::certificates::Issued;
 use skink_store::revocations::Cursor;
-use skink_store::{Refusal, Store, StoreError, authorities, certificates, keys, revocations};
+use skink_store::{
+    Refusal, Store, StoreError, authorities, certificates, issuance, keys, revocations,
+};
 use skink_x509::{KeyAlgorithm, SignatureAlgorithm};
 
 use crate::fixture::{
-    Fixture, NOW, add_prepared, approve, ask_for, g1, incident_id, issue, key, linted, settled,
-    stamp, taint, unique,
+    Fixture, NOW, add_prepared, approve, ask_for, finished, g1, incident_id, issue, key, linted,
+    settled, stamp, taint, unique,
 };
 
 async fn asked(store: &Store, asks: &[Ask]) -> Vec<Result<(), AskRefusal>> {
@@ -278,28 +279,29 @@ async fn a_restart_gives_up_what_was_on_its_way_and_keeps_its_serials() {
     let refused = late.await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused(Refusal::AttemptNotOpen(_))), "{refused}");
     let release = store.run_tx("release", |tx| {
-        let issued = Issued { id: rows[1].id.clone(), der: vec![1] };
-        Box::pin(async move { certificates::release(tx, &stamp(), &[issued]).await })
+        let finished = finished(&asks[1], &rows[1]);
+        Box::pin(async move { issuance::finish(tx, NOW, &[finished]).await })
     });
     let refused = release.await.unwrap_err();
-    assert!(matches!(refused, StoreError::Refused(Refusal::NotSigned(_))), "{refused}");
+    assert!(matches!(refused, StoreError::Refused(Refusal::AttemptNotOpen(_))), "{refused}");
 }
 
 #[tokio::test]
-async fn nobody_is_given_a_certificate_without_a_settled_signature() {
+async fn nobody_is_given_a_certificate_whose_signature_was_not_asked_for() {
     let fixture = Fixture::new().await;
-    let row = linted(&g1(), CertificateKind::Leaf);
-    let released = fixture.store.run_tx("release", |tx| {
-        let row = &row;
+    let (row, other) = (linted(&g1(), CertificateKind::Leaf), linted(&g1(), CertificateKind::Leaf));
+    let released = fixture.store.run_tx("finish", |tx| {
+        let (row, other) = (&row, &other);
         Box::pin(async move {
-            certificates::record(tx, &stamp(), std::slice::from_ref(row)).await?;
-            attempts::ask(tx, NOW, &[ask_for(row)]).await?;
-            let issued = Issued { id: row.id.clone(), der: vec![1] };
-            certificates::release(tx, &stamp(), &[issued]).await
+            certificates::record(tx, &stamp(), &[row.clone(), other.clone()]).await?;
+            let ask = ask_for(row);
+            attempts::ask(tx, NOW, std::slice::from_ref(&ask)).await?;
+            // The attempt is open, and it is about another certificate.
+            issuance::finish(tx, NOW, &[finished(&ask, other)]).await
         })
     });
     let refused = released.await.unwrap_err();
-    assert!(matches!(refused, StoreError::Refused(Refusal::NotSigned(_))), "{refused}");
+    assert!(matches!(refused, StoreError::Refused(Refusal::AttemptNotOpen(_))), "{refused}");
     let mut r = fixture.store.read().await.unwrap();
     assert!(certificates::find(&mut r, &row.id).await.unwrap().is_none(), "rolled back as a whole");
 }

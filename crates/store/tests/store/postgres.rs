@@ -112,3 +112,20 @@ async fn a_connection_that_is_lost_in_the_ledger_is_a_doubt() {
     server.stand_as(another.clone());
     assert_eq!((server.standing(), server.another_standing()), (another, None));
 }
+
+/// Whoever looks at a shared database with a newer program must not migrate it under its servers.
+#[tokio::test]
+async fn a_look_at_a_server_makes_nothing() {
+    let Some(postgres) = Postgres::start() else { return };
+    let place = new_schema(&postgres.url()).await;
+    for _ in 0..2 {
+        let refused = Store::beside(&place).await.unwrap_err();
+        assert!(matches!(refused, StoreError::NotFound { .. }), "{refused}");
+    }
+    let server = Store::at(&place).await.unwrap();
+    let set = server.run_tx("set", |tx| Box::pin(async move { settings::set(tx, "a", "b").await }));
+    set.await.unwrap();
+    let looking = Store::beside(&place).await.unwrap();
+    let mut reading = looking.read().await.unwrap();
+    assert_eq!(settings::find(&mut reading, "a").await.unwrap(), Some("b".to_owned()));
+}

@@ -5,14 +5,14 @@ use skink_model::{
     AuthorityState, CertificateKind, CertificateRow, CertificateState, IncidentState,
 };
 use skink_store::attempts::{self, Ask, Outcome};
-use skink_store::certificates::Issued;
 use skink_store::revocations::Cursor;
 use skink_store::{
-    Store, StoreError, Tx, authorities, certificates, incidents, journal, revocations,
+    Store, StoreError, Tx, authorities, certificates, incidents, issuance, journal, revocations,
 };
 
 use crate::fixture::{
-    Fixture, NOW, SERVER, add_prepared, ask_for, g1, incident_id, linted, settled, stamp, taint,
+    Fixture, NOW, SERVER, add_prepared, ask_for, finished, g1, incident_id, linted, settled, stamp,
+    taint,
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -158,13 +158,12 @@ async fn meet(store: &Store, row: &CertificateRow, fate: Fate) -> u64 {
     let ticket = ask(store, row).await.unwrap();
     match fate {
         Fate::Released | Fate::AskedTwice => {
-            settle(store, &ticket, Outcome::Signed).await;
-            let issued = Issued { id: row.id.clone(), der: row.id.to_string().into_bytes() };
-            let release = store.run_tx("release", |tx| {
-                let issued = &issued;
-                Box::pin(async move {
-                    certificates::release(tx, &stamp(), std::slice::from_ref(issued)).await
-                })
+            let finished = finished(&ticket, row);
+            let release = store.run_tx("finish", |tx| {
+                let finished = &finished;
+                Box::pin(
+                    async move { issuance::finish(tx, NOW, std::slice::from_ref(finished)).await },
+                )
             });
             release.await.unwrap();
             assert!(ask(store, row).await.is_none(), "an attempt is never repeated");
