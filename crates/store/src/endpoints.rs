@@ -19,6 +19,8 @@ const INSERT: &str = "INSERT INTO endpoint
 const BY_NAME: &str = "SELECT * FROM endpoint WHERE name = $1";
 const OF_AGENT: &str = "SELECT * FROM endpoint WHERE agent = $1 ORDER BY name";
 const OF_ISSUER: &str = "SELECT * FROM endpoint WHERE issuer = $1 ORDER BY name";
+const AGENTS_OF_ISSUER: &str =
+    "SELECT count(DISTINCT agent) FROM endpoint WHERE issuer = $1 AND agent IS NOT NULL";
 const ALL: &str = "SELECT * FROM endpoint ORDER BY name";
 const SET_INSTALLED: &str = "WITH said (name, installed, id, authority, at, back) AS
         (VALUES ($1, $2, $3, $4, $5, $6))
@@ -165,6 +167,13 @@ pub async fn of_issuer(
 ) -> Result<Vec<Endpoint>, StoreError> {
     let rows = query(OF_ISSUER).bind(issuer.as_str()).fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read)
+}
+
+/// How many agents tend endpoints whose certificates come from an issuer.
+pub async fn agents_of_issuer(r: &mut impl Reader, issuer: &IssuerName) -> Result<u64, StoreError> {
+    let query = query_scalar::<i64>(AGENTS_OF_ISSUER).bind(issuer.as_str());
+    let count = query.fetch_one(r.conn()).await.map_err(StoreError::query)?;
+    u64::try_from(count).map_err(|error| row::corrupt("agents", error))
 }
 
 /// Every endpoint, by name.

@@ -66,6 +66,7 @@ pub mod keys;
 pub mod kits;
 pub mod leases;
 mod lock;
+pub mod missing;
 pub mod operators;
 pub mod packages;
 mod place;

@@ -30,7 +30,8 @@ const UPSERT_CRL: &str = "INSERT INTO crl_read (agent, scope, number, digest, at
     ON CONFLICT (agent, scope) DO UPDATE SET
         number = excluded.number, digest = excluded.digest, at = excluded.at
     WHERE excluded.at >= crl_read.at";
-const READERS: &str = "SELECT * FROM crl_read WHERE scope = $1 ORDER BY agent";
+const READERS: &str = "SELECT * FROM crl_read WHERE scope = $1 AND digest = $2
+    ORDER BY agent LIMIT $3";
 const INSERT_ROOT_LIST: &str = "INSERT INTO root_list_seen
     (scope, number, this_update, digest, der, agent, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (scope, number) DO NOTHING";
@@ -138,9 +139,15 @@ pub async fn crls(tx: &mut Tx<'_>, reads: &[&CrlRead]) -> Result<(), StoreError>
     done.map(drop).map_err(StoreError::query)
 }
 
-/// What each agent read last of a scope.
-pub async fn crl_readers(r: &mut impl Reader, scope: &str) -> Result<Vec<CrlRead>, StoreError> {
-    let rows = query(READERS).bind(scope).fetch_all(r.conn()).await;
+/// Agents that read this very list last of its scope, `most` of them.
+pub async fn crl_readers(
+    r: &mut impl Reader,
+    scope: &str,
+    digest: &Fingerprint,
+    most: u64,
+) -> Result<Vec<CrlRead>, StoreError> {
+    let query = query(READERS).bind(scope).bind(digest.as_bytes().to_vec()).bind(row::int(most));
+    let rows = query.fetch_all(r.conn()).await;
     row::all(&rows.map_err(StoreError::query)?, read_crl)
 }
 

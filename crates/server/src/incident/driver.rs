@@ -29,6 +29,9 @@ const BREATH: Duration = Duration::from_millis(20);
 /// long.
 const SHARE: u32 = 3;
 
+/// The longest of these rests: who is in a hurry waits for the look that opens a gate.
+const REST_MOST: Duration = Duration::from_secs(2);
+
 /// How long a driver rests after its database failed it.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -231,7 +234,7 @@ impl<'a> Driver<'a> {
         let count = begun.as_ref().map_or(0, |begun| begun.count);
         if let Observation::Measured { effect, measurement } = &observation {
             let took = begun.map_or(Duration::ZERO, |begun| begun.at.elapsed());
-            self.breath = (took * SHARE).clamp(BREATH, tick(self.app).max(BREATH));
+            self.breath = (took * SHARE).clamp(BREATH, REST_MOST);
             self.shut.insert(key, (count, Instant::now()));
             if let Some(gate) = effect.gate() {
                 self.app.board().put(self.id, gate, measurement.clone());

@@ -8,6 +8,7 @@ use skink_model::{
     Ack, AuthorityId, BarrierProof, CrlRead, DistrustProof, Endpoint, EndpointName, PackageVersion,
     Time,
 };
+use skink_store::missing::Missing;
 use skink_x509::Fingerprint;
 
 /// How long the control may lie from the refusal that it goes with.
@@ -63,6 +64,21 @@ impl Tally {
             note: format!("{} of {target}, {} samples", self.met, self.samples),
             pending: self.pending,
         }
+    }
+}
+
+/// What a count says of a gate that is shut: how far it is, and of nobody the name. It is no evidence,
+/// and opens nothing.
+pub(crate) fn counted(at: Time, Missing { target, missing }: Missing) -> Measurement {
+    let met = target.saturating_sub(missing);
+    Measurement {
+        at,
+        target,
+        met,
+        pending: BTreeSet::new(),
+        samples: 0,
+        evidence: String::new(),
+        note: format!("{met} of {target}, counted"),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use skink_model::{
-    Ack, Agent, AgentKey, BarrierProof, Criticality, Endpoint, EndpointRole, Installed, Mechanism,
-    Package, PackageVersion, PeerSeen, Stamp, Time,
+    Ack, Agent, AgentKey, BarrierProof, Criticality, DistrustProof, Endpoint, EndpointRole,
+    Installed, Mechanism, Package, PackageVersion, PeerSeen, Stamp, Time,
 };
 use skink_store::endpoints::OrderedBy;
+use skink_store::missing::{self, Missing};
 use skink_store::tokens::{self, NewToken};
 use skink_store::{Refusal, Store, StoreError, Tx, agents, endpoints, packages, proofs, sightings};
 use skink_x509::Fingerprint;
@@ -320,4 +321,85 @@ async fn peers_of_an_authority_are_known_by_our_own_certificates() {
     assert_eq!(quiet[0].measured_at, Some(later(4)));
     assert_eq!(quiet[0].last_seen, Some(later(3)));
     assert_eq!(quiet[1].measured_at, None, "nothing is known without a measurement");
+}
+
+/// Two endpoints of one issuer; what `web-1-https` has shown is enough for every gate, of the other
+/// one nothing is known.
+#[tokio::test]
+async fn a_count_says_who_cannot_have_met_a_gate() {
+    let fixture = with_agent().await;
+    let name = "web-1-https".parse().unwrap();
+    let version = PackageVersion { epoch: 2, version: 3 };
+    let barrier = BarrierProof {
+        endpoint: "web-1-https".parse().unwrap(),
+        authority: g1(),
+        package: version,
+        digest: digest("package"),
+        handshakes: 3,
+        first: NOW,
+        last: later(1),
+        clock_offset_ms: 0,
+        at: later(1),
+    };
+    let distrust = DistrustProof {
+        endpoint: "web-1-https".parse().unwrap(),
+        authority: g1(),
+        package: version,
+        digest: digest("package"),
+        refusal: "unknown ca".to_owned(),
+        refused_at: NOW,
+        control_authority: g1(),
+        control_at: NOW,
+        at: NOW,
+    };
+    let ack = Ack {
+        endpoint: "web-1-https".parse().unwrap(),
+        epoch: 2,
+        version: 3,
+        digest: digest("package"),
+        agent: "web-1".parse().unwrap(),
+        nonce: "n".to_owned(),
+        signature: vec![9],
+        at: NOW,
+    };
+    let installed = Installed {
+        fingerprint: digest("leaf"),
+        certificate: None,
+        authority: Some(g1()),
+        proven_at: NOW,
+        rolled_back: false,
+    };
+    let both = ["web-1-https", "web-2-https"];
+    assert_eq!(order(&fixture, Some(("inc-1", "inc-1/wave:1")), &both).await, 2);
+    let shown = fixture.store.run_tx("show", |tx| {
+        let (name, installed) = (&name, &installed);
+        let (barrier, distrust, ack) = (&barrier, &distrust, &ack);
+        Box::pin(async move {
+            proofs::barriers(tx, &[barrier]).await?;
+            proofs::distrusts(tx, &[distrust]).await?;
+            proofs::acks(tx, &[ack]).await?;
+            endpoints::set_installed(tx, &[(name, installed)]).await?;
+            sightings::measured(tx, &[(name, later(5))]).await
+        })
+    });
+    shown.await.unwrap();
+    let mut r = fixture.store.read().await.unwrap();
+    let (r, of, incident) = (&mut r, &"workloads".parse().unwrap(), &"inc-1".parse().unwrap());
+    let next = PackageVersion { epoch: 2, version: 4 };
+    let one = Missing { target: 2, missing: 1 };
+    let all = Missing { target: 2, missing: 2 };
+    for (package, expected) in [(version, one), (next, all)] {
+        assert_eq!(missing::barrier(r, of, &g1(), package).await.unwrap(), expected);
+        assert_eq!(missing::distrust(r, of, &g1(), package).await.unwrap(), expected);
+        assert_eq!(missing::running(r, of, package).await.unwrap(), expected);
+    }
+    assert_eq!(missing::quiet(r, of, later(5)).await.unwrap(), one);
+    assert_eq!(missing::quiet(r, of, later(6)).await.unwrap(), all);
+    assert_eq!(missing::wave(r, of, &g1(), incident, (0, 2)).await.unwrap(), one);
+    let first = Missing { target: 1, missing: 0 };
+    assert_eq!(missing::wave(r, of, &g1(), incident, (0, 1)).await.unwrap(), first);
+    let second = Missing { target: 1, missing: 1 };
+    assert_eq!(missing::wave(r, of, &g1(), incident, (1, 2)).await.unwrap(), second);
+    let nobody = Missing { target: 0, missing: 0 };
+    assert_eq!(missing::quiet(r, &"others".parse().unwrap(), NOW).await.unwrap(), nobody);
 }

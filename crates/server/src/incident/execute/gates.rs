@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use skink_incident::{CrlRound, EffectKey, Outcome, StepName};
 use skink_model::{
-    Ack, AuthorityId, CertificateKind, CrlKind, CrlRead, Endpoint, EndpointName, PackageVersion,
-    Time,
+    Ack, AuthorityId, CertificateKind, CrlKind, CrlRead, Endpoint, EndpointName, IssuerName,
+    PackageVersion, Time,
 };
+use skink_store::missing::{self, Missing};
 use skink_store::{Reader, certificates, crls, endpoints, proofs, sightings};
 use skink_x509::Fingerprint;
 
@@ -17,10 +18,25 @@ use crate::crl;
 use crate::failure::{Failure, Result};
 use crate::incident::measure::{self, Barrier, Distrust, Expected, PeersOf};
 
+/// So many endpoints that a gate waits for are named. While it is more, they are counted: reading what
+/// all of them have proven is work for when it may be enough.
+const NAMED: u64 = 100;
+
+/// The measurement of a gate that a count shows to be shut, if it does: more is missing than is waived
+/// and named.
+fn shut(scene: Scene<'_>, counted: Missing) -> Option<Came> {
+    let waived = u64::try_from(scene.state.waivers().len()).unwrap_or(u64::MAX);
+    let is_shut = counted.missing > NAMED.saturating_add(waived);
+    is_shut.then(|| Came::Measured(measure::counted(scene.app.now(), counted)))
+}
+
+async fn issuer(scene: Scene<'_>) -> Result<IssuerName> {
+    Ok(scene.app.authority(scene.authority()).await?.issuer)
+}
+
 /// The managed relying parties of the issuer.
 async fn fleet(scene: Scene<'_>, from: &mut impl Reader) -> Result<Vec<Endpoint>> {
-    let issuer = scene.app.authority(scene.authority()).await?.issuer;
-    let mut fleet = endpoints::of_issuer(from, &issuer).await?;
+    let mut fleet = endpoints::of_issuer(from, &issuer(scene).await?).await?;
     fleet.retain(|endpoint| endpoint.agent.is_some());
     Ok(fleet)
 }
@@ -61,7 +77,12 @@ pub(super) async fn barrier(
         settle: Duration::from_millis(settle_ms),
         clock_offset_ms,
     };
+    let issuer = issuer(scene).await?;
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let counted = missing::barrier(&mut snapshot, &issuer, gate.successor, gate.package).await?;
+    if let Some(shut) = shut(scene, counted) {
+        return Ok(shut);
+    }
     let fleet = fleet(scene, &mut snapshot).await?;
     let shown = proofs::barrier_of(&mut snapshot, gate.successor).await?;
     let acks = acks(&mut snapshot, shown.iter().map(|proof| proof.package)).await?;
@@ -69,18 +90,32 @@ pub(super) async fn barrier(
 }
 
 pub(super) async fn wave(scene: Scene<'_>, wave: u32) -> Result<Came> {
-    let orders = orders(scene).await?;
     let (from, to) = (ordered_before(scene, wave), ordered_before(scene, wave + 1));
+    let (issuer, successor) = (issuer(scene).await?, scene.successor()?);
+    let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let ours = scene.incident();
+    let counted = missing::wave(&mut snapshot, &issuer, successor, ours, (from, to)).await?;
+    if let Some(shut) = shut(scene, counted) {
+        return Ok(shut);
+    }
+    drop(snapshot);
+    let orders = orders(scene).await?;
     let members: BTreeSet<&EndpointName> =
         orders.iter().take(to).skip(from).map(|order| &order.endpoint).collect();
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
     let mut fleet = fleet(scene, &mut snapshot).await?;
     fleet.retain(|endpoint| members.contains(&endpoint.name));
-    Ok(Came::Measured(measure::wave(scene.app.now(), &fleet, scene.successor()?)))
+    Ok(Came::Measured(measure::wave(scene.app.now(), &fleet, successor)))
 }
 
 pub(super) async fn quiet(scene: Scene<'_>, quiet_ms: u64, since: Time) -> Result<Came> {
+    let quiet = Duration::from_millis(quiet_ms);
+    let issuer = issuer(scene).await?;
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let counted = missing::quiet(&mut snapshot, &issuer, since.plus(quiet)).await?;
+    if let Some(shut) = shut(scene, counted) {
+        return Ok(shut);
+    }
     let managed: BTreeSet<EndpointName> =
         fleet(scene, &mut snapshot).await?.into_iter().map(|one| one.name).collect();
     let old = legitimate_old_peers(scene, &mut snapshot, since).await?;
@@ -94,7 +129,6 @@ pub(super) async fn quiet(scene: Scene<'_>, quiet_ms: u64, since: Time) -> Resul
             endpoint: one.endpoint,
         })
         .collect();
-    let quiet = Duration::from_millis(quiet_ms);
     Ok(Came::Measured(measure::quiet(scene.app.now(), since, quiet, &peers)))
 }
 
@@ -131,7 +165,16 @@ pub(super) async fn distrust(scene: Scene<'_>) -> Result<Came> {
         package: package(scene, StepName::Distrust, "distrust")?,
         attack: scene.state.declaration().is_compromise(),
     };
+    let issuer = issuer(scene).await?;
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let counted = if gate.attack {
+        missing::distrust(&mut snapshot, &issuer, gate.authority, gate.package).await?
+    } else {
+        missing::running(&mut snapshot, &issuer, gate.package).await?
+    };
+    if let Some(shut) = shut(scene, counted) {
+        return Ok(shut);
+    }
     let fleet = fleet(scene, &mut snapshot).await?;
     let shown = proofs::distrust_of(&mut snapshot, gate.authority).await?;
     let acks = if gate.attack {
@@ -151,13 +194,14 @@ pub(super) async fn read_back(scene: Scene<'_>, round: CrlRound, agents: u32) ->
         }
     }
     let mut snapshot = scene.app.store().read().await.map_err(Failure::Store)?;
+    let tending = endpoints::agents_of_issuer(&mut snapshot, &issuer(scene).await?).await?;
+    let agents = u64::from(agents).min(tending);
     let mut reads: Vec<CrlRead> = Vec::new();
     for list in &expected {
-        reads.extend(sightings::crl_readers(&mut snapshot, &list.scope).await?);
+        let (scope, digest) = (&list.scope, &list.digest);
+        reads.extend(sightings::crl_readers(&mut snapshot, scope, digest, agents).await?);
     }
-    let fleet = fleet(scene, &mut snapshot).await?;
-    let tending: BTreeSet<_> = fleet.iter().filter_map(|one| one.agent.as_ref()).collect();
-    let agents = usize::try_from(agents).unwrap_or(usize::MAX).min(tending.len());
+    let agents = usize::try_from(agents).unwrap_or(usize::MAX);
     let now = scene.app.now();
     Ok(Came::Measured(measure::read_back(now, &expected, &fetched, &reads, agents)))
 }

@@ -75,6 +75,15 @@ fn opens(measurement: &Measurement) -> bool {
 }
 
 #[test]
+fn a_count_opens_nothing_whatever_is_waived() {
+    let none_missing = counted(NOW, Missing { target: 3, missing: 0 });
+    assert!(!opens(&none_missing));
+    let shut = counted(NOW, Missing { target: 3, missing: 2 });
+    assert_eq!((shut.met, shut.target), (1, 3));
+    assert!(!shut.opens(&["a".to_owned(), "b".to_owned()].into()));
+}
+
+#[test]
 fn the_barrier_takes_whole_proofs_only() {
     let acks = [ack("a", 7), ack("b", 7)];
     let whole = [proof("a"), proof("b")];
