@@ -26,13 +26,14 @@ pub(crate) struct Options {
 /// Installs the peers, builds server and generator in release, and measures.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let tools = Tools::install_for_benchmarks()?;
-    for package in ["skink", "skink-bench"] {
+    for package in ["skink", "skink-bench", "skink-fleet"] {
         shell::run(&mut shell::cargo(["build", "--release", "--locked", "-p", package]))?;
     }
     let programs = shell::target_dir().join("release");
     let suffix = std::env::consts::EXE_SUFFIX;
     let mut command = tools.program(&programs.join(format!("skink-bench{suffix}")));
     command.arg("--skink").arg(programs.join(format!("skink{suffix}")));
+    command.arg("--fleet").arg(programs.join(format!("skink-fleet{suffix}")));
     if options.quick {
         command.arg("--quick");
     }

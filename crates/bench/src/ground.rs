@@ -35,8 +35,8 @@ pub(crate) async fn ground(home: &Home, count: usize, core: Core) -> Result<Grou
 }
 
 impl Ground {
-    /// Revokes everything that the authority ever certified.
-    pub(crate) async fn revoke_all(&self) -> Result<(), BenchError> {
+    /// Revokes everything that the authority ever certified. Gives back how many that are.
+    pub(crate) async fn revoke_all(&self) -> Result<u64, BenchError> {
         let set = RevokeSet {
             authority: AUTHORITY.to_owned(),
             profile: None,
@@ -52,7 +52,7 @@ impl Ground {
         if outcome.revoked < count || outcome.crl_number.is_none() {
             return Err(not_understood("fewer were revoked than there are"));
         }
-        Ok(())
+        Ok(outcome.revoked)
     }
 
     /// A request that revokes.

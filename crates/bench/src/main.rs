@@ -36,6 +36,9 @@ pub(crate) struct Options {
     /// The `skink` program that serves.
     #[arg(long)]
     pub(crate) skink: PathBuf,
+    /// The `skink-fleet` program that simulates agents; without it there are no rows of fleets.
+    #[arg(long)]
+    pub(crate) fleet: Option<PathBuf>,
     /// Smaller sizes, under five minutes in all.
     #[arg(long)]
     pub(crate) quick: bool,

@@ -1,23 +1,26 @@
 //! What was measured, as a table and as JSON.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// One measured thing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Row {
     /// What was done, its row's name first.
     pub(crate) work: String,
-    /// Our figure.
-    pub(crate) value: f64,
+    /// Our figure; none of what did not happen.
+    pub(crate) value: Option<f64>,
     /// Of both figures.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Cow<'static, str>,
     /// Against whom.
     pub(crate) peer: Option<String>,
     /// The peer's figure.
     pub(crate) peer_value: Option<f64>,
-    /// How many times better than the peer.
+    /// How many times better than the peer; of growth, how many times as much.
     pub(crate) ratio: Option<f64>,
-    /// The least ratio that is good enough, or the most of `value` where there is no peer.
+    /// The least ratio that is good enough, of growth the most, or the most of `value` where there is
+    /// no peer.
     pub(crate) floor: Option<f64>,
     /// Whether it is; nothing is said without a floor.
     pub(crate) holds: Option<bool>,
@@ -28,8 +31,8 @@ impl Row {
     pub(crate) const fn alone(work: String, value: f64, unit: &'static str) -> Self {
         Self {
             work,
-            value,
-            unit,
+            value: Some(value),
+            unit: Cow::Borrowed(unit),
             peer: None,
             peer_value: None,
             ratio: None,
@@ -52,10 +55,23 @@ impl Row {
         self
     }
 
+    /// At most so many times what the peer, which is ourselves among few, takes.
+    pub(crate) fn grown_at_most(mut self, most: f64) -> Self {
+        self.floor = Some(most);
+        self.holds = self.ratio.map(|ratio| ratio <= most);
+        self
+    }
+
+    /// Called something else.
+    pub(crate) fn named(mut self, name: impl FnOnce(&str) -> String) -> Self {
+        self.work = name(&self.work);
+        self
+    }
+
     /// At most so much.
     pub(crate) fn at_most(mut self, most: f64) -> Self {
         self.floor = Some(most);
-        self.holds = Some(self.value <= most);
+        self.holds = Some(self.value.is_some_and(|value| value <= most));
         self
     }
 }
@@ -75,8 +91,8 @@ pub(crate) fn table(rows: &[Row]) -> String {
         let holds = row.holds.map_or("–", |holds| if holds { "yes" } else { "NO" });
         lines.push([
             row.work.clone(),
-            number(Some(row.value)),
-            row.unit.to_owned(),
+            number(row.value),
+            row.unit.to_string(),
             row.peer.clone().unwrap_or_else(|| "–".to_owned()),
             number(row.peer_value),
             number(row.ratio),
@@ -103,6 +119,8 @@ mod tests {
         assert_eq!(row(6.0).at_least(6.0).holds, Some(true));
         assert_eq!(row(5.9).at_least(6.0).holds, Some(false));
         assert_eq!(Row::alone("issue".to_owned(), 6.0, "/s").at_least(6.0).holds, None);
+        assert_eq!(row(1.3).grown_at_most(1.3).holds, Some(true));
+        assert_eq!(row(1.4).grown_at_most(1.3).holds, Some(false));
         assert_eq!(Row::alone("revoke".to_owned(), 2.0, "s").at_most(2.0).holds, Some(true));
         assert_eq!(Row::alone("revoke".to_owned(), 2.1, "s").at_most(2.0).holds, Some(false));
     }

@@ -8,13 +8,15 @@ use crate::row::Row;
 
 mod crl;
 mod crypto;
+mod fleet;
+mod growth;
 mod issue;
 mod million;
 mod ocsp;
 mod revoke;
 
 /// The names of rows.
-const KNOWN: [&str; 6] = ["issue", "crypto", "revoke", "crl", "ocsp", "million"];
+const KNOWN: [&str; 8] = ["issue", "crypto", "revoke", "crl", "ocsp", "growth", "million", "fleet"];
 
 /// Refuses names of rows that there are not.
 pub(crate) fn known(names: &[String]) -> Result<(), BenchError> {
@@ -39,9 +41,16 @@ pub(crate) async fn all(options: &Options, dir: &Path) -> Result<Vec<Row>, Bench
     if options.wants("ocsp") {
         rows.extend(ocsp::measure(options, dir).await?);
     }
-    // It has no quick form that would say anything: that is for trying the row itself.
-    if options.wants("million") && (!options.quick || !options.only.is_empty()) {
+    if options.wants("growth") {
+        rows.extend(growth::measure(options, dir).await?);
+    }
+    // These have no quick form that would say anything: that is for trying the rows themselves.
+    let large = !options.quick || !options.only.is_empty();
+    if options.wants("million") && large {
         rows.extend(million::measure(options, dir).await?);
+    }
+    if options.wants("fleet") && large {
+        rows.extend(fleet::measure(options).await?);
     }
     Ok(rows)
 }

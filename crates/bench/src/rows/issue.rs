@@ -103,7 +103,7 @@ fn rows(
     rows
 }
 
-async fn our_round(
+pub(super) async fn our_round(
     options: &Options,
     skink: &Skink,
     wanted: &[Wanted],

@@ -80,15 +80,9 @@ pub(crate) async fn measure(options: &Options, dir: &Path) -> Result<Vec<Row>, B
 
 async fn own(options: &Options, dir: &Path, sizes: &Sizes) -> Result<(Rates, f64), BenchError> {
     let home = Home::make(&options.skink, dir, None, 1).await?;
-    let Ground { skink, issuer, serials } = ground(&home, sizes.certificates, Core::Server).await?;
-    let side = Side {
-        target: skink.public.clone(),
-        base: format!("/ocsp/{AUTHORITY}/"),
-        pid: skink.pid(),
-        issuer,
-        connections: options.connections,
-        repeats_nonce: true,
-    };
+    let ground = ground(&home, sizes.certificates, Core::Server).await?;
+    let side = Side::own(&ground, options.connections);
+    let Ground { skink, serials, .. } = ground;
     // Spread over all of them, each once: random serials in the order of their making.
     let step = (sizes.certificates / (sizes.asked + WARMING)).max(1);
     let drawn: Vec<&Serial> = serials.iter().step_by(step).collect();
@@ -123,7 +117,7 @@ async fn peer(options: &Options, dir: &Path, count: usize) -> Result<Rates, Benc
 }
 
 /// A responder and how it is asked.
-struct Side {
+pub(super) struct Side {
     target: Target,
     base: String,
     pid: u32,
@@ -134,6 +128,17 @@ struct Side {
 }
 
 impl Side {
+    pub(super) fn own(ground: &Ground, connections: usize) -> Self {
+        Self {
+            target: ground.skink.public.clone(),
+            base: format!("/ocsp/{AUTHORITY}/"),
+            pid: ground.skink.pid(),
+            issuer: ground.issuer.clone(),
+            connections,
+            repeats_nonce: true,
+        }
+    }
+
     async fn rates(&self, drawn: &[&Serial], count: usize) -> Result<Rates, BenchError> {
         // Two slashes in a path are one to some servers.
         let fits = |serial: &&&Serial| {
@@ -143,17 +148,23 @@ impl Side {
         let (warming, asked) = drawn.split_at(WARMING.min(drawn.len() / 2));
         let asked = &asked[..count.min(asked.len())];
         self.asked("warming", warming, false).await?;
-        let first = self.asked("first", asked, false).await?;
+        let first = self.asked("first", asked, false).await?.rate;
         let mut cached = Vec::new();
         for _ in 0..AGAIN {
-            cached.push(self.asked("again", asked, false).await?);
+            cached.push(self.asked("again", asked, false).await?.rate);
         }
         let cached = median(&cached);
-        let nonce = self.asked("nonce", asked, true).await?;
+        let nonce = self.asked("nonce", asked, true).await?.rate;
         Ok(Rates { first, cached, nonce })
     }
 
-    async fn asked(&self, what: &str, serials: &[&Serial], nonce: bool) -> Result<f64, BenchError> {
+    /// Each of them once: all are good, and what was kept says so.
+    pub(super) async fn asked(
+        &self,
+        what: &str,
+        serials: &[&Serial],
+        nonce: bool,
+    ) -> Result<Round, BenchError> {
         let mut nonces = Vec::with_capacity(serials.len());
         let mut made = Vec::with_capacity(serials.len());
         for serial in serials {
@@ -172,7 +183,7 @@ impl Side {
                 return Err(not_understood("an answer without the nonce"));
             }
         }
-        Ok(round.rate)
+        Ok(round)
     }
 
     fn told(&self, what: &str, count: usize, round: &Round) {

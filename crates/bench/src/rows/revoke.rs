@@ -44,14 +44,14 @@ pub(crate) async fn measure(options: &Options, dir: &Path) -> Result<Vec<Row>, B
     } else {
         Some(peer_seconds(&dir.join("revoke-peer"), &sizes).await?)
     };
-    let beside = |row: Row| match peer {
+    let beside = |row: Row, own: f64| match peer {
         Some(seconds) => {
             let whom = format!(
                 "{} without its list, {PEER_CONNECTIONS} connections, extrapolated from {}",
                 openbao::WHOM,
                 sizes.theirs
             );
-            let ratio = seconds / row.value;
+            let ratio = seconds / own;
             row.beside(whom, seconds, ratio)
         }
         None => row,
@@ -63,13 +63,15 @@ pub(crate) async fn measure(options: &Options, dir: &Path) -> Result<Vec<Row>, B
     let ours = folder(dir, "revoke-file")?;
     let home = Home::make(&options.skink, &ours, None, 1).await?;
     let seconds = everything(&home, count).await?;
-    rows.push(beside(Row::alone(work("SQLite"), seconds, "s")).at_most(FILE_MOST));
+    rows.push(beside(Row::alone(work("SQLite"), seconds, "s"), seconds).at_most(FILE_MOST));
     let ours = folder(dir, "revoke-server")?;
     if let Some(postgres) = Postgres::start(&ours, Core::Any).await? {
         let home = Home::make(&options.skink, &ours, Some(&postgres.url), 1).await?;
         let seconds = everything(&home, count).await;
         postgres.stop().await?;
-        rows.push(beside(Row::alone(work("PostgreSQL"), seconds?, "s")).at_most(SERVER_MOST));
+        let seconds = seconds?;
+        let row = beside(Row::alone(work("PostgreSQL"), seconds, "s"), seconds);
+        rows.push(row.at_most(SERVER_MOST));
     } else {
         say("revoke: PostgreSQL is not installed: no row of it");
     }
