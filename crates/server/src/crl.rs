@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use skink_api::{Code, Problem};
-use skink_model::{Authority, AuthorityId, CrlKind, CrlRow, IncidentId, Stamp, Time};
+use skink_model::{Authority, AuthorityId, CrlFacts, CrlKind, CrlRow, IncidentId, Stamp, Time};
 use skink_signer::AttemptPurpose;
 use skink_x509::crl::CrlNumber;
 use skink_x509::{Fingerprint, Serial};
@@ -141,7 +141,7 @@ pub(crate) async fn publish(
             let row = found.ok_or(Failure::Bug("a list is outranked by none"))?;
             list = stored(app, row).await?;
         }
-        show(app, &list);
+        show(app, &list)?;
         rows.push(list.row);
     }
     app.news().tell_published();
@@ -152,14 +152,14 @@ pub(crate) async fn publish(
 pub(crate) async fn release(app: &App, lists: &[SignedList], by: Stamp) -> Result<()> {
     crate::db::publish_crls(app, lists, &by, Overtaken::IsRefused).await?;
     for list in lists {
-        show(app, list);
+        show(app, list)?;
     }
     app.news().tell_published();
     Ok(())
 }
 
-fn show(app: &App, SignedList { row, body }: &SignedList) {
-    app.published().put_crl(path(&row.scope), row.number, body.clone());
+fn show(app: &App, SignedList { row, body }: &SignedList) -> Result<()> {
+    app.published().put_crl(path(&row.scope), row.number, facts(row)?, body.clone());
     metrics::counter!(crate::metrics::CRLS_PUBLISHED).increment(1);
     tracing::info!(
         crl.scope = row.scope,
@@ -168,6 +168,11 @@ fn show(app: &App, SignedList { row, body }: &SignedList) {
         crl.entries = row.signed.as_ref().map_or(0, |facts| facts.entries),
         "a revocation list was published"
     );
+    Ok(())
+}
+
+fn facts(row: &CrlRow) -> Result<&CrlFacts> {
+    row.signed.as_ref().ok_or(Failure::Bug("a published list that is not signed"))
 }
 
 /// What becomes of a list when one with a higher number is out.
@@ -248,7 +253,7 @@ pub(crate) async fn load_new(app: &App, known: &mut HashMap<String, u64>) -> Res
         }
         if known.get(&row.scope) != Some(&row.number) {
             let body = crate::db::crl_body(app, &row.scope, row.number).await?;
-            app.published().put_crl(path(&row.scope), row.number, body);
+            app.published().put_crl(path(&row.scope), row.number, facts(&row)?, body);
             known.insert(row.scope, row.number);
         }
     }

@@ -1,6 +1,7 @@
 //! The three listeners: from sockets to use cases and back.
 
 pub(crate) mod authorise;
+pub(crate) mod caching;
 pub(crate) mod extract;
 mod handlers;
 pub(crate) mod listen;

@@ -3,11 +3,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use skink_api::agent::PackageRef;
+use skink_model::{CrlFacts, Time};
 
 use crate::crl::Body;
+use crate::http::caching::Validity;
 
 /// The current answers of `/crl`, `/aia` and `/trust`.
 #[derive(Debug, Default)]
@@ -15,8 +18,8 @@ pub(crate) struct Published(RwLock<Contents>);
 
 #[derive(Debug, Default)]
 struct Contents {
-    /// By path, with their numbers.
-    crls: HashMap<String, (u64, Body)>,
+    /// By path.
+    crls: HashMap<String, List>,
     certificates: HashMap<String, Bytes>,
     package: Option<(PackageRef, Bytes)>,
     parts: HashMap<String, Bytes>,
@@ -24,13 +27,32 @@ struct Contents {
     before: VecDeque<Vec<String>>,
 }
 
+/// A list that is out.
+#[derive(Clone, Debug)]
+pub(crate) struct List {
+    number: u64,
+    pub(crate) body: Body,
+    pub(crate) validity: Validity,
+    next_update: Time,
+}
+
+/// The longest that a cache may keep a list: in an incident the next one has to be seen soon.
+const LIST_AGE_MOST: Duration = Duration::from_mins(5);
+
+impl List {
+    /// For how many seconds others may keep it: never beyond its end.
+    pub(crate) fn max_age(&self, now: Time) -> u64 {
+        self.next_update.since(now).min(LIST_AGE_MOST).as_secs()
+    }
+}
+
 /// How many packages' parts are kept.
 const KEPT: usize = 8;
 
 impl Published {
     /// The list at a path like `/crl/workloads-g1/p0.crl`.
-    pub(crate) fn crl(&self, path: &str) -> Option<Body> {
-        self.read(|contents| contents.crls.get(path).map(|(_, body)| body.clone()))
+    pub(crate) fn crl(&self, path: &str) -> Option<List> {
+        self.read(|contents| contents.crls.get(path).cloned())
     }
 
     /// The certificate of an authority.
@@ -54,11 +76,19 @@ impl Published {
     }
 
     /// A list does not take the place of one with a higher number.
-    pub(crate) fn put_crl(&self, path: String, number: u64, body: impl Into<Body>) {
-        let body = body.into();
+    pub(crate) fn put_crl(
+        &self,
+        path: String,
+        number: u64,
+        facts: &CrlFacts,
+        body: impl Into<Body>,
+    ) {
+        let next_update = facts.next_update;
+        let validity = Validity::new(facts.digest.as_bytes(), facts.this_update, next_update);
+        let list = List { number, body: body.into(), validity, next_update };
         self.write(|contents| {
-            if contents.crls.get(&path).is_none_or(|(known, _)| *known <= number) {
-                contents.crls.insert(path, (number, body));
+            if contents.crls.get(&path).is_none_or(|known| known.number <= number) {
+                contents.crls.insert(path, list);
             }
         });
     }

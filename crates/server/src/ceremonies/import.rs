@@ -64,7 +64,8 @@ pub(crate) async fn take_in(app: &App, by: Stamp, file: &[u8]) -> Result<Ceremon
     let harvest = harvest(app, (&request, &response), &accepted, &root)?;
     let fates = crate::db::take_in(app, &harvest, &by).await?;
     for (list, _) in fates.iter().filter(|(_, fate)| *fate == Fate::Published) {
-        app.published().put_crl(crl::path(&list.scope), list.number, list.crl.der().to_vec());
+        let der = list.crl.der().to_vec();
+        app.published().put_crl(crl::path(&list.scope), list.number, &list.facts, der);
     }
     for (list, fate) in &fates {
         list.tell(*fate);

@@ -230,7 +230,7 @@ async fn root_list(app: &App, read: &CrlRead, der: Option<&str>) -> Result<Optio
     let published = || app.published().crl(&crl::path(&read.scope));
     if !read.scope.starts_with(crl::OF_ROOT)
         || published()
-            .and_then(|list| list.whole().ok())
+            .and_then(|list| list.body.whole().ok())
             .is_some_and(|list| Fingerprint::of(&list) == read.digest)
         || crate::db::knows_crl(app, &read.scope, read.number, &read.digest).await?
     {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Bytes;
-use axum::http::HeaderValue;
 use skink_model::Time;
 use skink_x509::ocsp::CertStatus;
 
 use super::{until_due, until_old};
+use crate::http::caching::Validity;
 
 const SHARDS: usize = 64;
 /// What an answer takes beside its bytes and its key's.
@@ -41,9 +41,8 @@ pub(crate) struct Kept {
     edition: AtomicU64,
     due: Time,
     old: Time,
-    etag: HeaderValue,
-    produced: HeaderValue,
-    next_update: HeaderValue,
+    /// When it was signed, and when relying parties stop believing it.
+    validity: Validity,
     asked: AtomicBool,
     turn: AtomicBool,
 }
@@ -56,12 +55,10 @@ impl Kept {
         now: Time,
         life: Duration,
     ) -> Self {
-        let hash = hex::encode(&digest(&SHA256, &der).as_ref()[..16]);
+        let hash = digest(&SHA256, &der);
         let produced = now.truncated_to_secs();
         Self {
-            etag: value(&format!("\"{hash}\"")),
-            produced: value(&http_date(produced)),
-            next_update: value(&http_date(produced.plus(life))),
+            validity: Validity::new(&hash.as_ref()[..16], produced, produced.plus(life)),
             due: produced.plus(until_due(life)),
             old: produced.plus(until_old(life)),
             der: der.into(),
@@ -76,18 +73,8 @@ impl Kept {
         &self.der
     }
 
-    pub(crate) const fn etag(&self) -> &HeaderValue {
-        &self.etag
-    }
-
-    /// When it was signed.
-    pub(crate) const fn produced(&self) -> &HeaderValue {
-        &self.produced
-    }
-
-    /// When relying parties stop believing it.
-    pub(crate) const fn next_update(&self) -> &HeaderValue {
-        &self.next_update
+    pub(crate) const fn validity(&self) -> &Validity {
+        &self.validity
     }
 
     /// For how many seconds others may keep it: until there is a new one, always before it ends.
@@ -212,18 +199,11 @@ impl Shard {
     }
 }
 
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-/// As HTTP writes a time (RFC 9110 §5.6.7).
-pub(crate) fn http_date(time: Time) -> String {
-    let since = Duration::from_secs(u64::try_from(time.as_secs()).unwrap_or_default());
-    httpdate::fmt_http_date(std::time::SystemTime::UNIX_EPOCH + since)
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::body::Body as HttpBody;
+    use axum::http::{HeaderMap, HeaderValue};
+
     use super::*;
 
     const LIFE: Duration = Duration::from_hours(1);
@@ -262,8 +242,10 @@ mod tests {
             assert_eq!(one.is_due(later), second >= 1800);
             assert_eq!(one.is_good(later), second < 3150);
         }
-        assert_eq!(one.produced(), "Mon, 12 Jan 1970 13:46:40 GMT");
-        assert_eq!(one.next_update(), "Mon, 12 Jan 1970 14:46:40 GMT");
+        let kind = HeaderValue::from_static("a/b");
+        let told = one.validity().response(&HeaderMap::new(), (kind, 0), HttpBody::empty);
+        assert_eq!(told.headers()["last-modified"], "Mon, 12 Jan 1970 13:46:40 GMT");
+        assert_eq!(told.headers()["expires"], "Mon, 12 Jan 1970 14:46:40 GMT");
     }
 
     #[test]

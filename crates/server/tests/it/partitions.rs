@@ -80,3 +80,47 @@ async fn lists(server: &TestServer) -> BTreeMap<String, Crl> {
     }
     lists
 }
+
+/// A cache may keep a list for minutes, and never beyond its end; who has it asks whether it is still
+/// the one.
+#[tokio::test(flavor = "multi_thread")]
+async fn caches_are_told_how_long_a_list_holds_and_a_new_one_has_another_tag() {
+    let server = TestServer::start().await;
+    let (oscar, public) = (server.operator("oscar"), server.public());
+    let url = format!("{}/crl/workloads-g1/p0.crl", public.base);
+    let get = async |known: Option<&str>| {
+        let mut asking = public.http.get(&url);
+        if let Some(known) = known {
+            asking = asking.header("if-none-match", known);
+        }
+        asking.send().await.unwrap()
+    };
+    let first = get(None).await;
+    assert_eq!(first.status(), 200);
+    let header = |answer: &reqwest::Response, name: &str| {
+        answer.headers()[name].to_str().unwrap().to_owned()
+    };
+    assert_eq!(header(&first, "content-type"), "application/pkix-crl");
+    assert_eq!(header(&first, "cache-control"), "max-age=300,public,no-transform,must-revalidate");
+    let (tag, ends) = (header(&first, "etag"), header(&first, "expires"));
+    let list = Crl::from_der(&first.bytes().await.unwrap()).unwrap();
+    let until = httpdate::parse_http_date(&ends).unwrap();
+    let since = until.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(i64::try_from(since).unwrap(), list.next_update().unwrap().as_secs());
+    assert_eq!(tag, format!("\"{}\"", list.fingerprint()));
+
+    let again = get(Some(&tag)).await;
+    assert_eq!(again.status(), 304);
+    assert!(again.bytes().await.unwrap().is_empty());
+    let head = public.http.head(&url).send().await.unwrap();
+    assert_eq!((head.status().as_u16(), header(&head, "etag")), (200, tag.clone()));
+
+    let csr = TestKey::new().csr("web", &["web.example.test"]);
+    let ask = json!({"issuer": "workloads", "profile": "server", "csr_pem": csr});
+    let issued = oscar.post("/api/v1/certificates", &ask).await.ok();
+    let revoke = format!("/api/v1/certificates/{}/revoke", issued["id"].as_str().unwrap());
+    oscar.post(&revoke, &json!({"reason": "superseded"})).await.ok();
+    let next = get(Some(&tag)).await;
+    assert_eq!(next.status(), 200);
+    assert_ne!(header(&next, "etag"), tag);
+}

@@ -29,11 +29,16 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
 pub(crate) async fn crl(
     State(app): State<App>,
     Path((authority, file)): Path<(String, String)>,
+    asked: HeaderMap,
 ) -> Result<Response> {
     let path = format!("/crl/{authority}/{file}");
     let list = app.published().crl(&path).ok_or_else(|| Failure::not_found("list", &path))?;
-    let mut response = with_type(StatusCode::OK, "application/pkix-crl", list.to_http());
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(list.size()));
+    let told = (HeaderValue::from_static("application/pkix-crl"), list.max_age(app.now()));
+    let mut response = list.validity.response(&asked, told, || list.body.to_http());
+    if response.status() == StatusCode::OK {
+        let size = HeaderValue::from(list.body.size());
+        response.headers_mut().insert(header::CONTENT_LENGTH, size);
+    }
     Ok(response)
 }
 
