@@ -153,13 +153,13 @@ pub struct Gate {
     pub open: bool,
     /// When it opened.
     pub opened_at_ms: Option<i64>,
-    /// What was measured.
+    /// What was measured: `9000 of 10000`.
     pub target: String,
     /// How many samples were taken.
     pub samples: u64,
     /// Digest of the evidence.
     pub evidence: Option<String>,
-    /// Who or what it still waits for.
+    /// Who or what it still waits for, by name; nobody while more than a hundred endpoints are missing.
     pub waiting_for: Vec<String>,
 }
 

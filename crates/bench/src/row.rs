@@ -22,7 +22,7 @@ pub(crate) struct Row {
     /// The least ratio that is good enough, of growth the most, or the most of `value` where there is
     /// no peer.
     pub(crate) floor: Option<f64>,
-    /// Whether it is; nothing is said without a floor.
+    /// Whether it is; nothing is said without a floor, unless nothing could be measured.
     pub(crate) holds: Option<bool>,
 }
 
@@ -62,10 +62,16 @@ impl Row {
         self
     }
 
-    /// Called something else.
-    pub(crate) fn named(mut self, name: impl FnOnce(&str) -> String) -> Self {
-        self.work = name(&self.work);
+    /// A row of another program's, with a longer name in the place of its own.
+    pub(crate) fn within(mut self, name: &str) -> Self {
+        let what = self.work.split_once(": ").map_or("", |(_, what)| what);
+        self.work = format!("{name}: {what}");
         self
+    }
+
+    /// What was to be measured and was not.
+    pub(crate) fn failed(work: String) -> Self {
+        Self { value: None, holds: Some(false), ..Self::alone(work, 0.0, "") }
     }
 
     /// At most so much.
@@ -119,6 +125,8 @@ mod tests {
         assert_eq!(row(6.0).at_least(6.0).holds, Some(true));
         assert_eq!(row(5.9).at_least(6.0).holds, Some(false));
         assert_eq!(Row::alone("issue".to_owned(), 6.0, "/s").at_least(6.0).holds, None);
+        let failed = Row::failed("fleet: 9 polling: incident".to_owned());
+        assert_eq!((failed.value, failed.holds), (None, Some(false)));
         assert_eq!(row(1.3).grown_at_most(1.3).holds, Some(true));
         assert_eq!(row(1.4).grown_at_most(1.3).holds, Some(false));
         assert_eq!(Row::alone("revoke".to_owned(), 2.0, "s").at_most(2.0).holds, Some(true));

@@ -1,10 +1,10 @@
-//! Certificates: intended, linted, issued; found by id, serial, fingerprint, endpoint or prefix.
+//! Certificates: intended, linted, issued; found by id, fingerprint, endpoint or prefix.
 
 use skink_model::{
     AgentName, AuthorityId, CertificateId, CertificateKind, CertificateRow, CertificateState,
     EndpointName, Stamp, Time,
 };
-use skink_x509::{Fingerprint, KeyDigest, Serial};
+use skink_x509::{Fingerprint, KeyDigest};
 
 use crate::row::{self, Columns};
 use crate::sql::{DbRow, Value, fetch_rows, for_each, query, query_scalar};
@@ -32,7 +32,6 @@ pub(crate) const INSERT_DER: &str = "INSERT INTO certificate_der (id, der) VALUE
 const DER: &str = "SELECT der FROM certificate_der WHERE id = $1";
 const BY_ID: &str = "SELECT * FROM certificate WHERE id = $1";
 const AMONG: &str = "SELECT * FROM certificate WHERE id IN ($1)";
-const BY_SERIAL: &str = "SELECT * FROM certificate WHERE authority = $1 AND serial = $2";
 const BY_FINGERPRINT: &str = "SELECT * FROM certificate WHERE fingerprint = $1";
 const BY_KEY: &str = "SELECT * FROM certificate WHERE key_digest = $1 ORDER BY id";
 const NEWEST: &str = "SELECT * FROM certificate
@@ -135,17 +134,6 @@ pub async fn find(
     id: &CertificateId,
 ) -> Result<Option<CertificateRow>, StoreError> {
     let row = query(BY_ID).bind(id.as_str()).fetch_optional(r.conn()).await;
-    row.map_err(StoreError::query)?.as_ref().map(read).transpose()
-}
-
-/// The certificate with this serial of this authority.
-pub async fn by_serial(
-    r: &mut impl Reader,
-    authority: &AuthorityId,
-    serial: &Serial,
-) -> Result<Option<CertificateRow>, StoreError> {
-    let query = query(BY_SERIAL).bind(authority.as_str()).bind(row::serial_bytes(serial));
-    let row = query.fetch_optional(r.conn()).await;
     row.map_err(StoreError::query)?.as_ref().map(read).transpose()
 }
 

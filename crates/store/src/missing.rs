@@ -47,8 +47,7 @@ pub async fn barrier(
     successor: &AuthorityId,
     package: PackageVersion,
 ) -> Result<Missing, StoreError> {
-    let asked = query(BARRIER).bind(issuer.as_str()).bind(successor.as_str());
-    counted(r, asked.bind(row::int(package.epoch)).bind(row::int(package.version))).await
+    unproven(r, BARRIER, issuer, successor, package).await
 }
 
 /// Endpoints without a proof, under `package` or a later one, that they refuse a generation.
@@ -58,7 +57,17 @@ pub async fn distrust(
     authority: &AuthorityId,
     package: PackageVersion,
 ) -> Result<Missing, StoreError> {
-    let asked = query(DISTRUST).bind(issuer.as_str()).bind(authority.as_str());
+    unproven(r, DISTRUST, issuer, authority, package).await
+}
+
+async fn unproven(
+    r: &mut impl Reader,
+    statement: &'static str,
+    issuer: &IssuerName,
+    authority: &AuthorityId,
+    package: PackageVersion,
+) -> Result<Missing, StoreError> {
+    let asked = query(statement).bind(issuer.as_str()).bind(authority.as_str());
     counted(r, asked.bind(row::int(package.epoch)).bind(row::int(package.version))).await
 }
 

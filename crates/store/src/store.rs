@@ -109,7 +109,8 @@ impl Store {
             Place::File(path) => return Self::inspect(path).await,
             Place::Server(options) => options,
         };
-        let readers = server_pool(options);
+        let only = options.as_ref().clone().options([("default_transaction_read_only", "on")]);
+        let readers = server_pool(&only);
         let mut conn = readers.acquire().await.map_err(|error| place.cannot_open(error))?;
         schema::check_server(&mut conn, place).await?;
         drop(conn);

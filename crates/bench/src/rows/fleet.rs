@@ -1,10 +1,11 @@
 //! An incident over many simulated agents, as the fleet simulator measures it.
 
+use std::process::Stdio;
+
 use tokio::process::Command;
 
 use crate::cores::{self, Core};
 use crate::error::BenchError;
-use crate::ground::not_understood;
 use crate::row::Row;
 use crate::{Options, say};
 
@@ -20,36 +21,34 @@ pub(crate) async fn measure(options: &Options) -> Result<Vec<Row>, BenchError> {
         say("fleet: no simulator was given (--fleet): no row of it");
         return Ok(Vec::new());
     };
-    let forms: &[(usize, &[&str])] = if options.quick {
-        &[(QUICK, &[]), (QUICK, &["--polling"])]
+    let forms = if options.quick {
+        [("connected", QUICK), ("polling", QUICK)]
     } else {
-        &[(HELD, &[]), (POLLING, &["--polling"])]
+        [("connected", HELD), ("polling", POLLING)]
     };
     cores::pin(Core::Any)?;
     let mut rows = Vec::new();
-    for (agents, more) in forms {
-        say(&format!("fleet: {agents} agents {}", more.join(" ")));
+    for (form, agents) in forms {
+        let name = format!("fleet: {agents} {form}");
+        say(&name);
         let mut command = Command::new(program);
         command.arg(agents.to_string()).arg("--skink").arg(&options.skink).arg("--json");
+        if form == "polling" {
+            command.arg("--polling");
+        }
         // What it says on the way is for whoever watches.
-        command.args(*more).stderr(std::process::Stdio::inherit()).kill_on_drop(true);
+        command.stderr(Stdio::inherit()).kill_on_drop(true);
         let output = command.output().await.map_err(|source| BenchError::Missing {
             program: program.display().to_string(),
             hint: "build it first",
             source,
         })?;
-        // It ends badly too when nobody recovered, and its rows say so.
-        let told: Vec<Row> = serde_json::from_slice(&output.stdout)
-            .map_err(|_| not_understood("no rows of the fleet simulator"))?;
-        rows.extend(told.into_iter().map(|row| {
-            row.named(|work| {
-                work.replacen("fleet:", &format!("fleet: {agents} {}:", form(more)), 1)
-            })
-        }));
+        // Who did not get to its end has no rows, which is no reason to lose those of others.
+        let told: Result<Vec<Row>, _> = serde_json::from_slice(&output.stdout);
+        match told {
+            Ok(told) => rows.extend(told.into_iter().map(|row| row.within(&name))),
+            Err(_) => rows.push(Row::failed(format!("{name}: incident, not measured"))),
+        }
     }
     Ok(rows)
-}
-
-fn form(more: &[&str]) -> &'static str {
-    if more.is_empty() { "connected" } else { "polling" }
 }

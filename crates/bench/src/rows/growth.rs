@@ -102,7 +102,7 @@ impl Side {
         self.certified += AT_ONCE;
         let side = ocsp::Side::own(&self.ground, options.connections);
         let step = self.ground.serials.len() / AT_ONCE;
-        // Others each time, spread over all of them.
+        // Spread over all of them, and others each time: of ten thousand every fifth.
         let drawn = self.ground.serials.iter().skip(number).step_by(step);
         let drawn: Vec<&Serial> = drawn.take(AT_ONCE).collect();
         let asked = side.asked(self.name, &drawn, false).await?;

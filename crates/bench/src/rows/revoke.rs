@@ -44,34 +44,30 @@ pub(crate) async fn measure(options: &Options, dir: &Path) -> Result<Vec<Row>, B
     } else {
         Some(peer_seconds(&dir.join("revoke-peer"), &sizes).await?)
     };
-    let beside = |row: Row, own: f64| match peer {
-        Some(seconds) => {
-            let whom = format!(
-                "{} without its list, {PEER_CONNECTIONS} connections, extrapolated from {}",
-                openbao::WHOM,
-                sizes.theirs
-            );
-            let ratio = seconds / own;
-            row.beside(whom, seconds, ratio)
-        }
-        None => row,
-    };
-    let work = |place: &str| {
-        format!("revoke: {count} of one authority, list and {ASKED} OCSP answers read, {place}")
+    let row = |place: &str, seconds: f64, most: f64| {
+        let work = format!(
+            "revoke: {count} of one authority, list and {ASKED} OCSP answers read, {place}"
+        );
+        let row = Row::alone(work, seconds, "s").at_most(most);
+        let Some(theirs) = peer else { return row };
+        let whom = format!(
+            "{} without its list, {PEER_CONNECTIONS} connections, extrapolated from {}",
+            openbao::WHOM,
+            sizes.theirs
+        );
+        row.beside(whom, theirs, theirs / seconds)
     };
     let mut rows = Vec::new();
     let ours = folder(dir, "revoke-file")?;
     let home = Home::make(&options.skink, &ours, None, 1).await?;
     let seconds = everything(&home, count).await?;
-    rows.push(beside(Row::alone(work("SQLite"), seconds, "s"), seconds).at_most(FILE_MOST));
+    rows.push(row("SQLite", seconds, FILE_MOST));
     let ours = folder(dir, "revoke-server")?;
     if let Some(postgres) = Postgres::start(&ours, Core::Any).await? {
         let home = Home::make(&options.skink, &ours, Some(&postgres.url), 1).await?;
         let seconds = everything(&home, count).await;
         postgres.stop().await?;
-        let seconds = seconds?;
-        let row = beside(Row::alone(work("PostgreSQL"), seconds, "s"), seconds);
-        rows.push(row.at_most(SERVER_MOST));
+        rows.push(row("PostgreSQL", seconds?, SERVER_MOST));
     } else {
         say("revoke: PostgreSQL is not installed: no row of it");
     }

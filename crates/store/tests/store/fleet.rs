@@ -249,33 +249,40 @@ async fn packages_go_up_by_epoch_and_version_and_parts_are_kept_once() {
     assert_eq!(part.as_deref(), Some(b"part".as_slice()));
 }
 
-#[tokio::test]
-async fn proofs_are_news_once_and_newer_ones_take_their_place() {
-    let fixture = with_agent().await;
-    let endpoint = "web-1-https".parse().unwrap();
-    let version = PackageVersion { epoch: 1, version: 1 };
-    let proof = |last: u64| BarrierProof {
+fn ack(package: PackageVersion) -> Ack {
+    Ack {
+        endpoint: "web-1-https".parse().unwrap(),
+        epoch: package.epoch,
+        version: package.version,
+        digest: digest("package"),
+        agent: "web-1".parse().unwrap(),
+        nonce: "n".to_owned(),
+        signature: vec![9],
+        at: NOW,
+    }
+}
+
+fn barrier(package: PackageVersion, last: u64) -> BarrierProof {
+    BarrierProof {
         endpoint: "web-1-https".parse().unwrap(),
         authority: g1(),
-        package: version,
+        package,
         digest: digest("package"),
         handshakes: 3,
         first: NOW,
         last: later(last),
         clock_offset_ms: -20,
         at: later(last),
-    };
-    let ack = Ack {
-        endpoint: "web-1-https".parse().unwrap(),
-        epoch: 1,
-        version: 1,
-        digest: digest("package"),
-        agent: "web-1".parse().unwrap(),
-        nonce: "n".to_owned(),
-        signature: vec![9],
-        at: NOW,
-    };
-    let (first, second) = (proof(1), proof(2));
+    }
+}
+
+#[tokio::test]
+async fn proofs_are_news_once_and_newer_ones_take_their_place() {
+    let fixture = with_agent().await;
+    let endpoint = "web-1-https".parse().unwrap();
+    let version = PackageVersion { epoch: 1, version: 1 };
+    let ack = ack(version);
+    let (first, second) = (barrier(version, 1), barrier(version, 2));
     let news = fixture.store.run_tx("prove", |tx| {
         let (first, second, ack) = (&first, &second, &ack);
         Box::pin(async move {
@@ -330,17 +337,7 @@ async fn a_count_says_who_cannot_have_met_a_gate() {
     let fixture = with_agent().await;
     let name = "web-1-https".parse().unwrap();
     let version = PackageVersion { epoch: 2, version: 3 };
-    let barrier = BarrierProof {
-        endpoint: "web-1-https".parse().unwrap(),
-        authority: g1(),
-        package: version,
-        digest: digest("package"),
-        handshakes: 3,
-        first: NOW,
-        last: later(1),
-        clock_offset_ms: 0,
-        at: later(1),
-    };
+    let barrier = barrier(version, 1);
     let distrust = DistrustProof {
         endpoint: "web-1-https".parse().unwrap(),
         authority: g1(),
@@ -352,16 +349,7 @@ async fn a_count_says_who_cannot_have_met_a_gate() {
         control_at: NOW,
         at: NOW,
     };
-    let ack = Ack {
-        endpoint: "web-1-https".parse().unwrap(),
-        epoch: 2,
-        version: 3,
-        digest: digest("package"),
-        agent: "web-1".parse().unwrap(),
-        nonce: "n".to_owned(),
-        signature: vec![9],
-        at: NOW,
-    };
+    let ack = ack(version);
     let installed = Installed {
         fingerprint: digest("leaf"),
         certificate: None,

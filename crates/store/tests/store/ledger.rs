@@ -307,6 +307,32 @@ async fn nobody_is_given_a_certificate_whose_signature_was_not_asked_for() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_was_given_up_is_not_released_by_its_open_attempt() {
+    let fixture = Fixture::new().await;
+    let row = linted(&g1(), CertificateKind::Leaf);
+    let ask = ask_for(&row);
+    let asked = fixture.store.run_tx("ask", |tx| {
+        let (row, ask) = (&row, &ask);
+        Box::pin(async move {
+            certificates::record(tx, &stamp(), std::slice::from_ref(row)).await?;
+            attempts::ask(tx, NOW, std::slice::from_ref(ask)).await
+        })
+    });
+    asked.await.unwrap().remove(0).unwrap();
+    let give_up = format!("UPDATE certificate SET state = 'unknown' WHERE id = '{}'", row.id);
+    fixture.by_hand(give_up).await.unwrap();
+    let released = fixture.store.run_tx("finish", |tx| {
+        let finished = finished(&ask, &row);
+        Box::pin(async move { issuance::finish(tx, NOW, &[finished]).await })
+    });
+    let refused = released.await.unwrap_err();
+    assert!(matches!(refused, StoreError::Refused(Refusal::NotSigned(_))), "{refused}");
+    let mut r = fixture.store.read().await.unwrap();
+    let attempt = attempts::find(&mut r, &ask.id).await.unwrap().unwrap();
+    assert_eq!(attempt.state, AttemptState::Asked, "rolled back as a whole");
+}
+
+#[tokio::test]
 async fn a_standby_can_be_tainted_and_never_activated() {
     let fixture = Fixture::new().await;
     let refused = fixture.store.run_tx("standby", |tx| {

@@ -126,6 +126,10 @@ async fn a_look_at_a_server_makes_nothing() {
     let set = server.run_tx("set", |tx| Box::pin(async move { settings::set(tx, "a", "b").await }));
     set.await.unwrap();
     let looking = Store::beside(&place).await.unwrap();
+    let written = looking
+        .run_tx("set", |tx| Box::pin(async move { settings::set(tx, "a", "changed").await }))
+        .await;
+    assert!(written.is_err(), "whoever looks writes nothing");
     let mut reading = looking.read().await.unwrap();
     assert_eq!(settings::find(&mut reading, "a").await.unwrap(), Some("b".to_owned()));
 }

@@ -131,9 +131,17 @@ fn gates(gates: &[Gate]) -> Table {
     let mut table = Table::new(["gate", "open", "samples", "waits for"], "no gates yet");
     for gate in gates {
         let open = gate.opened_at_ms.map_or_else(|| yes(gate.open), when::show);
-        table.row([gate.name.clone(), open, gate.samples.to_string(), waiting(&gate.waiting_for)]);
+        table.row([gate.name.clone(), open, gate.samples.to_string(), waits_for(gate)]);
     }
     table
+}
+
+/// Of a gate that waits for too many to name them all, how far it is.
+fn waits_for(gate: &Gate) -> String {
+    if gate.open || !gate.waiting_for.is_empty() {
+        return waiting(&gate.waiting_for);
+    }
+    gate.target.clone()
 }
 
 /// The first few names and how many more there are.
@@ -148,11 +156,31 @@ fn waiting(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_that_names_nobody_says_how_far_it_is() {
+        let mut gate = Gate {
+            name: "barrier".to_owned(),
+            open: false,
+            opened_at_ms: None,
+            target: "2000 of 10000".to_owned(),
+            samples: 0,
+            evidence: None,
+            waiting_for: Vec::new(),
+        };
+        assert_eq!(waits_for(&gate), "2000 of 10000");
+        gate.waiting_for.push("web-1".to_owned());
+        assert_eq!(waits_for(&gate), "web-1");
+        gate = Gate { open: true, waiting_for: Vec::new(), ..gate };
+        assert_eq!(waits_for(&gate), "");
+    }
+
     #[test]
     fn a_long_wait_is_told_shortly() {
         let names: Vec<String> = (1..=5).map(|n| format!("web-{n}")).collect();
-        assert_eq!(super::waiting(&names), "web-1, web-2, web-3 and 2 more");
-        assert_eq!(super::waiting(&names[..3]), "web-1, web-2, web-3");
-        assert_eq!(super::waiting(&[]), "");
+        assert_eq!(waiting(&names), "web-1, web-2, web-3 and 2 more");
+        assert_eq!(waiting(&names[..3]), "web-1, web-2, web-3");
+        assert_eq!(waiting(&[]), "");
     }
 }
