@@ -3,15 +3,14 @@
 //! Statements keep to what both understand: `$1` placeholders, `ON CONFLICT`, `RETURNING`, epoch
 //! milliseconds, byte strings. Migrations are written per database, under the same numbers.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 
-/// Takes SQLite's write lock at once, so that a transaction never fails halfway for the lack of it.
-pub(crate) const SQLITE_WRITE: &str = "BEGIN IMMEDIATE";
-/// A consistent view, from the first read on.
-pub(crate) const SQLITE_READ: &str = "BEGIN DEFERRED";
+use crate::error::SqlError;
+
 /// As if there were no other transaction; one that this cannot be said of is refused and run again.
 pub(crate) const POSTGRES_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 /// A consistent view, from the first read on.
@@ -57,20 +56,27 @@ pub(crate) const POSTGRES: [Step; 6] = [
 
 /// How connections to a file are set up: what is committed is on the disk, what is deleted is
 /// overwritten.
-pub(crate) fn file(path: &std::path::Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+pub(crate) const FILE_PRAGMAS: [(&str, &str); 7] = [
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    ("secure_delete", "ON"),
+    ("temp_store", "MEMORY"),
+    ("trusted_schema", "OFF"),
+    ("journal_size_limit", "67108864"),
+    ("wal_autocheckpoint", CHECKPOINT),
+];
+
+/// The connection that makes a file and migrates it.
+pub(crate) fn file(path: &Path) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .statement_cache_capacity(STATEMENTS)
-        .pragma("secure_delete", "ON")
-        .pragma("temp_store", "MEMORY")
-        .pragma("trusted_schema", "OFF")
-        .pragma("journal_size_limit", "67108864")
-        .pragma("wal_autocheckpoint", CHECKPOINT)
+        .busy_timeout(BUSY);
+    FILE_PRAGMAS.into_iter().fold(options, |options, (name, value)| options.pragma(name, value))
 }
+
+/// How long SQLite itself waits for somebody else's lock.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// Pages in the log, 16 MiB of them, after which a commit folds it back into the database. A page
 /// that many commits change is folded back once.
@@ -89,7 +95,7 @@ pub(crate) fn server(options: PgConnectOptions) -> PgConnectOptions {
 }
 
 /// More than this crate has.
-const STATEMENTS: usize = 512;
+pub(crate) const STATEMENTS: usize = 512;
 
 /// What a database's error means to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,13 +114,38 @@ pub(crate) enum Meaning {
     Other,
 }
 
-const SQLITE_BUSY: i64 = 5;
-const SQLITE_LOCKED: i64 = 6;
-const SQLITE_FULL: i64 = 13;
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_LOCKED: i32 = 6;
+const SQLITE_FULL: i32 = 13;
 /// The shared-memory index cannot grow: a full disk, too.
-const SQLITE_IOERR_SHMSIZE: i64 = 4874;
+const SQLITE_IOERR_SHMSIZE: i32 = 4874;
+const SQLITE_CONSTRAINT_PRIMARYKEY: i32 = 1555;
+const SQLITE_CONSTRAINT_UNIQUE: i32 = 2067;
 
-pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
+pub(crate) fn meaning(error: &SqlError) -> Meaning {
+    match error {
+        SqlError::File(rusqlite::Error::SqliteFailure(error, _)) => of_file(error.extended_code),
+        SqlError::Server(error) => of_driver(error),
+        SqlError::TimedOut => Meaning::Busy,
+        SqlError::File(_) | SqlError::Closed | SqlError::NoRow | SqlError::Shape => Meaning::Other,
+    }
+}
+
+/// The codes of SQLite's documentation, "Result and Error Codes".
+const fn of_file(code: i32) -> Meaning {
+    match code {
+        SQLITE_IOERR_SHMSIZE => return Meaning::Full,
+        SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE => return Meaning::Exists,
+        _ => {}
+    }
+    match code & 0xff {
+        SQLITE_FULL => Meaning::Full,
+        SQLITE_BUSY | SQLITE_LOCKED => Meaning::Busy,
+        _ => Meaning::Other,
+    }
+}
+
+fn of_driver(error: &sqlx::Error) -> Meaning {
     let sqlx::Error::Database(error) = error else {
         return match error {
             sqlx::Error::PoolTimedOut => Meaning::Busy,
@@ -129,15 +160,7 @@ pub(crate) fn meaning(error: &sqlx::Error) -> Meaning {
     if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
         return of_server(&code);
     }
-    match code.parse::<i64>() {
-        Ok(SQLITE_IOERR_SHMSIZE) => Meaning::Full,
-        Ok(code) => match code & 0xff {
-            SQLITE_FULL => Meaning::Full,
-            SQLITE_BUSY | SQLITE_LOCKED => Meaning::Busy,
-            _ => Meaning::Other,
-        },
-        Err(_) => Meaning::Other,
-    }
+    code.parse().map_or(Meaning::Other, of_file)
 }
 
 /// The codes of PostgreSQL's documentation, appendix A.

@@ -86,7 +86,7 @@ pub(crate) async fn hand_over(
     audit::record(tx, stamp, "endpoint.hand-over", endpoint.name.as_str(), &detail).await
 }
 
-async fn insert(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), sqlx::Error> {
+async fn insert(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), crate::error::SqlError> {
     query(INSERT)
         .bind(endpoint.name.as_str())
         .bind(endpoint.role.as_str())

@@ -42,7 +42,7 @@ pub enum StoreError {
     Busy,
     /// The database's server is not there. Whether what was under way was committed is not known.
     #[error("the database does not answer; try again")]
-    Away(#[source] sqlx::Error),
+    Away(#[source] SqlError),
     /// Another server has this folder, or this file, to itself.
     #[error("another server uses {path}: a folder and its database have one server")]
     Locked {
@@ -106,7 +106,31 @@ pub enum StoreError {
     },
     /// A statement failed.
     #[error("the database refused a statement")]
-    Query(#[source] sqlx::Error),
+    Query(#[source] SqlError),
+}
+
+/// What a driver says of a statement or of a connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SqlError {
+    /// SQLite.
+    #[error(transparent)]
+    File(#[from] rusqlite::Error),
+    /// The driver of PostgreSQL, or that of migrations.
+    #[error(transparent)]
+    Server(#[from] sqlx::Error),
+    /// No connection was free in time.
+    #[error("no connection to the database was free in time")]
+    TimedOut,
+    /// The database was closed.
+    #[error("the database is closed")]
+    Closed,
+    /// A statement answered nothing that was to answer a row.
+    #[error("a row is not there")]
+    NoRow,
+    /// A column is missing, or of another kind than was thought.
+    #[error("a column is not of the kind that was expected")]
+    Shape,
 }
 
 /// A rule that says no.
@@ -295,7 +319,8 @@ impl StoreError {
     }
 
     /// From a failed statement.
-    pub(crate) fn query(error: sqlx::Error) -> Self {
+    pub(crate) fn query(error: impl Into<SqlError>) -> Self {
+        let error = error.into();
         match dialect::meaning(&error) {
             Meaning::Full => Self::Full,
             Meaning::Busy | Meaning::Conflict => Self::Busy,
@@ -305,7 +330,7 @@ impl StoreError {
     }
 
     /// From a failed insert of `kind` `id`.
-    pub(crate) fn insert(kind: &'static str, id: impl Display, error: sqlx::Error) -> Self {
+    pub(crate) fn insert(kind: &'static str, id: impl Display, error: SqlError) -> Self {
         match dialect::meaning(&error) {
             Meaning::Exists => Self::Exists { kind, id: id.to_string() },
             _ => Self::query(error),

@@ -97,7 +97,7 @@ pub struct Finished {
 pub async fn finish(tx: &mut Tx<'_>, at: Time, batch: &[Finished]) -> Result<(), StoreError> {
     let Some(first) = batch.first() else { return Ok(()) };
     let (settle, set_issued) = match tx.conn() {
-        Conn::Sqlite(_) => (FILE_SETTLE, FILE_SET_ISSUED),
+        Conn::File(..) => (FILE_SETTLE, FILE_SET_ISSUED),
         Conn::Postgres(..) => (SERVER_SETTLE, SERVER_SET_ISSUED),
     };
     let outcomes = batch.iter().map(|one| {

@@ -57,6 +57,7 @@ mod dialect;
 pub mod effects;
 pub mod endpoints;
 mod error;
+mod file;
 pub mod incidents;
 mod integrity;
 pub mod issuance;
@@ -86,7 +87,7 @@ mod store;
 pub mod tokens;
 mod tx;
 
-pub use error::{Refusal, StoreError};
+pub use error::{Refusal, SqlError, StoreError};
 pub use lock::{FILE_NAME, Lock};
 pub use place::{BadPlace, Place};
 pub use store::{Revoked, Store, Told};

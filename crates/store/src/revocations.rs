@@ -11,8 +11,10 @@ use skink_model::{
 use skink_x509::crl::Reason;
 use skink_x509::{Fingerprint, Serial};
 
+use crate::error::SqlError;
+use crate::file::Lent;
 use crate::row::{self, Columns};
-use crate::sql::{Conn, DbRow, Value, fetch_rows, for_each, query, query_scalar};
+use crate::sql::{Conn, DbRow, Query, Value, fetch_rows, for_each, query, query_scalar};
 use crate::tx::Connected;
 use crate::{Reader, StoreError, Tx, audit, journal, keys};
 
@@ -105,28 +107,24 @@ const SERVER_STATUSES: &str = "SELECT c.authority, c.crl_part, c.serial, r.revok
     LEFT JOIN revocation r
       ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
     WHERE c.authority = asked.column1 AND c.serial = asked.column2 AND c.state <> 'intended'";
-// One row for all serials that were revoked together: a row for each would cost more than what is
-// done with it. Hexadecimal, which both databases put together the same way.
-const FILE_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
-        group_concat(hex(serial), '') AS serials, max(hex(serial)) AS last
-    FROM (SELECT serial, revoked_at, reason, invalidity_date FROM revocation
-          WHERE authority = $1 AND crl_part = $2 AND serial > $3 ORDER BY serial LIMIT $4) AS page
-    GROUP BY revoked_at, reason, invalidity_date";
+// The rows of a file are looked at where they lie.
+const FILE_PAGE: &str = "SELECT serial, revoked_at, reason, invalidity_date FROM revocation
+    WHERE authority = $1 AND crl_part = $2 AND serial > $3 ORDER BY serial LIMIT $4";
+// A server answers one row for all serials that were revoked together: a row for each would cost more
+// than what is done with it.
 const SERVER_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
         string_agg(encode(serial, 'hex'), '') AS serials, max(encode(serial, 'hex')) AS last
     FROM (SELECT serial, revoked_at, reason, invalidity_date FROM revocation
           WHERE authority = $1 AND crl_part = $2 AND serial > $3 ORDER BY serial LIMIT $4) AS page
     GROUP BY revoked_at, reason, invalidity_date";
-const FILE_CLOSING_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
-        group_concat(hex(serial), '') AS serials, max(hex(serial)) AS last
-    FROM (SELECT c.serial, r.revoked_at, r.reason, r.invalidity_date FROM certificate c
-          LEFT JOIN revocation r
-            ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
-          WHERE c.authority = $1 AND c.crl_part = $2 AND c.serial > $3 AND c.kind <> 'ocsp'
-            AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
-                 SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
-          ORDER BY c.serial LIMIT $4) AS page
-    GROUP BY revoked_at, reason, invalidity_date";
+const FILE_CLOSING_PAGE: &str =
+    "SELECT c.serial, r.revoked_at, r.reason, r.invalidity_date FROM certificate c
+    LEFT JOIN revocation r
+      ON r.authority = c.authority AND r.crl_part = c.crl_part AND r.serial = c.serial
+    WHERE c.authority = $1 AND c.crl_part = $2 AND c.serial > $3 AND c.kind <> 'ocsp'
+      AND (c.state IN ('issued', 'unknown') OR (c.state = 'linted' AND EXISTS (
+           SELECT 1 FROM attempt a WHERE a.purpose = 'certificate' AND a.subject = c.id)))
+    ORDER BY c.serial LIMIT $4";
 const SERVER_CLOSING_PAGE: &str = "SELECT revoked_at, reason, invalidity_date,
         string_agg(encode(serial, 'hex'), '') AS serials, max(encode(serial, 'hex')) AS last
     FROM (SELECT c.serial, r.revoked_at, r.reason, r.invalidity_date FROM certificate c
@@ -412,7 +410,7 @@ pub async fn statuses(
     };
     let values: Vec<_> = asked.iter().map(values).collect();
     let sql = match r.conn() {
-        Conn::Sqlite(_) => FILE_STATUSES,
+        Conn::File(..) => FILE_STATUSES,
         Conn::Postgres(..) => SERVER_STATUSES,
     };
     let rows = fetch_rows(r.conn(), sql, &values).await.map_err(StoreError::query)?;
@@ -489,11 +487,7 @@ pub async fn page(
     after: &Cursor,
     limit: u32,
 ) -> Result<Page, StoreError> {
-    let sql = match r.conn() {
-        Conn::Sqlite(_) => FILE_PAGE,
-        Conn::Postgres(..) => SERVER_PAGE,
-    };
-    read_page(r, sql, authority, partition, after, limit).await
+    read_page(r, [FILE_PAGE, SERVER_PAGE], authority, partition, after, limit).await
 }
 
 /// The next serials of one partition that an authority ever certified or may have, unknown attempts
@@ -505,31 +499,62 @@ pub async fn closing_page(
     after: &Cursor,
     limit: u32,
 ) -> Result<Page, StoreError> {
-    let sql = match r.conn() {
-        Conn::Sqlite(_) => FILE_CLOSING_PAGE,
-        Conn::Postgres(..) => SERVER_CLOSING_PAGE,
-    };
-    read_page(r, sql, authority, partition, after, limit).await
+    let either = [FILE_CLOSING_PAGE, SERVER_CLOSING_PAGE];
+    read_page(r, either, authority, partition, after, limit).await
 }
 
 async fn read_page(
     r: &mut impl Reader,
-    sql: &'static str,
+    [of_file, of_server]: [&'static str; 2],
     authority: &AuthorityId,
     partition: u32,
     after: &Cursor,
     limit: u32,
 ) -> Result<Page, StoreError> {
-    let rows = query(sql)
-        .bind(authority.as_str())
-        .bind(i64::from(partition))
-        .bind(&after.0[..])
-        .bind(i64::from(limit))
-        .fetch_all(r.conn())
-        .await
-        .map_err(StoreError::query)?;
+    let selected = |sql| {
+        query(sql)
+            .bind(authority.as_str())
+            .bind(i64::from(partition))
+            .bind(&after.0[..])
+            .bind(i64::from(limit))
+    };
+    match r.conn() {
+        Conn::File(conn, pace) => {
+            pace.run(|| file_page(conn, &selected(of_file))).map_err(StoreError::query)
+        }
+        conn @ Conn::Postgres(..) => {
+            let rows = selected(of_server).fetch_all(conn).await;
+            server_page(&rows.map_err(StoreError::query)?)
+        }
+    }
+}
+
+fn file_page(conn: &Lent, query: &Query<'_>) -> Result<Page, SqlError> {
+    let mut page = Page { runs: Vec::new(), last: Vec::new() };
+    query.visit(conn, |row| {
+        let serial = row.get_ref(0)?.as_blob().map_err(|_| SqlError::Shape)?;
+        let grounds = match row.get(1)? {
+            None => None,
+            Some(at) => Some(Grounds {
+                revoked_at: Time::from_millis(at),
+                reason: Reason::from_code(row.get(2)?).unwrap_or(Reason::Unspecified),
+                invalidity_date: row.get::<_, Option<_>>(3)?.map(Time::from_millis),
+            }),
+        };
+        match page.runs.last_mut().filter(|run| run.grounds == grounds) {
+            Some(run) => run.serials.extend_from_slice(serial),
+            None => page.runs.push(Run { grounds, serials: serial.to_vec() }),
+        }
+        page.last.clear();
+        page.last.extend_from_slice(serial);
+        Ok(())
+    })?;
+    Ok(page)
+}
+
+fn server_page(rows: &[DbRow]) -> Result<Page, StoreError> {
     let mut page = Page { runs: Vec::with_capacity(rows.len()), last: Vec::new() };
-    for row in &rows {
+    for row in rows {
         let bytes =
             |column| hex::decode(row.string(column)?).map_err(|error| row::corrupt(column, error));
         page.last = page.last.max(bytes("last")?);

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use skink_model::Time;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions, Connection, Pool, Sqlite};
+use sqlx::{ConnectOptions, Connection};
 use tokio::runtime::Handle;
 
+use crate::error::SqlError;
+use crate::file::{FilePool, blocking};
+use crate::sql::Value;
 use crate::store::Pools;
 use crate::{Place, Store, StoreError, copy, private, restored};
 
@@ -65,7 +68,7 @@ impl Store {
 
     async fn write_copy(&self, part: &Path, backup: Option<Time>) -> Result<(), StoreError> {
         match self.pools() {
-            Pools::Sqlite { readers, .. } => {
+            Pools::File { readers, .. } => {
                 vacuum(readers, part).await.map_err(StoreError::query)?;
             }
             Pools::Postgres { .. } => copy::into_file(self, part).await?,
@@ -77,9 +80,9 @@ impl Store {
     }
 }
 
-async fn vacuum(readers: &Pool<Sqlite>, part: &Path) -> Result<(), sqlx::Error> {
-    let to = part.to_string_lossy().into_owned();
-    sqlx::query(COPY).bind(to).execute(&mut *readers.acquire().await?).await.map(drop)
+async fn vacuum(readers: &FilePool, part: &Path) -> Result<(), SqlError> {
+    let (conn, to) = (readers.acquire().await?, part.to_string_lossy().into_owned());
+    blocking(|| conn.conn()?.execute(COPY, &[Value::from(to)])).map(drop)
 }
 
 /// On a thread of its own, like [`copy::into_file`].

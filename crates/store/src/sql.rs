@@ -8,16 +8,17 @@ use std::marker::PhantomData;
 
 use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgConnection, PgRow, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column as _, Decode, Row as _, SqlSafeStr as _, Type, TypeInfo as _};
 
 use crate::dialect::{Meaning, meaning};
+use crate::error::SqlError;
+use crate::file::{self, FileRow, Lent, Pace};
 
 /// A connection to one of the databases.
 #[derive(Debug)]
 pub enum Conn<'c> {
-    /// A file.
-    Sqlite(&'c mut SqliteConnection),
+    /// A file, and where its statements may run.
+    File(&'c mut Lent, Pace),
     /// A server, and where to note that it wants the transaction to run again.
     Postgres(&'c mut PgConnection, &'c mut bool),
 }
@@ -26,7 +27,7 @@ impl Conn<'_> {
     /// The same connection, for one statement among several.
     pub(crate) fn again(&mut self) -> Conn<'_> {
         match self {
-            Self::Sqlite(conn) => Conn::Sqlite(conn),
+            Self::File(conn, pace) => Conn::File(conn, *pace),
             Self::Postgres(conn, conflict) => Conn::Postgres(conn, conflict),
         }
     }
@@ -35,46 +36,67 @@ impl Conn<'_> {
 /// A row of one of the databases.
 pub(crate) enum DbRow {
     /// Of a file.
-    Sqlite(SqliteRow),
+    File(FileRow),
     /// Of a server.
     Postgres(PgRow),
 }
 
-/// What both drivers read from a column.
-pub(crate) trait Field:
-    for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
-{
+/// What is read from a column of either database.
+pub(crate) trait Field: for<'r> Decode<'r, Postgres> + Type<Postgres> {
+    /// What a file's column has, if it is of this kind.
+    fn of(value: &Value<'static>) -> Option<Self>
+    where
+        Self: Sized;
 }
 
-impl<T> Field for T where
-    T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
+impl Field for i64 {
+    fn of(value: &Value<'static>) -> Option<Self> {
+        if let Value::Int(number) = value { *number } else { None }
+    }
+}
+
+impl Field for String {
+    fn of(value: &Value<'static>) -> Option<Self> {
+        if let Value::Text(Some(text)) = value { Some(text.clone().into_owned()) } else { None }
+    }
+}
+
+impl Field for Vec<u8> {
+    fn of(value: &Value<'static>) -> Option<Self> {
+        if let Value::Bytes(Some(bytes)) = value { Some(bytes.clone().into_owned()) } else { None }
+    }
+}
+
+impl<T: Field> Field for Option<T>
+where
+    Self: for<'r> Decode<'r, Postgres> + Type<Postgres>,
 {
+    fn of(value: &Value<'static>) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::of(value).map(Some) }
+    }
 }
 
 impl DbRow {
     /// The column of this name.
-    pub(crate) fn field<T: Field>(&self, column: &str) -> Result<T, sqlx::Error> {
+    pub(crate) fn field<T: Field>(&self, column: &str) -> Result<T, SqlError> {
         match self {
-            Self::Sqlite(row) => row.try_get(column),
-            Self::Postgres(row) => row.try_get(column),
+            Self::File(row) => T::of(row.value(column)?).ok_or(SqlError::Shape),
+            Self::Postgres(row) => Ok(row.try_get(column)?),
         }
     }
 
     /// The names of its columns.
     pub(crate) fn columns(&self) -> Vec<String> {
         match self {
-            Self::Sqlite(row) => row.columns().iter().map(|one| one.name().to_owned()).collect(),
+            Self::File(row) => row.columns().iter().map(ToString::to_string).collect(),
             Self::Postgres(row) => row.columns().iter().map(|one| one.name().to_owned()).collect(),
         }
     }
 
     /// Its columns as values of another statement.
-    pub(crate) fn values(&self) -> Result<Vec<Value<'static>>, sqlx::Error> {
+    pub(crate) fn values(&self) -> Result<Vec<Value<'static>>, SqlError> {
         match self {
-            Self::Sqlite(row) => {
-                let kinds = row.columns().iter().map(|one| one.type_info().name());
-                kinds.enumerate().map(|(at, kind)| value(row, at, kind)).collect()
-            }
+            Self::File(row) => Ok(row.values().to_vec()),
             Self::Postgres(row) => {
                 let kinds = row.columns().iter().map(|one| one.type_info().name());
                 kinds.enumerate().map(|(at, kind)| value(row, at, kind)).collect()
@@ -83,25 +105,18 @@ impl DbRow {
     }
 
     /// The first column.
-    fn first<T: Field>(&self) -> Result<T, sqlx::Error> {
+    fn first<T: Field>(&self) -> Result<T, SqlError> {
         match self {
-            Self::Sqlite(row) => row.try_get(0),
-            Self::Postgres(row) => row.try_get(0),
+            Self::File(row) => row.values().first().and_then(T::of).ok_or(SqlError::Shape),
+            Self::Postgres(row) => Ok(row.try_get(0)?),
         }
     }
 }
 
-/// A column by the name of its type, which each database has its own of.
-fn value<'r, R>(row: &'r R, at: usize, kind: &str) -> Result<Value<'static>, sqlx::Error>
-where
-    R: sqlx::Row,
-    usize: sqlx::ColumnIndex<R>,
-    Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
-    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
-    Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
-{
+/// A server's column by the name of its type.
+fn value(row: &PgRow, at: usize, kind: &str) -> Result<Value<'static>, SqlError> {
     Ok(match kind {
-        "INTEGER" | "INT8" => Value::Int(row.try_get(at)?),
+        "INT8" => Value::Int(row.try_get(at)?),
         "TEXT" => Value::Text(row.try_get::<Option<String>, _>(at)?.map(Cow::Owned)),
         _ => Value::Bytes(row.try_get::<Option<Vec<u8>>, _>(at)?.map(Cow::Owned)),
     })
@@ -116,6 +131,20 @@ pub(crate) enum Value<'v> {
     Text(Option<Cow<'v, str>>),
     /// Bytes.
     Bytes(Option<Cow<'v, [u8]>>),
+}
+
+impl Value<'_> {
+    const fn is_null(&self) -> bool {
+        matches!(self, Self::Int(None) | Self::Text(None) | Self::Bytes(None))
+    }
+
+    fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Int(number) => Value::Int(number),
+            Self::Text(text) => Value::Text(text.map(|text| Cow::Owned(text.into_owned()))),
+            Self::Bytes(bytes) => Value::Bytes(bytes.map(|bytes| Cow::Owned(bytes.into_owned()))),
+        }
+    }
 }
 
 macro_rules! values {
@@ -154,6 +183,15 @@ enum Text {
     Built(String),
 }
 
+impl Text {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Constant(sql) => sql,
+            Self::Built(sql) => sql,
+        }
+    }
+}
+
 /// A statement with its values.
 #[derive(Clone, Debug)]
 pub(crate) struct Query<'v> {
@@ -186,14 +224,14 @@ impl Done {
     }
 }
 
-/// The driver's own statement with its own arguments.
+/// The statement of PostgreSQL's driver, with its own arguments.
 macro_rules! native {
-    ($query:expr, $db:ty) => {{
+    ($query:expr) => {{
         let text = match $query.text {
             Text::Constant(sql) => sql.into_sql_str(),
             Text::Built(sql) => AssertSqlSafe(sql).into_sql_str(),
         };
-        let mut native = sqlx::query::<$db>(text);
+        let mut native = sqlx::query::<Postgres>(text);
         for value in $query.values {
             native = match value {
                 Value::Int(number) => native.bind(number),
@@ -206,7 +244,8 @@ macro_rules! native {
 }
 
 /// Keeps in mind that a transaction has to run again, whatever its caller makes of the error.
-fn noted<T>(done: Result<T, sqlx::Error>, conflict: &mut bool) -> Result<T, sqlx::Error> {
+fn noted<T>(done: Result<T, sqlx::Error>, conflict: &mut bool) -> Result<T, SqlError> {
+    let done = done.map_err(SqlError::from);
     *conflict |= done.as_ref().is_err_and(|error| meaning(error) == Meaning::Conflict);
     done
 }
@@ -218,58 +257,73 @@ impl<'v> Query<'v> {
         self
     }
 
-    pub(crate) async fn execute(self, conn: Conn<'_>) -> Result<Done, sqlx::Error> {
+    pub(crate) async fn execute(self, conn: Conn<'_>) -> Result<Done, SqlError> {
         match conn {
-            Conn::Sqlite(conn) => {
-                native!(self, Sqlite).execute(conn).await.map(|done| Done(done.rows_affected()))
+            Conn::File(conn, pace) => {
+                let written = || conn.conn()?.execute(self.text.as_str(), &self.values);
+                pace.run(written).map(Done)
             }
             Conn::Postgres(conn, conflict) => {
-                let done = noted(native!(self, Postgres).execute(conn).await, conflict)?;
+                let done = noted(native!(self).execute(conn).await, conflict)?;
                 Ok(Done(done.rows_affected()))
             }
         }
     }
 
-    pub(crate) async fn fetch_all(self, conn: Conn<'_>) -> Result<Vec<DbRow>, sqlx::Error> {
+    pub(crate) async fn fetch_all(self, conn: Conn<'_>) -> Result<Vec<DbRow>, SqlError> {
         match conn {
-            Conn::Sqlite(conn) => {
-                let rows = native!(self, Sqlite).fetch_all(conn).await?;
-                Ok(rows.into_iter().map(DbRow::Sqlite).collect())
-            }
+            Conn::File(conn, pace) => self.fetch(conn, pace, usize::MAX),
             Conn::Postgres(conn, conflict) => {
-                let rows = noted(native!(self, Postgres).fetch_all(conn).await, conflict)?;
+                let rows = noted(native!(self).fetch_all(conn).await, conflict)?;
                 Ok(rows.into_iter().map(DbRow::Postgres).collect())
             }
         }
     }
 
-    pub(crate) async fn fetch_optional(self, conn: Conn<'_>) -> Result<Option<DbRow>, sqlx::Error> {
+    pub(crate) async fn fetch_optional(self, conn: Conn<'_>) -> Result<Option<DbRow>, SqlError> {
         match conn {
-            Conn::Sqlite(conn) => {
-                Ok(native!(self, Sqlite).fetch_optional(conn).await?.map(DbRow::Sqlite))
-            }
+            Conn::File(conn, pace) => Ok(self.fetch(conn, pace, 1)?.pop()),
             Conn::Postgres(conn, conflict) => {
-                let row = noted(native!(self, Postgres).fetch_optional(conn).await, conflict)?;
+                let row = noted(native!(self).fetch_optional(conn).await, conflict)?;
                 Ok(row.map(DbRow::Postgres))
             }
         }
     }
 
+    fn fetch(&self, conn: &Lent, pace: Pace, most: usize) -> Result<Vec<DbRow>, SqlError> {
+        let rows = pace.run(|| conn.conn()?.fetch(self.text.as_str(), &self.values, most))?;
+        Ok(rows.into_iter().map(DbRow::File).collect())
+    }
+
+    /// Shows each row of a file where it lies.
+    pub(crate) fn visit(
+        &self,
+        conn: &Lent,
+        see: impl FnMut(&rusqlite::Row<'_>) -> Result<(), SqlError>,
+    ) -> Result<(), SqlError> {
+        conn.conn()?.visit(self.text.as_str(), &self.values, see)
+    }
+
     /// The rows as they come, however many they are.
-    pub(crate) fn stream<'c>(self, conn: Conn<'c>) -> BoxStream<'c, Result<DbRow, sqlx::Error>>
+    pub(crate) fn stream<'c>(self, conn: Conn<'c>) -> BoxStream<'c, Result<DbRow, SqlError>>
     where
         'v: 'c,
     {
         match conn {
-            Conn::Sqlite(conn) => native!(self, Sqlite).fetch(conn).map_ok(DbRow::Sqlite).boxed(),
+            Conn::File(conn, _) => {
+                let values = self.values.into_iter().map(Value::into_owned).collect();
+                let rows = file::stream(conn, self.text.as_str().to_owned(), values);
+                rows.map_ok(DbRow::File).boxed()
+            }
             Conn::Postgres(conn, _) => {
-                native!(self, Postgres).fetch(conn).map_ok(DbRow::Postgres).boxed()
+                let rows = native!(self).fetch(conn);
+                rows.map_ok(DbRow::Postgres).map_err(SqlError::from).boxed()
             }
         }
     }
 
-    pub(crate) async fn fetch_one(self, conn: Conn<'_>) -> Result<DbRow, sqlx::Error> {
-        self.fetch_optional(conn).await?.ok_or(sqlx::Error::RowNotFound)
+    pub(crate) async fn fetch_one(self, conn: Conn<'_>) -> Result<DbRow, SqlError> {
+        self.fetch_optional(conn).await?.ok_or(SqlError::NoRow)
     }
 }
 
@@ -287,11 +341,11 @@ impl<'v, T: Field> Scalar<'v, T> {
         self
     }
 
-    pub(crate) async fn fetch_one(self, conn: Conn<'_>) -> Result<T, sqlx::Error> {
+    pub(crate) async fn fetch_one(self, conn: Conn<'_>) -> Result<T, SqlError> {
         self.query.fetch_one(conn).await?.first()
     }
 
-    pub(crate) async fn fetch_optional(self, conn: Conn<'_>) -> Result<Option<T>, sqlx::Error> {
+    pub(crate) async fn fetch_optional(self, conn: Conn<'_>) -> Result<Option<T>, SqlError> {
         self.query.fetch_optional(conn).await?.map(|row| row.first()).transpose()
     }
 }
@@ -307,7 +361,11 @@ pub(crate) async fn for_each(
     mut conn: Conn<'_>,
     statement: &str,
     rows: Vec<Vec<Value<'_>>>,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, SqlError> {
+    if let Conn::File(conn, pace) = conn {
+        // It is prepared once, and the next row costs no way to anywhere.
+        return pace.run(|| conn.conn()?.execute_each(statement, &rows));
+    }
     let columns = rows.first().map_or(1, Vec::len);
     let (mut left, mut rows, mut written) = (rows.len(), rows.into_iter(), 0);
     for size in SIZES {
@@ -316,7 +374,7 @@ pub(crate) async fn for_each(
         }
         while left >= size {
             let values = rows.by_ref().take(size).flatten().collect();
-            let text = Text::Built(repeated(statement, columns, size, Parameter::of(&conn)));
+            let text = Text::Built(repeated(statement, columns, size, Parameter::Numbered));
             let query = Query { text, values };
             written += query.execute(conn.again()).await?.rows_affected();
             left -= size;
@@ -337,7 +395,7 @@ enum Parameter {
 impl Parameter {
     const fn of(conn: &Conn<'_>) -> Self {
         match conn {
-            Conn::Sqlite(_) => Self::Nameless,
+            Conn::File(..) => Self::Nameless,
             Conn::Postgres(..) => Self::Numbered,
         }
     }
@@ -361,7 +419,7 @@ pub(crate) async fn fetch_rows(
     mut conn: Conn<'_>,
     sql: &'static str,
     rows: &[Vec<Value<'_>>],
-) -> Result<Vec<DbRow>, sqlx::Error> {
+) -> Result<Vec<DbRow>, SqlError> {
     let columns = rows.first().map_or(1, Vec::len);
     let mut found = Vec::new();
     for part in rows.chunks(SIZES[0].min(VALUES_MAX / columns)) {

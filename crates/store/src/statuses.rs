@@ -3,22 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{Pool, Sqlite};
-
 /// Counts the transactions of this program that revoke.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Statuses {
     under_way: AtomicU64,
     edition: AtomicU64,
-    /// A file's: whoever gets its one connection knows that no transaction is on it.
-    writer: Option<Pool<Sqlite>>,
 }
 
 impl Statuses {
-    pub(crate) const fn new(writer: Option<Pool<Sqlite>>) -> Self {
-        Self { under_way: AtomicU64::new(0), edition: AtomicU64::new(0), writer }
-    }
-
     /// Nothing while a transaction that revokes is under way: nobody can say then which side of it a
     /// look is on.
     pub(crate) fn edition(&self) -> Option<u64> {
@@ -29,7 +21,7 @@ impl Statuses {
 
     pub(crate) fn begin(self: &Arc<Self>) -> Revoking {
         self.under_way.fetch_add(1, Ordering::SeqCst);
-        Revoking { statuses: Some(Arc::clone(self)) }
+        Revoking(Arc::clone(self))
     }
 
     fn end(&self) {
@@ -38,37 +30,14 @@ impl Statuses {
     }
 }
 
-/// A transaction that revokes.
+/// A transaction that revokes, until this is dropped. Whoever revokes may go away: a file's transaction
+/// is rolled back before this is dropped, and a server tells of what it commits in the transaction
+/// itself.
 #[derive(Debug)]
-pub(crate) struct Revoking {
-    statuses: Option<Arc<Statuses>>,
-}
-
-impl Revoking {
-    /// It is committed or rolled back.
-    pub(crate) fn ended(mut self) {
-        if let Some(statuses) = self.statuses.take() {
-            statuses.end();
-        }
-    }
-}
+pub(crate) struct Revoking(Arc<Statuses>);
 
 impl Drop for Revoking {
-    /// Whoever revoked went away before the database had answered: it may still commit.
     fn drop(&mut self) {
-        let Some(statuses) = self.statuses.take() else { return };
-        match (statuses.writer.clone(), tokio::runtime::Handle::try_current()) {
-            (Some(writer), Ok(runtime)) => {
-                runtime.spawn(async move {
-                    if writer.acquire().await.is_ok() {
-                        statuses.end();
-                    }
-                });
-            }
-            // A server tells of what it commits in the transaction itself.
-            (None, _) => statuses.end(),
-            // Nobody waits: better no edition from now on.
-            (Some(_), Err(_)) => {}
-        }
+        self.0.end();
     }
 }

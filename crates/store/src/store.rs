@@ -7,12 +7,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Connection as _, Pool, Postgres, Sqlite};
+use sqlx::{ConnectOptions as _, Connection as _, Pool, Postgres};
 
 use crate::dialect::{
-    self, Meaning, POSTGRES_READ, POSTGRES_WRITE, SQLITE_READ, SQLITE_WRITE, WRITER_CACHE, meaning,
+    self, FILE_PRAGMAS, Meaning, POSTGRES_READ, POSTGRES_WRITE, WRITER_CACHE, meaning,
 };
+use crate::error::SqlError;
+use crate::file::{FilePool, Lent, Opening, Pace, aside};
 use crate::lock::Lock;
 use crate::statuses::Statuses;
 use crate::tx::{Begun, Glance, Held, Snapshot, Tx, Work};
@@ -58,7 +59,7 @@ struct Inner {
 
 #[derive(Debug)]
 pub(crate) enum Pools {
-    Sqlite { writer: Pool<Sqlite>, readers: Pool<Sqlite> },
+    File { writer: FilePool, readers: FilePool },
     Postgres { writers: Pool<Postgres>, readers: Pool<Postgres> },
 }
 
@@ -81,14 +82,14 @@ impl Store {
         let place = Place::File(path.to_owned());
         schema::check(path).await?;
         private::create(path).map_err(|source| place.cannot_open(source))?;
-        let options = dialect::file(path);
-        let writing = options.clone().pragma("cache_size", WRITER_CACHE);
-        let writer = pool(&place, writing, 1).await?;
-        let mut conn = writer.acquire().await.map_err(StoreError::query)?;
-        schema::migrate(&mut conn, &place).await?;
-        drop(conn);
-        let readers = pool(&place, options.read_only(true), READERS).await?;
-        Ok(Self::new(place, Pools::Sqlite { writer, readers }, Some(lock)))
+        made(&place, path).await?;
+        let mut opening = Opening::to_look_at(path);
+        opening.pragmas.extend(FILE_PRAGMAS);
+        let readers = opened(&place, opening.clone(), READERS)?;
+        opening.read_only = false;
+        opening.pragmas.push(("cache_size", WRITER_CACHE));
+        let writer = opened(&place, opening, 1)?;
+        Ok(Self::new(place, Pools::File { writer, readers }, Some(lock)))
     }
 
     /// Opens a database on a PostgreSQL server, beside any number of other servers, and migrates it.
@@ -125,22 +126,19 @@ impl Store {
         }
         schema::check(path).await?;
         let place = Place::File(path.to_owned());
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            .busy_timeout(Duration::from_secs(5));
-        let readers = pool(&place, options, READERS).await?;
-        Ok(Self::new(place, Pools::Sqlite { writer: readers.clone(), readers }, None))
+        let readers = opened(&place, Opening::to_look_at(path), READERS)?;
+        Ok(Self::new(place, Pools::File { writer: readers.clone(), readers }, None))
     }
 
     /// A file that nobody else knows of yet, without a lock beside it.
     pub(crate) async fn new_file(path: &Path) -> Result<Self, StoreError> {
         let place = Place::File(path.to_owned());
-        let writer = pool(&place, dialect::file(path), 1).await?;
-        let mut conn = writer.acquire().await.map_err(StoreError::query)?;
-        schema::migrate(&mut conn, &place).await?;
-        drop(conn);
-        Ok(Self::new(place, Pools::Sqlite { writer: writer.clone(), readers: writer }, None))
+        made(&place, path).await?;
+        let mut opening = Opening::to_look_at(path);
+        opening.read_only = false;
+        opening.pragmas.extend(FILE_PRAGMAS);
+        let writer = opened(&place, opening, 1)?;
+        Ok(Self::new(place, Pools::File { writer: writer.clone(), readers: writer }, None))
     }
 
     fn new(place: Place, pools: Pools, lock: Option<Lock>) -> Self {
@@ -149,10 +147,7 @@ impl Store {
         let replica: Arc<str> = format!("{:016x}{:016x}", one.hash_one(0), one.hash_one(1)).into();
         let standing = RwLock::new(Arc::clone(&replica));
         let in_doubt = AtomicBool::new(false);
-        let statuses = Arc::new(Statuses::new(match &pools {
-            Pools::Sqlite { writer, .. } => Some(writer.clone()),
-            Pools::Postgres { .. } => None,
-        }));
+        let statuses = Arc::default();
         let inner =
             Inner { place, replica, standing, in_doubt, pools, edition, statuses, _lock: lock };
         Self { inner: Arc::new(inner) }
@@ -242,30 +237,14 @@ impl Store {
         let began = Instant::now();
         let mut runs = 1;
         let result = loop {
-            let mut tx = match self.begin(name).await {
-                Ok(tx) => tx,
-                Err(error) => {
-                    self.lost(leaves);
-                    return Err(E::from(error));
-                }
+            let done = match self.pools() {
+                // Waiting for one's turn holds no thread up.
+                Pools::File { writer, .. } => match writer.acquire().await {
+                    Ok(lent) => aside(self.once(name, Some(lent), &work, leaves)).await,
+                    Err(error) => Err(Failed::Begin(StoreError::query(error))),
+                },
+                Pools::Postgres { .. } => self.once(name, None, &work, leaves).await,
             };
-            let worked = work(&mut tx).await;
-            let revoking = tx.take_revoking();
-            let done = match worked {
-                Ok(value) => tx.commit().await.map(|()| value).map_err(Failed::Commit),
-                Err(error) => {
-                    let again = tx.must_run_again();
-                    // The error that made us turn back matters more than one on the way.
-                    if let Err(error) = tx.roll_back().await {
-                        self.lost(leaves);
-                        tracing::warn!(tx.name = name, %error, "a transaction did not roll back");
-                    }
-                    Err(Failed::Work(error, again))
-                }
-            };
-            if let Some(revoking) = revoking {
-                revoking.ended();
-            }
             match done {
                 Err(failed) if runs < RUNS && failed.may_run_again() => {
                     count_retry(name);
@@ -273,6 +252,10 @@ impl Store {
                     runs += 1;
                 }
                 Ok(value) => break Ok(value),
+                Err(Failed::Begin(error)) => {
+                    self.lost(leaves);
+                    break Err(E::from(error));
+                }
                 Err(Failed::Commit(error)) => {
                     self.lost(leaves);
                     break Err(E::from(StoreError::query(error)));
@@ -291,6 +274,35 @@ impl Store {
         result
     }
 
+    /// From the beginning of one transaction to its end.
+    async fn once<'w, T, E, F>(
+        &self,
+        name: &'static str,
+        lent: Option<Lent>,
+        work: &F,
+        leaves: Leaves,
+    ) -> Result<T, Failed<E>>
+    where
+        E: From<StoreError>,
+        F: for<'t> Fn(&'t mut Tx<'w>) -> Work<'t, T, E>,
+    {
+        let mut tx = self.begin(name, lent).await.map_err(Failed::Begin)?;
+        let worked = work(&mut tx).await;
+        let _until_the_end = tx.take_revoking();
+        match worked {
+            Ok(value) => tx.commit().await.map(|()| value).map_err(Failed::Commit),
+            Err(error) => {
+                let again = tx.must_run_again();
+                // The error that made us turn back matters more than one on the way.
+                if let Err(error) = tx.roll_back().await {
+                    self.lost(leaves);
+                    tracing::warn!(tx.name = name, %error, "a transaction did not roll back");
+                }
+                Err(Failed::Work(error, again))
+            }
+        }
+    }
+
     /// Nobody knows what came of a transaction.
     fn lost(&self, leaves: Leaves) {
         if leaves == Leaves::Attempts {
@@ -304,11 +316,13 @@ impl Store {
         let mut tries = 0;
         loop {
             let begun = match self.pools() {
-                Pools::Sqlite { readers, .. } => {
-                    readers.begin_with(SQLITE_READ).await.map(Begun::Sqlite)
-                }
+                Pools::File { readers, .. } => readers.acquire().await.and_then(|lent| {
+                    lent.begin_to_read()?;
+                    Ok(Begun::File(lent, Pace::Aside))
+                }),
                 Pools::Postgres { readers, .. } => {
-                    readers.begin_with(POSTGRES_READ).await.map(|tx| Begun::Postgres(tx, false))
+                    let begun = readers.begin_with(POSTGRES_READ).await;
+                    begun.map(|tx| Begun::Postgres(tx, false)).map_err(SqlError::from)
                 }
             };
             match begun {
@@ -326,9 +340,10 @@ impl Store {
         let mut tries = 0;
         loop {
             let held = match self.pools() {
-                Pools::Sqlite { readers, .. } => readers.acquire().await.map(Held::Sqlite),
+                Pools::File { readers, .. } => readers.acquire().await.map(Held::File),
                 Pools::Postgres { readers, .. } => {
-                    readers.acquire().await.map(|conn| Held::Postgres(conn, false))
+                    let conn = readers.acquire().await.map_err(SqlError::from);
+                    conn.map(|conn| Held::Postgres(conn, false))
                 }
             };
             match held {
@@ -392,7 +407,7 @@ impl Store {
     /// write-ahead log.
     pub async fn close(&self) {
         match self.pools() {
-            Pools::Sqlite { writer, readers } => {
+            Pools::File { writer, readers } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -409,15 +424,25 @@ impl Store {
 
     /// Begins to write; tries again while another process reads a file's log to its end, or while the
     /// server is on its way up. Nothing was done yet, so that trying again repeats nothing.
-    async fn begin<'w>(&self, name: &'static str) -> Result<Tx<'w>, StoreError> {
+    async fn begin<'w>(
+        &self,
+        name: &'static str,
+        mut lent: Option<Lent>,
+    ) -> Result<Tx<'w>, StoreError> {
         let mut tries = 0;
         loop {
-            let begun = match self.pools() {
-                Pools::Sqlite { writer, .. } => {
-                    writer.begin_with(SQLITE_WRITE).await.map(Begun::Sqlite)
-                }
-                Pools::Postgres { writers, .. } => {
-                    writers.begin_with(POSTGRES_WRITE).await.map(|tx| Begun::Postgres(tx, false))
+            let begun = match (self.pools(), lent.take()) {
+                (Pools::File { .. }, None) => Err(SqlError::Closed),
+                (Pools::File { .. }, Some(conn)) => match conn.begin_to_write() {
+                    Ok(()) => Ok(Begun::File(conn, Pace::Here)),
+                    Err(error) => {
+                        lent = Some(conn);
+                        Err(error)
+                    }
+                },
+                (Pools::Postgres { writers, .. }, _) => {
+                    let begun = writers.begin_with(POSTGRES_WRITE).await;
+                    begun.map(|tx| Begun::Postgres(tx, false)).map_err(SqlError::from)
                 }
             };
             let begun = begun
@@ -503,8 +528,10 @@ impl Revoked {
 
 /// How a transaction failed.
 enum Failed<E> {
+    /// At its beginning.
+    Begin(StoreError),
     /// At its end.
-    Commit(sqlx::Error),
+    Commit(SqlError),
     /// On the way, and whether it was for another transaction.
     Work(E, bool),
 }
@@ -514,6 +541,7 @@ impl<E> Failed<E> {
     /// may have been done.
     fn may_run_again(&self) -> bool {
         match self {
+            Self::Begin(_) => false,
             Self::Commit(error) => meaning(error) == Meaning::Conflict,
             Self::Work(_, again) => *again,
         }
@@ -531,26 +559,23 @@ async fn rest(tries: u32) {
     tokio::time::sleep(Duration::from_millis(most / 2 + jitter / 2)).await;
 }
 
-async fn pool(
-    place: &Place,
-    options: SqliteConnectOptions,
-    size: u32,
-) -> Result<Pool<Sqlite>, StoreError> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(size)
-        .min_connections(size)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        // SQLite itself rolls back when the disk is full; sqlx goes on counting that transaction as
-        // open, and no other could begin on the connection.
-        .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
-        .connect_with(options)
-        .await;
-    pool.map_err(|error| match StoreError::query(error) {
+/// Makes the file if it is missing and brings it up to this program's schema.
+async fn made(place: &Place, path: &Path) -> Result<(), StoreError> {
+    let mut conn = dialect::file(path).connect().await.map_err(|error| opening(place, error))?;
+    let migrated = schema::migrate(&mut conn, place).await;
+    conn.close().await.map_err(StoreError::query)?;
+    migrated
+}
+
+fn opened(place: &Place, how: Opening, size: u32) -> Result<FilePool, StoreError> {
+    FilePool::open(how, size).map_err(|error| opening(place, error))
+}
+
+fn opening(place: &Place, error: impl Into<SqlError>) -> StoreError {
+    match StoreError::query(error) {
         StoreError::Query(source) => place.cannot_open(source),
         other => other,
-    })
+    }
 }
 
 /// Connects when it is used: whether the server is there shows then, and again each time.

@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Transaction};
 
 use crate::StoreError;
+use crate::error::SqlError;
+use crate::file::{Lent, Pace};
 use crate::sql::{Conn, query};
 use crate::statuses::{Revoking, Statuses};
 
@@ -19,8 +21,8 @@ pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>
 /// A transaction of one of the databases.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// On a file.
-    Sqlite(Transaction<'static, Sqlite>),
+    /// On a file, and where its statements may run. It is rolled back when it is dropped.
+    File(Lent, Pace),
     /// On a server, and whether it was told that it must run again.
     Postgres(Transaction<'static, Postgres>, bool),
 }
@@ -28,7 +30,7 @@ pub(crate) enum Begun {
 impl Begun {
     fn conn(&mut self) -> Conn<'_> {
         match self {
-            Self::Sqlite(tx) => Conn::Sqlite(tx),
+            Self::File(conn, pace) => Conn::File(conn, *pace),
             Self::Postgres(tx, conflict) => Conn::Postgres(tx, conflict),
         }
     }
@@ -78,19 +80,18 @@ impl Tx<'_> {
         matches!(self.begun, Begun::Postgres(_, true))
     }
 
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn commit(self) -> Result<(), SqlError> {
         match self.begun {
-            Begun::Sqlite(tx) => tx.commit().await,
-            Begun::Postgres(tx, _) => tx.commit().await,
+            Begun::File(conn, _) => conn.commit(),
+            Begun::Postgres(tx, _) => Ok(tx.commit().await?),
         }
     }
 
     pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
         match self.begun {
-            Begun::Sqlite(tx) => tx.rollback().await,
-            Begun::Postgres(tx, _) => tx.rollback().await,
+            Begun::File(conn, _) => conn.roll_back().map_err(StoreError::query),
+            Begun::Postgres(tx, _) => tx.rollback().await.map_err(StoreError::query),
         }
-        .map_err(StoreError::query)
     }
 }
 
@@ -117,7 +118,7 @@ pub struct Glance {
 #[derive(Debug)]
 pub(crate) enum Held {
     /// To a file.
-    Sqlite(PoolConnection<Sqlite>),
+    File(Lent),
     /// To a server.
     Postgres(PoolConnection<Postgres>, bool),
 }
@@ -157,7 +158,7 @@ impl Connected for Snapshot {
 impl Connected for Glance {
     fn conn(&mut self) -> Conn<'_> {
         match &mut self.held {
-            Held::Sqlite(conn) => Conn::Sqlite(conn),
+            Held::File(conn) => Conn::File(conn, Pace::Here),
             Held::Postgres(conn, conflict) => Conn::Postgres(conn, conflict),
         }
     }

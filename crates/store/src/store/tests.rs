@@ -15,16 +15,19 @@ async fn the_writer_goes_on_after_sqlite_rolled_back_by_itself() {
         });
         work.await
     };
-    let limit = store.run_tx("limit", |tx| {
-        Box::pin(async move {
-            let pages = sql::query_scalar::<i64>("PRAGMA page_count").fetch_one(tx.conn()).await;
-            let pages = pages.map_err(StoreError::query)?;
-            let pragma = format!("PRAGMA max_page_count = {}", pages + 64);
-            let done = sql::built(pragma).fetch_all(tx.conn()).await;
-            done.map(drop).map_err(StoreError::query)
-        })
-    });
-    limit.await.unwrap();
+    let limit = async |spare: i64| {
+        let set = store.run_tx("limit", move |tx| {
+            Box::pin(async move {
+                let pages = sql::query_scalar::<i64>("PRAGMA page_count").fetch_one(tx.conn());
+                let pages = pages.await.map_err(StoreError::query)?;
+                let pragma = format!("PRAGMA max_page_count = {}", pages + spare);
+                let done = sql::built(pragma).fetch_all(tx.conn()).await;
+                done.map(drop).map_err(StoreError::query)
+            })
+        });
+        set.await
+    };
+    limit(64).await.unwrap();
     let mut acknowledged = 0;
     let error = loop {
         match put(acknowledged + 1).await {
@@ -38,6 +41,7 @@ async fn the_writer_goes_on_after_sqlite_rolled_back_by_itself() {
     let last = settings::find(&mut r, "last").await.unwrap().unwrap();
     assert_eq!(last, acknowledged.to_string());
     drop(r);
+    limit(64).await.unwrap();
     put(acknowledged + 1).await.unwrap();
     let mut r = store.read().await.unwrap();
     let last = settings::find(&mut r, "last").await.unwrap().unwrap();
