@@ -78,11 +78,7 @@ impl FileConnection {
     }
 
     /// Runs it once for each row of values.
-    pub(crate) fn execute_each(
-        &self,
-        sql: &str,
-        rows: &[Vec<Value<'_>>],
-    ) -> Result<u64, SqlError> {
+    pub(crate) fn execute_each(&self, sql: &str, rows: &[Vec<Value<'_>>]) -> Result<u64, SqlError> {
         let mut statement = self.prepared(sql)?;
         rows.iter().map(|values| execute(&self.conn, &mut statement, values)).sum()
     }
@@ -345,9 +341,8 @@ impl FilePool {
         let all = Arc::clone(&self.shared.turns).acquire_many_owned(self.shared.size).await;
         self.shared.turns.close();
         drop(all);
-        let idle = std::mem::take(
-            &mut *self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let idle =
+            std::mem::take(&mut *self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner));
         // The last one folds the log back into the file.
         blocking(|| drop(idle));
     }

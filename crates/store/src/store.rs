@@ -240,10 +240,10 @@ impl Store {
             let done = match self.pools() {
                 // Waiting for one's turn holds no thread up.
                 Pools::File { writer, .. } => match writer.acquire().await {
-                    Ok(lent) => aside(self.once(name, Some(lent), &work, leaves)).await,
+                    Ok(lent) => aside(Box::pin(self.once(name, Some(lent), &work, leaves))).await,
                     Err(error) => Err(Failed::Begin(StoreError::query(error))),
                 },
-                Pools::Postgres { .. } => self.once(name, None, &work, leaves).await,
+                Pools::Postgres { .. } => Box::pin(self.once(name, None, &work, leaves)).await,
             };
             match done {
                 Err(failed) if runs < RUNS && failed.may_run_again() => {
