@@ -63,8 +63,8 @@ impl<Q: Send + 'static, A: Send + 'static> Batcher<Q, A> {
 }
 
 /// Lets those come along who can ask without waiting for anything: other tasks have their turn first,
-/// as long as one of them asks. On a server that is idle this costs nothing; on a busy one a commit is
-/// shared by more.
+/// as long as one of them asks. A server that is idle loses one such turn; on a busy one a commit is shared
+/// by more.
 async fn gather<T>(waiting: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) {
     for _ in 0..ROUNDS {
         let before = batch.len();
@@ -113,5 +113,34 @@ mod tests {
         let sizes = sizes.lock().unwrap();
         assert_eq!(sizes.iter().sum::<usize>(), 10);
         assert!(sizes.len() < 10, "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_a_turn_later_comes_along() {
+        let sizes = Arc::new(std::sync::Mutex::new(vec![]));
+        let inner_sizes = Arc::clone(&sizes);
+        let batcher = Arc::new(Batcher::new(move |asked: Vec<u32>| {
+            inner_sizes.lock().unwrap().push(asked.len());
+            std::future::ready(asked)
+        }));
+        // Each is woken by the one before, which asks at once.
+        let (first, mut turn) = oneshot::channel::<()>();
+        let mut asked = Vec::new();
+        for number in 0..4 {
+            let (batcher, (next, turn_after)) = (Arc::clone(&batcher), oneshot::channel());
+            let own = std::mem::replace(&mut turn, turn_after);
+            asked.push(tokio::spawn(async move {
+                own.await.unwrap();
+                // Behind the last there is nobody.
+                let _ = next.send(());
+                batcher.ask(number).await
+            }));
+        }
+        yield_now().await;
+        first.send(()).unwrap();
+        for (number, answer) in (0..4).zip(asked) {
+            assert_eq!(answer.await.unwrap(), Ok(number));
+        }
+        assert_eq!(*sizes.lock().unwrap(), [4]);
     }
 }

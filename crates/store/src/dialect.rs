@@ -11,6 +11,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 
 use crate::error::SqlError;
 
+/// Takes SQLite's write lock at once, so that a transaction never fails halfway for the lack of it.
+pub(crate) const SQLITE_WRITE: &str = "BEGIN IMMEDIATE";
+/// A consistent view, from the first read on.
+pub(crate) const SQLITE_READ: &str = "BEGIN DEFERRED";
 /// As if there were no other transaction; one that this cannot be said of is refused and run again.
 pub(crate) const POSTGRES_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 /// A consistent view, from the first read on.

@@ -8,6 +8,7 @@ use skink_model::{
     Stamp, Time,
 };
 
+use crate::error::SqlError;
 use crate::row::{self, Columns};
 use crate::sql::{DbRow, for_each, query, query_scalar};
 use crate::tx::Connected;
@@ -86,7 +87,7 @@ pub(crate) async fn hand_over(
     audit::record(tx, stamp, "endpoint.hand-over", endpoint.name.as_str(), &detail).await
 }
 
-async fn insert(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), crate::error::SqlError> {
+async fn insert(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), SqlError> {
     query(INSERT)
         .bind(endpoint.name.as_str())
         .bind(endpoint.role.as_str())

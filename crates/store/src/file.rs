@@ -19,12 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use crate::dialect::{BUSY, STATEMENTS};
+use crate::dialect::{BUSY, FILE_PRAGMAS, SQLITE_READ, SQLITE_WRITE, STATEMENTS};
 use crate::error::SqlError;
 use crate::sql::Value;
 
-const BEGIN_TO_WRITE: &str = "BEGIN IMMEDIATE";
-const BEGIN_TO_READ: &str = "BEGIN DEFERRED";
 const COMMIT: &str = "COMMIT";
 const ROLL_BACK: &str = "ROLLBACK";
 
@@ -45,6 +43,16 @@ impl Opening {
     /// For whoever only looks.
     pub(crate) fn to_look_at(path: &Path) -> Self {
         Self { path: path.to_owned(), read_only: true, pragmas: Vec::new() }
+    }
+
+    /// For a server's own looks.
+    pub(crate) fn to_read(path: &Path) -> Self {
+        Self { pragmas: FILE_PRAGMAS.to_vec(), ..Self::to_look_at(path) }
+    }
+
+    /// For whoever has the file to himself.
+    pub(crate) fn to_write(path: &Path) -> Self {
+        Self { read_only: false, ..Self::to_read(path) }
     }
 }
 
@@ -361,14 +369,12 @@ impl Lent {
         self.conn.as_ref().ok_or(SqlError::Closed)
     }
 
-    /// Takes SQLite's write lock at once, so that a transaction never fails halfway for the lack of it.
     pub(crate) fn begin_to_write(&self) -> Result<(), SqlError> {
-        self.conn()?.execute(BEGIN_TO_WRITE, &[]).map(drop)
+        self.conn()?.execute(SQLITE_WRITE, &[]).map(drop)
     }
 
-    /// A consistent view, from the first read on.
     pub(crate) fn begin_to_read(&self) -> Result<(), SqlError> {
-        self.conn()?.execute(BEGIN_TO_READ, &[]).map(drop)
+        self.conn()?.execute(SQLITE_READ, &[]).map(drop)
     }
 
     pub(crate) fn commit(&self) -> Result<(), SqlError> {

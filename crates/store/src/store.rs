@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Pool, Postgres};
 
-use crate::dialect::{
-    self, FILE_PRAGMAS, Meaning, POSTGRES_READ, POSTGRES_WRITE, WRITER_CACHE, meaning,
-};
+use crate::dialect::{self, Meaning, POSTGRES_READ, POSTGRES_WRITE, WRITER_CACHE, meaning};
 use crate::error::SqlError;
 use crate::file::{FilePool, Lent, Opening, Pace, aside};
 use crate::lock::Lock;
@@ -83,12 +81,10 @@ impl Store {
         schema::check(path).await?;
         private::create(path).map_err(|source| place.cannot_open(source))?;
         made(&place, path).await?;
-        let mut opening = Opening::to_look_at(path);
-        opening.pragmas.extend(FILE_PRAGMAS);
-        let readers = opened(&place, opening.clone(), READERS)?;
-        opening.read_only = false;
-        opening.pragmas.push(("cache_size", WRITER_CACHE));
-        let writer = opened(&place, opening, 1)?;
+        let readers = opened(&place, Opening::to_read(path), READERS)?;
+        let mut writing = Opening::to_write(path);
+        writing.pragmas.push(("cache_size", WRITER_CACHE));
+        let writer = opened(&place, writing, 1)?;
         Ok(Self::new(place, Pools::File { writer, readers }, Some(lock)))
     }
 
@@ -134,10 +130,7 @@ impl Store {
     pub(crate) async fn new_file(path: &Path) -> Result<Self, StoreError> {
         let place = Place::File(path.to_owned());
         made(&place, path).await?;
-        let mut opening = Opening::to_look_at(path);
-        opening.read_only = false;
-        opening.pragmas.extend(FILE_PRAGMAS);
-        let writer = opened(&place, opening, 1)?;
+        let writer = opened(&place, Opening::to_write(path), 1)?;
         Ok(Self::new(place, Pools::File { writer: writer.clone(), readers: writer }, None))
     }
 

@@ -1,3 +1,7 @@
+use std::future::pending;
+
+use futures_util::FutureExt as _;
+
 use crate::tx::Connected as _;
 use crate::{Store, StoreError, packages, settings, sql};
 
@@ -46,4 +50,27 @@ async fn the_writer_goes_on_after_sqlite_rolled_back_by_itself() {
     let mut r = store.read().await.unwrap();
     let last = settings::find(&mut r, "last").await.unwrap().unwrap();
     assert_eq!(last, (acknowledged + 1).to_string());
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_cut_off_is_not_there_and_the_next_one_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("skink.db")).await.unwrap();
+    let before = store.statuses_edition().unwrap();
+    let cut_off = store.run_tx("cut_off", |tx| {
+        Box::pin(async move {
+            tx.revokes().await?;
+            settings::set(tx, "word", "lost").await?;
+            pending::<()>().await;
+            Ok::<_, StoreError>(())
+        })
+    });
+    // Once asked, it is in the middle; then it is dropped.
+    assert!(cut_off.now_or_never().is_none());
+    assert!(store.statuses_edition().unwrap() > before, "what was remembered is forgotten");
+    assert_eq!(settings::find(&mut store.read().await.unwrap(), "word").await.unwrap(), None);
+    let next = store.run_tx("next", |tx| Box::pin(settings::set(tx, "word", "kept")));
+    next.await.unwrap();
+    let word = settings::find(&mut store.read().await.unwrap(), "word").await.unwrap();
+    assert_eq!(word.as_deref(), Some("kept"));
 }
